@@ -1,0 +1,145 @@
+"""A call is one HTTP request as a plain value, with holes for ids that do not exist yet and for secrets.
+
+The plan is made of calls; `fill` turns one into the request that is sent. Nothing else makes a request from a plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from .address import Address
+
+Wire: TypeAlias = Any
+"""JSON as the API speaks it, in which an `IdOf` or a `Secret` may stand for a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdOf:
+    """A hole: the id of what this address names, known when it is sent."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A value that is sent but never shown or stored. `names` are the variables it was read from, if any."""
+
+    text: str
+    names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def digest(self, salt: str) -> str:
+        """The salted sha256 by which a secret is known again, 64 hex digits."""
+        return hashlib.sha256(f"{salt}\0{self.text}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Path parts are quoted when sent. `names` says whose id the reply's `id` reveals (a creation)."""
+
+    method: str
+    path: tuple[str | IdOf, ...]
+    body: Wire = None
+    query: tuple[tuple[str, str], ...] = ()
+    names: Address | None = None
+
+    @property
+    def needs(self) -> frozenset[Address]:
+        """The addresses whose ids must be known before this call can be sent."""
+        return frozenset(hole.address for _, hole in holes((list(self.path), self.body)) if isinstance(hole, IdOf))
+
+    def fill(self, ids: Mapping[Address, str]) -> Call:
+        """The same call without holes. Raises KeyError if an id is not known."""
+
+        def value(hole: IdOf | Secret) -> str:
+            return ids[hole.address] if isinstance(hole, IdOf) else hole.text
+
+        path = tuple(value(part) if isinstance(part, IdOf) else part for part in self.path)
+        return Call(self.method, path, replace_holes(self.body, value), self.query, self.names)
+
+    def to_json(self) -> dict[str, Wire]:
+        """The call as the plan file has it: holes are null in place, and listed beside with a JSON pointer."""
+        whole = {"path": list(self.path), "body": self.body}
+        listed: list[dict[str, Wire]] = []
+        for at, hole in holes(whole):
+            if isinstance(hole, IdOf):
+                listed.append({"at": at, "id": str(hole.address)})
+            elif hole.names:
+                listed.append({"at": at, "env": hole.names[0]})
+            else:
+                listed.append({"at": at, "masked": True})
+        empty = replace_holes(whole, lambda _: None)
+        shown = {"method": self.method, "path": empty["path"], "body": empty["body"], "holes": listed}
+        return shown | ({"query": [list(pair) for pair in self.query]} if self.query else {})
+
+    def meaning(self, salt: str) -> Wire:
+        """What an approval covers: references as addresses (an id changes nothing), secrets as salted hashes."""
+
+        def value(hole: IdOf | Secret) -> Wire:
+            return {"id": str(hole.address)} if isinstance(hole, IdOf) else {"secret": hole.digest(salt)}
+
+        return replace_holes([self.method, list(self.path), list(map(list, self.query)), self.body], value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: HTTP's status and the decoded body (None for an empty one)."""
+
+    status: int
+    body: Wire = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A read, and what its reply must show. `expect` None means: gone (404, null, or `status: released`).
+
+    Keys that the reply lacks are taken as null; `""`, null and `[]` count as the same.
+    """
+
+    call: Call
+    expect: Mapping[str, Wire] | None = field(default_factory=dict)
+
+    def holds(self, reply: Reply, ids: Mapping[Address, str]) -> bool:
+        """Whether the reply shows what is expected."""
+        seen = reply.body if reply.status < 300 else None  # noqa: PLR2004 -- HTTP's success class
+        gone = not isinstance(seen, dict) or seen.get("status") == "released"
+        if self.expect is None or gone:
+            return self.expect is None and gone
+        wanted = replace_holes(dict(self.expect), lambda hole: ids.get(hole.address, "") if isinstance(hole, IdOf) else hole.text)
+        return all((seen.get(name) or None) == (value or None) for name, value in wanted.items())
+
+
+def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:
+    """Every hole in a value with its JSON pointer."""
+    if isinstance(value, IdOf | Secret):
+        yield at, value
+    elif isinstance(value, Mapping):
+        for name in value:
+            yield from holes(value[name], f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from holes(item, f"{at}/{index}")
+
+
+def replace_holes(value: Wire, by: Callable[[IdOf | Secret], Wire]) -> Wire:
+    """The value with every hole replaced; maps and lists are copied, nothing is changed in place."""
+    if isinstance(value, IdOf | Secret):
+        return by(value)
+    if isinstance(value, Mapping):
+        return {name: replace_holes(item, by) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [replace_holes(item, by) for item in value]
+    return value
+
+
+def canonical(value: Wire) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8, one form for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )

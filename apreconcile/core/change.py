@@ -1,0 +1,96 @@
+"""A change is a difference between what is wanted and what was seen: a closed union, matched exhaustively."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from .address import Address
+from .call import Wire
+from .snapshot import Seen
+from .wanted import Wanted
+
+
+class Risk(StrEnum):
+    """What a step may cost somebody. A closed set: a risk that is not here counts as irreversible."""
+
+    SPENDS = "spends"
+    IRREVERSIBLE = "irreversible"
+    ROTATES_SECRET = "rotates-secret"  # noqa: S105 -- the name of a risk
+    UNPROTECTS = "unprotects"
+    REROUTES = "reroutes"
+
+
+WANTS_APPROVAL = frozenset(Risk) - {Risk.REROUTES}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDiff:
+    """`field` is the spec's word (`agent`, `customTools[lookup].url`). A secret's values are never shown."""
+
+    field: str
+    before: Wire
+    after: Wire
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """To be made. `again` is the lost thing's id if this replaces one that we had."""
+
+    address: Address
+    wanted: Wanted
+    fields: tuple[FieldDiff, ...]
+    marker: str
+    again: str | None = None
+    body: Mapping[str, Wire] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """To be changed. `send` has the wire values of the changed fields, merged where a field is set whole."""
+
+    address: Address
+    wanted: Wanted
+    live: Seen
+    fields: tuple[FieldDiff, ...]
+    send: Mapping[str, Wire]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Ours, and no longer wanted."""
+
+    address: Address
+    live: Seen
+    parent: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """There, wanted, and not ours yet. `how` says in words why it is taken."""
+
+    address: Address
+    wanted: Wanted
+    live: Seen
+    marker: str
+    how: str
+
+
+Change: TypeAlias = Create | Update | Delete | Adopt
+
+
+def action(change: Change) -> str:
+    """The change's word in the plan file."""
+    return type(change).__name__.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Something wanted that no call of this plan can bring about; not a step."""
+
+    address: Address
+    reason: str
+    hint: str = ""

@@ -1,0 +1,126 @@
+"""A kind is a table of functions: its YAML model, where it lives, how to know it again, its calls and its words.
+
+The core asks a kind; it never asks which kind it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+from .address import Address
+from .call import Call, Check, Wire
+from .change import Change, Delete, Risk, Update
+from .facts import Question, Words, World
+from .snapshot import Seen
+from .wanted import Wanted
+
+
+class Spec(BaseModel):
+    """What one resource may say in YAML. Field names are the API's own camelCase; only fields that were set count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """The field holds the key of a resource of this kind, and becomes its id when sent."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The field cannot be changed once the thing exists: a difference blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The field is a wish at creation: compared with what was asked, never with what came."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearsWith:
+    """`null` in the spec is allowed; this is the value that clears the field on the wire (fact sheet §13.1)."""
+
+    value: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What the server shows when nothing was ever set (fact sheet §2.2, §4.2)."""
+
+    value: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """The field is a phone number in E.164; spaces and punctuation do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of maps known by this key; `masked` names the key whose map values are secrets."""
+
+    key: str
+    masked: str
+
+
+Mark = Refers | Fixed | Wish | ClearsWith | Default | Phone | Items
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind, whole. `name` is its word in addresses, `plural` its key in the spec.
+
+    `parent` is the kind whose id stands in the path; `single` means at most one under a parent (a slot).
+    """
+
+    name: str
+    plural: str
+    spec: type[Spec]
+    shown: Callable[[Seen], Mapping[str, Wire]]
+    """A live body in the spec's words; a reference is the raw id."""
+    label: Callable[[Seen], str]
+    """What a person would call it: a name, a phone number, a URL."""
+    create: Callable[[Wanted], tuple[Call, ...]]
+    update: Callable[[Update], tuple[Call, ...]]
+    delete: Callable[[Delete], tuple[Call, ...]]
+    risks: Callable[[Change], frozenset[Risk]]
+    guard: Callable[[Change], Check | None]
+    """What must still be true just before the call; None where nothing needs it."""
+    settle: Callable[[Change], Check | None]
+    """The read that decides a lost reply; None for a creation, which only an intent can settle."""
+    asks: Callable[[Change, datetime], tuple[Question, ...]]
+    words: Callable[[Change, World], Words]
+    namesake: Callable[[Wanted, Seen], bool] = lambda _wanted, _seen: False
+    adopt: Callable[[Wanted, Seen, str], tuple[Call, ...]] = lambda _wanted, _seen, _marker: ()
+    """The calls that mark an adopted thing as ours; `marker` is `apr:PROJECT/ENV/KEY`."""
+    marker: Callable[[Seen], str | None] = lambda _seen: None
+    verb: Mapping[str, str] = field(default_factory=dict)
+    """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
+    parent: str | None = None
+    single: bool = False
+
+    @cached_property
+    def marks(self) -> Mapping[str, tuple[Mark, ...]]:
+        """Every field of the spec in order, with its marks."""
+        return {name: _marks(info) for name, info in self.spec.model_fields.items()}
+
+    def mark(self, name: str, sort: type[Any]) -> Any:
+        """The mark of this sort on a field, or None."""
+        return next((mark for mark in self.marks.get(name, ()) if isinstance(mark, sort)), None)
+
+    def address(self, key: str) -> Address:
+        """The address of a key of this kind."""
+        return Address(self.name, key)
+
+
+def _marks(info: FieldInfo) -> tuple[Mark, ...]:
+    return tuple(mark for mark in info.metadata if isinstance(mark, Mark))

@@ -1,0 +1,148 @@
+"""A plan is the calls that make the account equal to the spec, with everything needed to judge and to send them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .address import Address
+from .call import Call, Check, Wire
+from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, FieldDiff, Risk, action
+from .snapshot import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change as calls, in order. `after` are addresses whose steps must be done before (a failure skips this one).
+
+    Stages are taken one after the other; within a stage only `after` counts. Carries all that the applier needs, so
+    that it knows no kind.
+    """
+
+    change: Change
+    calls: tuple[Call, ...]
+    risks: frozenset[Risk]
+    stage: int
+    after: tuple[Address, ...] = ()
+    token: str | None = None
+    guard: Check | None = None
+    settle: Check | None = None
+    why: tuple[str, ...] = ()
+    slot: bool = False
+    """A call on a slot (set whole, read again before each try)."""
+
+    @property
+    def address(self) -> Address:
+        """What it changes."""
+        return self.change.address
+
+    @property
+    def action(self) -> str:
+        """create, update, delete or adopt."""
+        return action(self.change)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What tells this step from the others of a plan."""
+        return (str(self.address), self.action)
+
+    @property
+    def fields(self) -> tuple[FieldDiff, ...]:
+        """The fields that change."""
+        return () if isinstance(self.change, Adopt) or not hasattr(self.change, "fields") else self.change.fields
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes something with a new id, which must never be done twice."""
+        return any(call.names for call in self.calls)
+
+    @property
+    def spends(self) -> bool:
+        """Whether it buys."""
+        return Risk.SPENDS in self.risks
+
+    @property
+    def wants_approval(self) -> bool:
+        """Whether a token is needed."""
+        return bool(self.risks & WANTS_APPROVAL)
+
+    @property
+    def verb(self) -> str:
+        """The word before the colon of its token, or its action."""
+        return self.token.partition(":")[0] if self.token else self.action
+
+    @property
+    def live(self) -> Seen | None:
+        """What it acts on; None for a creation."""
+        return None if isinstance(self.change, Create) else self.change.live
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money in US dollars a month, and the quota. None where nobody knows."""
+
+    monthly_delta: Decimal
+    numbers_used: int | None = None
+    numbers_limit: int | None = None
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """Something live that is neither in the spec nor ours."""
+
+    kind: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The account a plan is for. `host` has no port; every loopback address is `loopback`."""
+
+    host: str
+    sub_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`digest` covers meaning; `expires`, `serial` and `requests` are beside it. `unsafe` forbids any write (exit 9)."""
+
+    project: str
+    environment: str
+    scope: Scope
+    steps: tuple[Step, ...]
+    blocked: tuple[Blocked, ...]
+    unmanaged: tuple[Unmanaged, ...]
+    warnings: tuple[str, ...]
+    cost: Cost
+    digest: str
+    serial: int
+    expires: str
+    requests: int
+    unsafe: tuple[Blocked, ...] = ()
+    unsettled: tuple[Blocked, ...] = ()
+    bound: Mapping[Address, Seen] | None = None
+    """What each address is now."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be done and nothing stands in the way."""
+        return not (self.steps or self.blocked or self.unsafe or self.unsettled)
+
+    def step(self, address: Address, what: str) -> Step | None:
+        """The step of an address and action."""
+        return next((step for step in self.steps if step.name == (str(address), what)), None)
+
+
+def summary(plan: Plan) -> dict[str, Wire]:
+    """How many steps there are of each action, with what is blocked and what is unmanaged."""
+    words = ("create", "update", "delete", "adopt", "move", "forget")
+    counts = {word: sum(step.action == word for step in plan.steps) for word in words}
+    return {**counts, "blocked": len(blocked(plan)), "unmanaged": len(plan.unmanaged)}
+
+
+def blocked(plan: Plan) -> tuple[Blocked, ...]:
+    """Everything that stands in the way: unsafe surroundings, open intents, and blocked addresses."""
+    return (*plan.unsafe, *plan.unsettled, *plan.blocked)

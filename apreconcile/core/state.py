@@ -1,0 +1,252 @@
+"""State is what one project and environment remembers: one small immutable document without secrets or field values.
+
+Times are ISO 8601 in UTC with a `Z`; money is a decimal in a string, in US dollars.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .address import Address
+from .call import Wire
+from .errors import StoreError
+
+FORMAT = "apreconcile.state/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Salted hashes of one field: what we sent, and what the server then showed. `secret` masks it until forgotten."""
+
+    sent: str
+    shown: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something of ours. `origin` is `created`, `imported` or `adopted`; `parent` the agent's id of a webhook."""
+
+    id: str
+    origin: str
+    phone_number: str | None = None
+    parent: str | None = None
+    protect: bool = False
+    fields: Mapping[str, Memory] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A step that was about to be taken: durable before its first byte leaves, closed by its result.
+
+    `seen` are the ids of that kind known before a creation. After `send_by` no byte of it leaves any more.
+    """
+
+    address: Address
+    action: str
+    payload: str
+    send_by: str
+    run: str
+    opened: str
+    seen: tuple[str, ...] = ()
+    target: str | None = None
+    token: str | None = None
+    risks: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A line of the ledger: `outcome` is `unknown` until the purchase is settled, then `bought`."""
+
+    address: Address
+    at: str
+    amount: str
+    outcome: str
+    id: str | None = None
+    phone_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Something that was ours: `how` is `released`, `deleted`, `forgotten` or `lost`."""
+
+    address: Address
+    id: str
+    at: str
+    how: str
+    phone_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who holds the state, since when and until when. Each swap of the holder renews it."""
+
+    run: str
+    who: str
+    where: str
+    since: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The document. `id` is random and new with every `state init`, `none` before the first write."""
+
+    project: str
+    environment: str
+    host: str
+    sub_account: str | None = None
+    id: str = "none"
+    serial: int = 0
+    write: str = ""
+    resources: Mapping[Address, Resource] = field(default_factory=dict)
+    turns: Mapping[Address, int] = field(default_factory=dict)
+    intents: Mapping[Address, Intent] = field(default_factory=dict)
+    ledger: tuple[Purchase, ...] = ()
+    ignored: tuple[str, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+    lock: Lock | None = None
+
+    @property
+    def salt(self) -> str:
+        """What hashes of this document are salted with."""
+        return f"{self.project}/{self.environment}/{self.id}"
+
+    def bind(self, address: Address, resource: Resource) -> State:
+        """The state in which this address is that thing."""
+        return replace(self, resources={**self.resources, address: resource})
+
+    def unbind(self, address: Address, *, how: str, at: str) -> State:
+        """The state in which this address is nothing any more; what it was stays as a tombstone."""
+        gone = self.resources.get(address)
+        if gone is None:
+            return self
+        rest = {other: held for other, held in self.resources.items() if other != address}
+        stone = Tombstone(address, gone.id, at, how, gone.phone_number)
+        return replace(self, resources=rest, tombstones=(*self.tombstones, stone))
+
+    def open(self, intent: Intent) -> State:
+        """The state that knows of a step about to be taken; its token, if any, is spent with it."""
+        turns = self.turned(intent.address, 1) if intent.token else self.turns
+        return replace(self, intents={**self.intents, intent.address: intent}, turns=turns)
+
+    def close(self, address: Address, *, undone: bool = False) -> State:
+        """The state in which the step has its word. `undone` (certainly not done) gives a spent token back."""
+        intent = self.intents.get(address)
+        if intent is None:
+            return self
+        rest = {other: open_ for other, open_ in self.intents.items() if other != address}
+        turns = self.turned(address, -1) if undone and intent.token else self.turns
+        return replace(self, intents=rest, turns=turns)
+
+    def turned(self, address: Address, by: int) -> Mapping[Address, int]:
+        """The turns with one address' changed."""
+        return {**self.turns, address: self.turns.get(address, 0) + by}
+
+    def turn(self, address: Address) -> int:
+        """How many tokens were spent at an address."""
+        return self.turns.get(address, 0)
+
+
+def to_json(state: State) -> dict[str, Wire]:
+    """The document as it is stored and shown."""
+    scope = {"host": state.host, "sub_account": state.sub_account}
+    return {
+        "format": FORMAT,
+        "project": state.project,
+        "environment": state.environment,
+        "scope": scope,
+        "id": state.id,
+        "serial": state.serial,
+        "write": state.write,
+        "resources": {str(at): _resource_json(held) for at, held in sorted(state.resources.items())},
+        "turns": {str(at): turn for at, turn in sorted(state.turns.items()) if turn},
+        "intents": {str(at): _record(intent) for at, intent in sorted(state.intents.items())},
+        "ledger": [_record(line) for line in state.ledger],
+        "ignored": sorted(state.ignored),
+        "tombstones": [_record(stone) for stone in state.tombstones],
+        "lock": _record(state.lock) if state.lock else None,
+    }
+
+
+def _record(value: Any) -> dict[str, Wire]:
+    shown = {_camel(name): getattr(value, name) for name in value.__slots__}
+    return {
+        name: str(item) if isinstance(item, Address) else list(item) if isinstance(item, tuple) else item
+        for name, item in shown.items()
+        if item is not None and item != () and item != ""
+    }
+
+
+def _resource_json(held: Resource) -> dict[str, Wire]:
+    shown = {name: value for name, value in _record(held).items() if name != "fields"}
+    fields = {
+        name: {"sent": memory.sent, "shown": memory.shown} | ({"secret": True} if memory.secret else {})
+        for name, memory in sorted(held.fields.items())
+    }
+    return {**shown, "fields": fields} if fields else shown
+
+
+def from_json(document: Wire, *, source: str) -> State:
+    """The state that a document holds. Raises StoreError if it is none, or of a later major version."""
+    if not isinstance(document, dict) or not str(document.get("format", "")).startswith("apreconcile.state/"):
+        raise StoreError(f"{source} is not a state document", hint="restore it from a backup; do not edit it by hand")
+    if document["format"] != FORMAT:
+        raise StoreError(f"{source} was written by a later version ({document['format']})", hint="upgrade apreconcile")
+    try:
+        return _read(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        hint = "restore it from a backup; do not edit it by hand"
+        raise StoreError(f"{source} is damaged ({type(problem).__name__}: {problem})", hint=hint) from problem
+
+
+def _read(document: dict[str, Any]) -> State:
+    return State(
+        project=document["project"],
+        environment=document["environment"],
+        host=document["scope"]["host"],
+        sub_account=document["scope"]["sub_account"],
+        id=document["id"],
+        serial=int(document["serial"]),
+        write=document["write"],
+        resources={_address(at): _resource(held) for at, held in document["resources"].items()},
+        turns={_address(at): int(turn) for at, turn in document["turns"].items()},
+        intents={_address(at): _rebuilt(Intent, intent) for at, intent in document["intents"].items()},
+        ledger=tuple(_rebuilt(Purchase, line) for line in document["ledger"]),
+        ignored=tuple(document["ignored"]),
+        tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
+        lock=_rebuilt(Lock, document["lock"]) if document["lock"] else None,
+    )
+
+
+def _resource(held: dict[str, Any]) -> Resource:
+    fields = {
+        name: Memory(memory["sent"], memory["shown"], bool(memory.get("secret")))
+        for name, memory in held.get("fields", {}).items()
+    }
+    bare: Resource = _rebuilt(Resource, {name: value for name, value in held.items() if name != "fields"})
+    return replace(bare, fields=fields)
+
+
+def _rebuilt(sort: Any, shown: dict[str, Any]) -> Any:
+    known = {_camel(name): name for name in sort.__slots__}
+    taken = {known[name]: value for name, value in shown.items() if name in known}
+    taken = {name: tuple(value) if isinstance(value, list) else value for name, value in taken.items()}
+    if "address" in taken:
+        taken["address"] = _address(taken["address"])
+    return sort(**taken)
+
+
+def _address(text: str) -> Address:
+    address = Address.parse(text)
+    if address is None:
+        raise ValueError(f"{text!r} is no address")
+    return address
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)

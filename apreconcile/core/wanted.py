@@ -1,0 +1,69 @@
+"""What the spec wants, after files, variables and references are read: one `Wanted` a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .address import Address
+from .call import IdOf, Secret, Wire, holes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in the spec; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`fields` has only what the spec names, in the spec's words; a reference is an `IdOf`, a secret a `Secret`.
+
+    `imports` is the text of `import:` (an id, an E.164, or `none`). `parent` is the agent of a webhook's slot.
+    """
+
+    address: Address
+    fields: Mapping[str, Wire]
+    place: Place
+    imports: str | None = None
+    parent: Address | None = None
+
+    @property
+    def refers(self) -> tuple[Address, ...]:
+        """The addresses this one names, its parent first."""
+        named = tuple(hole.address for _, hole in holes(dict(self.fields)) if isinstance(hole, IdOf))
+        return ((self.parent,) if self.parent else ()) + named
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret value in it."""
+        return tuple(hole for _, hole in holes(dict(self.fields)) if isinstance(hole, Secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole spec. `resources` is sorted by (rank of kind, key), so that the order of the YAML never matters.
+
+    `store` is `state.store` as written, or None where the spec does not say; `home` is the folder of the first file.
+    """
+
+    project: str
+    environment: str
+    resources: tuple[Wanted, ...]
+    home: str
+    store: str | None = None
+    warnings: tuple[str, ...] = ()
+    by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_address", {wanted.address: wanted for wanted in self.resources})
+
+    def marker(self, address: Address) -> str:
+        """`apr:PROJECT/ENV/KEY`, by which a number is known again (its `externalId`)."""
+        return f"apr:{self.project}/{self.environment}/{address.key}"

@@ -1,0 +1,1 @@
+"""The live account: the only HTTP, looking, and applying."""

@@ -1,0 +1,1 @@
+"""What a person reads: pure functions from plans and reports to text."""

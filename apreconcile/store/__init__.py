@@ -1,0 +1,1 @@
+"""The homes of the state document, each just `read` and `swap`."""

@@ -1,0 +1,3 @@
+"""The version is written once, here."""
+
+__version__ = "0.1.0"
