@@ -89,8 +89,12 @@ def action(change: Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Something wanted that no call of this plan can bring about; not a step."""
+    """Something wanted that no call of this plan can bring about; not a step.
 
-    address: Address
+    `address` is None where the account as a whole is meant. `exit` is 5, or 9 where writing would be unsafe.
+    """
+
+    address: Address | None
     reason: str
     hint: str = ""
+    exit: int = 5

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from .address import Address
 from .call import Call, Check, Wire
-from .change import Change, Delete, Risk, Update
+from .change import Change, Create, Delete, Risk, Update
 from .facts import Question, Words, World
 from .snapshot import Seen
 from .wanted import Wanted
@@ -89,7 +89,7 @@ class Kind:
     """A live body in the spec's words; a reference is the raw id."""
     label: Callable[[Seen], str]
     """What a person would call it: a name, a phone number, a URL."""
-    create: Callable[[Wanted], tuple[Call, ...]]
+    create: Callable[[Create], tuple[Call, ...]]
     update: Callable[[Update], tuple[Call, ...]]
     delete: Callable[[Delete], tuple[Call, ...]]
     risks: Callable[[Change], frozenset[Risk]]
@@ -103,6 +103,12 @@ class Kind:
     adopt: Callable[[Wanted, Seen, str], tuple[Call, ...]] = lambda _wanted, _seen, _marker: ()
     """The calls that mark an adopted thing as ours; `marker` is `apr:PROJECT/ENV/KEY`."""
     marker: Callable[[Seen], str | None] = lambda _seen: None
+    notices: Callable[[Wanted, Seen, str], tuple[str, ...]] = lambda _wanted, _seen, _marker: ()
+    """Warnings about a bound thing as it is; the text is `marker`."""
+    alarms: Callable[[Seen], tuple[tuple[str, str], ...]] = lambda _seen: ()
+    """Reasons, with hints, why nothing may be done to a bound thing (exit 9)."""
+    hangs_on: Callable[[Seen], str | None] = lambda _seen: None
+    """The id of the parent that it is attached to, so that the parent cannot be deleted under it."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None

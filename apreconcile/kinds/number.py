@@ -1,0 +1,201 @@
+"""A phone number: costs money, is gone for ever once released, and rings on real people's phones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from apreconcile.core.call import Call, Check, IdOf, Wire
+from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
+from apreconcile.core.facts import Question, Words, World
+from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
+from apreconcile.core.snapshot import Seen
+from apreconcile.core.wanted import Wanted
+
+WINDOW = timedelta(days=30)
+
+
+class NumberSpec(Spec):
+    """A phone number. areaCode, type and imessageType are wishes at purchase; country is fixed."""
+
+    country: Annotated[Literal["US", "CA"] | None, Fixed(), Default("US")] = None
+    areaCode: Annotated[str | None, Field(pattern=r"^[2-9]\d{2}$"), Wish()] = None
+    type: Annotated[str | None, Field(min_length=1), Wish()] = None
+    imessageType: Annotated[str | None, Field(min_length=1), Wish()] = None
+    agent: Annotated[str | None, Refers("agent"), ClearsWith(None), Default(None)] = None
+
+
+def shown(seen: Seen) -> Mapping[str, Wire]:
+    """The live number in the spec's words. The area code is read off a +1 number (fact sheet §3.4)."""
+    phone = str(seen.body.get("phoneNumber") or "")
+    area = phone[2:5] if phone.startswith("+1") else None
+    live = {"country": seen.body.get("country"), "areaCode": area, "type": seen.body.get("type")}
+    return {**live, "imessageType": None, "agent": seen.body.get("agentId")}
+
+
+def purchase(change: Create) -> tuple[Call, ...]:
+    """POST /v1/numbers: charges at once, has no idempotency key; the marker goes with it (PY externalId)."""
+    fields = {name: value for name, value in change.wanted.fields.items() if value is not None and name != "agent"}
+    agent = change.wanted.fields.get("agent")
+    body = {**fields, **({"agentId": agent} if agent else {}), "externalId": change.marker}
+    return (Call("POST", ("v1", "numbers"), body, names=change.address),)
+
+
+def update(change: Update) -> tuple[Call, ...]:
+    """Only the agent can change: detach from the old one first (fact sheet §13.4), then attach."""
+    held, agent = change.live.body.get("agentId"), change.send.get("agent")
+    off = (Call("DELETE", ("v1", "agents", str(held), "numbers", change.live.id)),) if held else ()
+    on = (Call("POST", ("v1", "agents", agent, "numbers"), {"numberId": change.live.id}),) if agent else ()
+    return (*off, *on)
+
+
+def delete(change: Delete) -> tuple[Call, ...]:
+    """Release: back to the carrier, no refund, not to be had again (TS, S-FAQ)."""
+    return (Call("DELETE", _path(change.live)),)
+
+
+def adopt(_wanted: Wanted, seen: Seen, marker: str) -> tuple[Call, ...]:
+    """PATCH the marker on, if this API knows the field and nobody else's tag is there."""
+    free = "externalId" in seen.body and not seen.body["externalId"]
+    return (Call("PATCH", _path(seen), {"externalId": marker}),) if free else ()
+
+
+def risks(change: Change) -> frozenset[Risk]:
+    """Buying spends; releasing cannot be taken back; a live number that changes hands is rerouted."""
+    if isinstance(change, Create):
+        return frozenset({Risk.SPENDS})
+    if isinstance(change, Delete):
+        return frozenset({Risk.IRREVERSIBLE})
+    moved = isinstance(change, Update) and change.live.body.get("agentId")
+    return frozenset({Risk.REROUTES}) if moved else frozenset()
+
+
+def guard(change: Change) -> Check | None:
+    """A number is released only if id, E.164, status and agent are still what was shown."""
+    if not isinstance(change, Delete):
+        return None
+    held = ("id", "phoneNumber", "status", "agentId")
+    return Check(Call("GET", _path(change.live)), {name: change.live.body.get(name) for name in held})
+
+
+def settle(change: Change) -> Check | None:
+    """A lost attach or detach is decided by the number's agent, a lost release by its status."""
+    if isinstance(change, Update):
+        return Check(Call("GET", _path(change.live)), {"agentId": change.send.get("agent")})
+    if isinstance(change, Adopt):
+        return Check(Call("GET", _path(change.live)), {"externalId": change.marker})
+    return Check(Call("GET", _path(change.live)), None) if isinstance(change, Delete) else None
+
+
+def asks(change: Change, now: datetime) -> tuple[Question, ...]:
+    """The quota before a purchase; calls and messages of the last 30 days before a release."""
+    if isinstance(change, Create):
+        return (Question("usage", Call("GET", ("v1", "usage"))),)
+    if not isinstance(change, Delete):
+        return ()
+    path, since = _path(change.live), (now - WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
+    calls = Call("GET", (*path, "calls"), query=(("limit", "100"),))
+    messages = Call("GET", (*path, "messages"), query=(("limit", "200"), ("after", since)))
+    return (Question(f"calls {change.live.id}", calls), Question(f"messages {change.live.id}", messages))
+
+
+def words(change: Change, world: World) -> Words:
+    """Money, quota, who rings there, and who is left unanswered."""
+    if isinstance(change, Create):
+        return _buying(change, world)
+    if isinstance(change, Delete):
+        traffic = f"last 30 days: {_count(change, world, 'calls')}, {_count(change, world, 'messages')}"
+        agent = change.live.body.get("agentId")
+        left = [f"callers of {world.naming('agent', agent)} on it are left unanswered"] if agent else []
+        phone = change.live.body.get("phoneNumber")
+        return Words(why=(f"{phone} is gone for ever, without a refund (-$3.00/month)", traffic, *left))
+    if isinstance(change, Adopt):
+        return Words(why=(f"{change.live.body.get('phoneNumber')}: {change.how}",))
+    held, to = change.live.body.get("agentId"), change.send.get("agent")
+    phone = change.live.body.get("phoneNumber")
+    fate = f"is answered by {to.address}" if isinstance(to, IdOf) else "is answered by nobody, and still costs money"
+    was = f", no longer by {world.naming('agent', held)}" if held else ""
+    return Words(why=(f"{phone} {fate}{was}",))
+
+
+def _buying(change: Create, world: World) -> Words:
+    usage = (world.answer("usage") or {}).get("numbers")
+    quota = f", {usage.get('used')} of {usage.get('limit')} numbers used" if isinstance(usage, dict) else ""
+    country = change.wanted.fields.get("country", "US")
+    spare = [seen for seen in world.unmanaged if seen.kind == "number" and seen.body.get("country") == country]
+    listed = ", ".join(f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare[:3])
+    more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""  # noqa: PLR2004 -- as many as are named above
+    has = [f"the account has unmanaged {country} numbers: {listed}{more}; `import:` takes one"] if spare else []
+    lost = [f"replaces {change.again}, which is lost; another number will come"] if change.again else []
+    return Words(why=(f"+$3.00/month{quota}", *has, *lost))
+
+
+def _count(change: Delete, world: World, what: str) -> str:
+    reply = world.answer(f"{what} {change.live.id}") or {}
+    items = reply.get("data")
+    if not isinstance(items, list):
+        return f"{what} unknown"
+    since = (world.now - WINDOW).strftime("%Y-%m-%dT%H:%M:%S")
+    recent = [item for item in items if isinstance(item, dict) and _when(item) >= since]
+    more = "+" if reply.get("hasMore") and len(recent) == len(items) else ""
+    one = what.removesuffix("s")
+    return f"{len(recent)}{more} {one if len(recent) == 1 and not more else what}"
+
+
+def _when(item: Mapping[str, Wire]) -> str:
+    return str(item.get("startedAt") or item.get("receivedAt") or item.get("createdAt") or "9999")
+
+
+def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
+    """Another area than wished for, an unknown status, a tag that is not ours or did not stick."""
+    said, area = [], wanted.fields.get("areaCode")
+    if area and shown(seen)["areaCode"] != area:
+        said.append(f"{wanted.address} is {seen.body.get('phoneNumber')}, not from area {area}: the wish was not met")
+    if seen.body.get("status") not in {"active", "released"}:
+        said.append(f"{wanted.address} has the status {seen.body.get('status')!r}")
+    tag = seen.body.get("externalId")
+    if tag and tag != marker:
+        said.append(f"{wanted.address} carries the foreign externalId {tag!r}: it is known by state only")
+    elif "externalId" in seen.body and not tag:
+        said.append(f"{wanted.address} carries no marker: it is known by state only")
+    return tuple(said)
+
+
+def alarms(seen: Seen) -> tuple[tuple[str, str], ...]:
+    """An end that we did not set: the number will be gone, and buying another would be no repair."""
+    ends = seen.body.get("expiresAt")
+    if not ends:
+        return ()
+    return (
+        (f"{seen.body.get('phoneNumber')} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),
+    )
+
+
+def _path(seen: Seen) -> tuple[str, ...]:
+    return ("v1", "numbers", seen.id)
+
+
+NUMBER = Kind(
+    name="number",
+    plural="numbers",
+    spec=NumberSpec,
+    shown=shown,
+    label=lambda seen: str(seen.body.get("phoneNumber") or seen.id),
+    create=purchase,
+    update=update,
+    delete=delete,
+    risks=risks,
+    guard=guard,
+    settle=settle,
+    asks=asks,
+    words=words,
+    adopt=adopt,
+    marker=lambda seen: seen.body.get("externalId") or None,
+    notices=notices,
+    alarms=alarms,
+    hangs_on=lambda seen: seen.body.get("agentId") or None,
+    verb={"create": "buy", "again": "rebuy", "delete": "release"},
+)

@@ -1,0 +1,145 @@
+"""A webhook: one slot for the project, one for each agent. Every POST makes a new signing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from apreconcile.core.call import Call, Check, IdOf, Secret, Wire
+from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
+from apreconcile.core.facts import Question, Words, World
+from apreconcile.core.kind import Default, Kind, Refers, Spec
+from apreconcile.core.snapshot import Seen
+
+DEFAULTS: Mapping[str, Wire] = {"contextLimit": 10, "timeout": 30}
+LOOPBACK = r"http://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(/\S*)?"
+
+
+class WebhookSpec(Spec):
+    """Where events are sent. Without an agent it is the project's webhook; the agent cannot be changed."""
+
+    agent: Annotated[str | None, Refers("agent")] = None
+    url: str = Field(pattern=rf"^(https://[^\s/]\S*|{LOOPBACK})$", max_length=2083)
+    contextLimit: Annotated[int | None, Field(ge=0, le=50), Default(10)] = None
+    timeout: Annotated[int | None, Field(ge=5, le=120), Default(30)] = None
+
+
+def shown(seen: Seen) -> Mapping[str, Wire]:
+    """The live webhook in the spec's words. Older servers show no timeout: they use the default (fact sheet §4.2)."""
+    return {name: seen.body.get(name, DEFAULTS.get(name)) for name in ("url", "contextLimit", "timeout")}
+
+
+def create(change: Create) -> tuple[Call, ...]:
+    """POST with all three fields; the documented defaults stand in only because there is no webhook yet."""
+    path = slot(IdOf(change.wanted.parent) if change.wanted.parent else None)
+    return (Call("POST", path, {**DEFAULTS, **change.wanted.fields}),)
+
+
+def update(change: Update) -> tuple[Call, ...]:
+    """POST with all three fields; those that the spec leaves out keep their live values."""
+    return (Call("POST", slot(change.live.parent), {**_live(change.live), **change.wanted.fields}),)
+
+
+def delete(change: Delete) -> tuple[Call, ...]:
+    """DELETE the slot."""
+    return (Call("DELETE", slot(change.live.parent)),)
+
+
+def risks(change: Change) -> frozenset[Risk]:
+    """A POST over a live webhook rotates its secret; another host reroutes events; a deletion loses the secret."""
+    if isinstance(change, Delete):
+        return frozenset({Risk.IRREVERSIBLE})
+    if not isinstance(change, Update):
+        return frozenset()
+    moved = host(change.wanted.fields.get("url")) != host(change.live.body.get("url"))
+    return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
+
+
+def guard(change: Change) -> Check | None:
+    """Its slot must still show what was seen; for a new one, nothing."""
+    if isinstance(change, Create):
+        path = slot(IdOf(change.wanted.parent) if change.wanted.parent else None)
+        return Check(Call("GET", path), None)
+    if isinstance(change, Adopt):
+        return None
+    return Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **_live(change.live)})
+
+
+def settle(change: Change) -> Check | None:
+    """A lost reply is decided by what the slot shows."""
+    if isinstance(change, Adopt):
+        return None
+    if isinstance(change, Delete):
+        return Check(Call("GET", slot(change.live.parent)), None)
+    call = (create(change) if isinstance(change, Create) else update(change))[0]
+    return Check(Call("GET", call.path), call.body)
+
+
+def asks(_change: Change, _now: datetime) -> tuple[Question, ...]:
+    """Nothing: the slot itself was read."""
+    return ()
+
+
+def words(change: Change, world: World) -> Words:
+    """Where events go, and who must learn a new secret."""
+    if isinstance(change, Adopt):
+        return Words(why=(change.how,))
+    if isinstance(change, Delete):
+        return Words(why=(_fallback(change, world), "its signing secret is gone for ever"))
+    if isinstance(change, Create):
+        return Words(why=(f"a signing secret is made; read it with `apreconcile secret show {change.address}`",))
+    new = f"the receiver must be given the new secret: `apreconcile secret show {change.address}`"
+    was, now = host(change.live.body.get("url")), host(change.wanted.fields.get("url"))
+    return Words(why=(*((f"events go to {now}, no longer to {was}",) if was != now else ()), new))
+
+
+def _fallback(change: Delete, world: World) -> str:
+    if change.live.parent is None:
+        return "agents without a webhook of their own are left without one"
+    whose = world.naming("agent", change.live.parent)
+    project = world.snapshot.slot("webhook", None)
+    going = any(isinstance(other, Delete) and other.live == project for other in world.changes)
+    if project and not going:
+        return f"events of {whose} fall back to the project's webhook at {host(project.body.get('url'))}"
+    if None in world.snapshot.slots:
+        return f"events of {whose} are sent nowhere: the project has no webhook"
+    return f"events of {whose} fall back to the project's webhook, if there is one"
+
+
+def slot(parent: str | IdOf | None) -> tuple[str | IdOf, ...]:
+    """The path of the project's slot, or of an agent's (OAS)."""
+    return ("v1", "agents", parent, "webhook") if parent else ("v1", "webhooks")
+
+
+def host(url: Wire) -> str:
+    """Where a URL leads; a secret URL's host is its own secret."""
+    return "a host that is a secret" if isinstance(url, Secret) else (urlsplit(str(url)).hostname or str(url))
+
+
+def _live(seen: Seen) -> Mapping[str, Wire]:
+    return {name: DEFAULTS.get(name) if value is None else value for name, value in shown(seen).items()}
+
+
+WEBHOOK = Kind(
+    name="webhook",
+    plural="webhooks",
+    spec=WebhookSpec,
+    shown=shown,
+    label=lambda seen: str(seen.body.get("url") or seen.id),
+    create=create,
+    update=update,
+    delete=delete,
+    risks=risks,
+    guard=guard,
+    settle=settle,
+    asks=asks,
+    words=words,
+    hangs_on=lambda seen: seen.parent,
+    verb={"update": "rotate", "delete": "delete"},
+    parent="agent",
+    single=True,
+)
