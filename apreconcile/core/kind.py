@@ -85,6 +85,8 @@ class Kind:
     name: str
     plural: str
     spec: type[Spec]
+    path: Callable[[str | None], tuple[str, ...]]
+    """Where the list is; for a slot, where the slot of this parent is."""
     shown: Callable[[Seen], Mapping[str, Wire]]
     """A live body in the spec's words; a reference is the raw id."""
     label: Callable[[Seen], str]
@@ -113,6 +115,10 @@ class Kind:
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None
     single: bool = False
+    unread: frozenset[str] = frozenset()
+    """Fields of a live body that must not leave the reply that they came in."""
+    marked: bool = False
+    """Carries our marker; and is lost, not absent, if it cannot be seen: making another one costs."""
 
     @cached_property
     def marks(self) -> Mapping[str, tuple[Mark, ...]]:

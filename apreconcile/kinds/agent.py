@@ -176,6 +176,7 @@ AGENT = Kind(
     name="agent",
     plural="agents",
     spec=AgentSpec,
+    path=lambda _parent: ("v1", "agents"),
     shown=shown,
     label=lambda seen: str(seen.body.get("name") or seen.id),
     create=create,

@@ -182,6 +182,7 @@ NUMBER = Kind(
     name="number",
     plural="numbers",
     spec=NumberSpec,
+    path=lambda _parent: ("v1", "numbers"),
     shown=shown,
     label=lambda seen: str(seen.body.get("phoneNumber") or seen.id),
     create=purchase,
@@ -197,5 +198,6 @@ NUMBER = Kind(
     notices=notices,
     alarms=alarms,
     hangs_on=lambda seen: seen.body.get("agentId") or None,
+    marked=True,
     verb={"create": "buy", "again": "rebuy", "delete": "release"},
 )

@@ -128,6 +128,7 @@ WEBHOOK = Kind(
     name="webhook",
     plural="webhooks",
     spec=WebhookSpec,
+    path=lambda parent: tuple(map(str, slot(parent))),
     shown=shown,
     label=lambda seen: str(seen.body.get("url") or seen.id),
     create=create,
@@ -142,4 +143,5 @@ WEBHOOK = Kind(
     verb={"update": "rotate", "delete": "delete"},
     parent="agent",
     single=True,
+    unread=frozenset({"secret"}),
 )

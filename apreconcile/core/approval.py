@@ -1,0 +1,72 @@
+"""An approval names exactly one step: a token is a verb, an address, and a digest of everything the step means."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from .call import Wire, canonical
+from .change import Create
+from .plan import Plan, Scope, Step
+from .state import State
+
+VERBS = ("buy", "rebuy", "release", "delete", "rotate", "unprotect")
+TOKEN = re.compile(rf"({'|'.join(VERBS)}):([a-z]+\.[a-z0-9][a-z0-9-]*)@([0-9a-f]{{32}})")
+
+
+def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
+    """The token of a step: `VERB:ADDRESS@` and the first 32 hex digits of a sha256 (fewer can be collided).
+
+    It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
+    addresses and secrets as salted hashes, the state document's id, and how many tokens were spent at this address.
+    """
+    meaning = {
+        "verb": verb,
+        "address": str(step.address),
+        "project": state.project,
+        "environment": state.environment,
+        "scope": [scope.host, scope.sub_account],
+        "action": step.action,
+        "risks": sorted(step.risks),
+        "target": _target(step),
+        "calls": [call.meaning(state.salt) for call in step.calls],
+        "document": state.id,
+        "turn": state.turn(step.address),
+    }
+    return f"{verb}:{step.address}@{hashlib.sha256(canonical(meaning)).hexdigest()[:32]}"
+
+
+def _target(step: Step) -> Wire:
+    if isinstance(step.change, Create):
+        return step.change.again
+    live = step.change.live
+    return [live.id, live.body.get("phoneNumber")]
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """The steps of a plan that may go, and the tokens that named none of them."""
+
+    granted: frozenset[tuple[str, str]]
+    strangers: tuple[str, ...]
+
+
+def weigh(plan: Plan, tokens: Iterable[str]) -> Approvals:
+    """Match tokens with the steps of a plan: whole, exact, and each for one step."""
+    given = list(dict.fromkeys(tokens))
+    wanted = {step.token: step.name for step in plan.steps if step.token}
+    granted = frozenset(wanted[one] for one in given if one in wanted)
+    return Approvals(granted, tuple(one for one in given if one not in wanted))
+
+
+def held(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
+    """The steps that want an approval and have none."""
+    return tuple(step for step in plan.steps if step.wants_approval and step.name not in granted)
+
+
+def phrase(step: Step) -> str:
+    """What a person types to approve a step: the E.164 for a release, `VERB ADDRESS` for the rest."""
+    phone = step.live.body.get("phoneNumber") if step.live else None
+    return str(phone) if step.verb == "release" and phone else f"{step.verb} {step.address}"

@@ -1,0 +1,296 @@
+"""Matching says, for every address, which live thing it is: by state, intent, marker, import, slot or offer, in that order.
+
+Nothing here guesses: what two rules could claim is blocked, and what could make us buy twice is unsafe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .address import Address
+from .change import Blocked
+from .kind import Kind
+from .snapshot import Seen, Snapshot
+from .state import Resource, State
+from .wanted import Manifest, Wanted
+
+MARK = "apr:"
+
+
+@dataclass(slots=True)
+class Matching:
+    """What was found. `taken` says how an address came to a live thing that state does not hold yet.
+
+    `orphans` are ours, live and no longer wanted; `gone` are ours and no longer there. `older` is true if the account
+    carries a marker of ours that state does not know.
+    """
+
+    bound: dict[Address, Seen] = field(default_factory=dict)
+    taken: dict[Address, str] = field(default_factory=dict)
+    lost: dict[Address, Resource] = field(default_factory=dict)
+    new: list[Wanted] = field(default_factory=list)
+    orphans: dict[Address, Seen] = field(default_factory=dict)
+    gone: tuple[Address, ...] = ()
+    blocked: list[Blocked] = field(default_factory=list)
+    unsafe: list[Blocked] = field(default_factory=list)
+    unsettled: list[Blocked] = field(default_factory=list)
+    unmanaged: tuple[Seen, ...] = ()
+    older: bool = False
+
+    @property
+    def owners(self) -> dict[tuple[str, str], Address]:
+        """Which address is which live thing."""
+        return {(seen.kind, seen.id): at for at, seen in (*self.orphans.items(), *self.bound.items())}
+
+
+def match(
+    manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, adopt: bool = False
+) -> Matching:
+    """Match every address of the spec and of the state. `adopt` takes offers that have exactly one candidate."""
+    matcher = _Matcher(manifest, snapshot, state, {kind.name: kind for kind in kinds}, adopt, Matching())
+    return matcher.run()
+
+
+def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
+    """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted."""
+    first = match(manifest, snapshot, state, [kind for kind in kinds if not kind.single], adopt=True)
+    single = {kind.name for kind in kinds if kind.single}
+    wanted = [one.parent for one in manifest.resources if one.address.kind in single]
+    named = {first.bound[parent].id if parent else None for parent in wanted if not parent or parent in first.bound}
+    held = {held.parent for at, held in state.resources.items() if at.kind in single}
+    alive = {parent for parent in held if parent is None or any(snapshot.get(kind.name, parent) for kind in kinds)}
+    parents = {kind.parent for kind in kinds if kind.single}
+    return frozenset(named | alive | {seen.id for at, seen in first.orphans.items() if at.kind in parents})
+
+
+def missing(snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> tuple[tuple[str, str], ...]:
+    """The (kind, id) of what state holds and the lists lack: to be read by id before anything is called lost."""
+    marked = {kind.name for kind in kinds if kind.marked}
+    held = [(at.kind, held.id) for at, held in state.resources.items() if at.kind in marked]
+    return tuple(sorted(one for one in held if snapshot.get(*one) is None))
+
+
+@dataclass(slots=True)
+class _Matcher:
+    manifest: Manifest
+    snapshot: Snapshot
+    state: State
+    kinds: Mapping[str, Kind]
+    adopt: bool
+    found: Matching
+
+    def run(self) -> Matching:
+        self._check_visibility()
+        markers = self._markers()
+        wanted = [one for one in self.manifest.resources if one.address.kind in self.kinds]
+        for one in wanted:
+            self._match(one, self.kinds[one.address.kind], markers)
+        self._settle_claims()
+        self._find_orphans()
+        taken = {(seen.kind, seen.id) for seen in (*self.found.bound.values(), *self.found.orphans.values())}
+        listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
+        self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in taken)
+        self._check_markers(markers)
+        return self.found
+
+    def _match(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> None:
+        at = wanted.address
+        intent = self.state.intents.get(at)
+        seen = self._held(wanted, kind)
+        if intent and intent.action == "create":
+            self.found.unsettled.append(self._unsettled(wanted, kind, markers))
+        elif seen is not None:
+            self._bind(wanted, kind, seen, None)
+        elif at in self.state.resources and kind.marked:
+            self.found.lost[at] = self.state.resources[at]
+        elif marked := markers.get(self.manifest.marker(at), []):
+            self._bind(wanted, kind, marked[0], "it carries this address's marker")
+        elif wanted.imports and wanted.imports != "none":
+            self._import(wanted, kind)
+        elif kind.single:
+            self._slot(wanted, kind)
+        elif wanted.imports != "none":
+            self._offer(wanted, kind)
+        else:
+            self.found.new.append(wanted)
+
+    def _held(self, wanted: Wanted, kind: Kind) -> Seen | None:
+        """What state holds for this address, if it is there."""
+        held = self.state.resources.get(wanted.address)
+        if held is None:
+            return None
+        if kind.single:
+            seen = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+            return seen if seen and seen.id == held.id else None
+        seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
+        return None if seen is None or seen.body.get("status") == "released" else seen
+
+    def _parent(self, wanted: Wanted) -> str:
+        """The id of the parent, or a word that no id is, so that its slot is empty."""
+        seen = self.found.bound.get(wanted.parent) if wanted.parent else None
+        return seen.id if seen else "\0"
+
+    def _bind(self, wanted: Wanted, kind: Kind, seen: Seen, how: str | None) -> None:
+        at, named = wanted.address, wanted.imports
+        if named and named not in {"none", seen.id, seen.body.get("phoneNumber")}:
+            known = "the state" if how is None else "the marker"
+            self._block(at, f"`import:` names {named}, but {known} says {seen.id}", "correct or remove the import: line")
+            return
+        for reason, hint in kind.alarms(seen):
+            self.found.blocked.append(Blocked(at, reason, hint, exit=9))
+            self.found.bound[at] = seen
+            return
+        self.found.bound[at] = seen
+        if how is not None:
+            self.found.taken[at] = how
+
+    def _import(self, wanted: Wanted, kind: Kind) -> None:
+        at, named = wanted.address, wanted.imports
+        if kind.single:
+            slot = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+            seen = slot if slot and slot.id == named else None
+        else:
+            listed = self.snapshot.of(kind.name)
+            seen = next((one for one in listed if named in {one.id, one.body.get("phoneNumber")}), None)
+        if seen is None:
+            hint = "look for its id with `apreconcile export`; a key sees only its own account"
+            self._block(at, f"`import: {named}` names no {kind.name} that this account shows", hint)
+        elif reason := self._refused(kind, seen):
+            self._block(at, f"`import: {named}`: {reason}", "import something else, or remove it there first")
+        else:
+            self._bind(wanted, kind, seen, "imported")
+
+    def _refused(self, kind: Kind, seen: Seen) -> str | None:
+        """Why something live may not be taken by an address that does not hold it yet."""
+        for at, held in self.state.resources.items():
+            if (at.kind, held.id) == (kind.name, seen.id):
+                return f"{seen.id} is {at} already"
+        if foreign := self._foreign(kind, seen):
+            return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
+        for other in self.kinds.values():
+            for hanging in self.snapshot.of(other.name):
+                tag = self._foreign(other, hanging) if other.hangs_on(hanging) == seen.id else None
+                if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
+                    return f"{seen.id} holds {other.label(hanging)}, which carries the marker {tag!r} of another project"
+        return None
+
+    def _foreign(self, kind: Kind, seen: Seen) -> str | None:
+        """A marker on it by which somebody else knows it."""
+        tag = kind.marker(seen)
+        return tag if tag and tag.startswith(MARK) else None
+
+    def _slot(self, wanted: Wanted, kind: Kind) -> None:
+        at = wanted.address
+        seen = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+        if seen is None:
+            self.found.new.append(wanted)
+            return
+        holder = next((other for other, held in self.state.resources.items() if other.kind == kind.name and held.id == seen.id), None)
+        if holder is not None and holder != at:
+            hint = f"keep the old key `{holder.key}`"
+            self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
+            return
+        live = kind.shown(seen)
+        if all(live.get(name) == value for name, value in wanted.fields.items()):
+            self._bind(wanted, kind, seen, "its slot has exactly this webhook")
+        elif self.adopt:
+            self._bind(wanted, kind, seen, "taken from its slot by --adopt")
+        else:
+            self._block(at, f"its slot has {kind.label(seen)} already", self._lines([seen]))
+
+    def _offer(self, wanted: Wanted, kind: Kind) -> None:
+        candidates = [
+            one for one in self.snapshot.of(kind.name) if kind.namesake(wanted, one) and not self._refused(kind, one)
+        ]
+        if not candidates:
+            self.found.new.append(wanted)
+        elif self.adopt and len(candidates) == 1:
+            self._bind(wanted, kind, candidates[0], "taken by --adopt: the only one of this name")
+        else:
+            several = f"{len(candidates)} {kind.plural}" if len(candidates) > 1 else f"an {kind.name}"
+            self._block(wanted.address, f"the account has {several} of this name", self._lines(candidates))
+
+    def _lines(self, candidates: Sequence[Seen]) -> str:
+        lines = [f"import: {one.id}" for one in candidates]
+        none = "" if self.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
+        one = ", or --adopt" if len(candidates) == 1 else ""
+        return f"add one line{one}{none}: " + " | ".join(lines)
+
+    def _settle_claims(self) -> None:
+        """No live thing is two addresses: neither gets what both claim."""
+        claims: dict[tuple[str, str], list[Address]] = {}
+        for at, seen in self.found.bound.items():
+            claims.setdefault((seen.kind, seen.id), []).append(at)
+        for (_, ident), several in claims.items():
+            for at in several if len(several) > 1 else ():
+                if at in self.found.taken:
+                    del self.found.bound[at], self.found.taken[at]
+                    others = ", ".join(str(other) for other in several if other != at)
+                    self._block(at, f"{ident} is claimed by {others} too", "say which one with `import:` lines")
+
+    def _find_orphans(self) -> None:
+        wanted, gone = set(self.manifest.by_address), []
+        for at, held in self.state.resources.items():
+            kind = self.kinds.get(at.kind)
+            if kind is None or at in wanted:
+                continue
+            if kind.single:
+                slot = self.snapshot.slot(kind.name, held.parent)
+                seen = slot if slot and slot.id == held.id else None
+            else:
+                seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
+            if seen is None or seen.body.get("status") == "released":
+                gone.append(at)
+            else:
+                self.found.orphans[at] = seen
+        self.found.gone = tuple(gone)
+
+    def _markers(self) -> dict[str, list[Seen]]:
+        """Live things by marker of ours, without those that state holds."""
+        held = {(at.kind, one.id) for at, one in self.state.resources.items()}
+        ours, found = self.manifest.marker(Address("", "")), dict[str, list[Seen]]()
+        for kind in self.kinds.values():
+            for seen in self.snapshot.of(kind.name):
+                tag = kind.marker(seen)
+                if tag and tag.startswith(ours):
+                    found.setdefault(tag, []).append(seen)
+        for tag, several in found.items():
+            if len(several) > 1:
+                listed = ", ".join(one.id for one in several)
+                reason = f"{len(several)} live numbers carry the marker {tag!r}: {listed}"
+                self.found.unsafe.append(Blocked(None, reason, "change the externalId of all but one of them", exit=9))
+        return {tag: [one for one in several if (one.kind, one.id) not in held] for tag, several in found.items()}
+
+    def _check_markers(self, markers: Mapping[str, list[Seen]]) -> None:
+        pending = {str(self.manifest.marker(at)) for at in self.state.intents}
+        unknown = [
+            one for tag, several in markers.items() for one in several
+            if one.id not in self.state.ignored and tag not in pending
+        ]  # fmt: skip
+        self.found.older = bool(unknown)
+
+    def _check_visibility(self) -> None:
+        """State that knows ids of which none is visible means another account."""
+        lists = {kind.name for kind in self.kinds.values() if not kind.single}
+        held = [(at.kind, one.id) for at, one in self.state.resources.items() if at.kind in lists]
+        if held and not any(self.snapshot.get(*one) or self.snapshot.singles.get(one) for one in held):
+            reason = f"the state knows {len(held)} agents and numbers, and this account shows none of them"
+            hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
+            self.found.unsafe.append(Blocked(None, reason, hint, exit=9))
+
+    def _unsettled(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> Blocked:
+        at, intent = wanted.address, self.state.intents[wanted.address]
+        known = set(intent.seen)
+        fresh = [one for one in self.snapshot.of(kind.name) if one.id not in known and not self._refused_quietly(one)]
+        sure = markers.get(self.manifest.marker(at), []) or [one for one in fresh if kind.namesake(wanted, one)] or fresh
+        shown = ", ".join(f"{one.id} ({kind.label(one)})" for one in sure[:5]) or "nothing new"
+        reason = f"a creation sent at {intent.opened} has no known outcome; since then the account shows {shown}"
+        bind = f"apreconcile resolve {at} --bind {sure[0].id}" if len(sure) == 1 else f"apreconcile resolve {at} --bind ID"
+        return Blocked(at, reason, f"{bind}, or if it was not made: apreconcile resolve {at} --not-created", exit=6)
+
+    def _refused_quietly(self, seen: Seen) -> bool:
+        return any((at.kind, held.id) == (seen.kind, seen.id) for at, held in self.state.resources.items())
+
+    def _block(self, at: Address, reason: str, hint: str) -> None:
+        self.found.blocked.append(Blocked(at, reason, hint))

@@ -1,0 +1,370 @@
+"""Planning turns what was matched into changes, and changes into steps: the calls, their risks, order and words.
+
+It runs in two halves, because facts cost requests: `find_changes` says what differs and so which questions to ask;
+`make_plan` takes the answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from graphlib import TopologicalSorter
+
+from .address import Address
+from .approval import token
+from .call import Call, Reply, canonical
+from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Delete, Update
+from .diff import difference, digest, first_fields
+from .facts import Question, World
+from .kind import Kind
+from .match import MARK, Matching, match
+from .plan import Cost, Plan, Scope, Step, Unmanaged
+from .snapshot import Snapshot
+from .state import State
+from .wanted import Manifest, Wanted
+
+MONTHLY = Decimal("3.00")
+"""US dollars a month for one number (DOCS usage-billing, 2026)."""
+VALID = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What differs, and all it was found in."""
+
+    manifest: Manifest
+    snapshot: Snapshot
+    state: State
+    kinds: tuple[Kind, ...]
+    matching: Matching
+    changes: tuple[Change, ...]
+    blocked: tuple[Blocked, ...]
+
+    def kind(self, name: str) -> Kind:
+        """The kind with this name."""
+        return next(kind for kind in self.kinds if kind.name == name)
+
+
+def find_changes(
+    manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, adopt: bool = False
+) -> Findings:
+    """Match, compare, and say what differs; nothing is asked yet."""
+    matching = match(manifest, snapshot, state, kinds, adopt=adopt)
+    found = Findings(manifest, snapshot, state, tuple(kinds), matching, (), tuple(matching.blocked))
+    changes: list[Change] = []
+    blocked = list(matching.blocked)
+    stopped = {one.address for one in (*blocked, *matching.unsettled)}
+    for wanted in manifest.resources:
+        if wanted.address not in stopped:
+            more, stops = _wanted_changes(found, wanted)
+            changes += more
+            blocked += stops
+    changes += [Delete(at, seen, _parent(found, seen)) for at, seen in sorted(matching.orphans.items())]
+    changes, renamed = _without_renames(found, changes)
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed))
+
+
+def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
+    """What has to be read before the plan can be made; equal questions once."""
+    asked = (one for change in found.changes for one in found.kind(change.address.kind).asks(change, now))
+    return tuple(dict.fromkeys(asked))
+
+
+def make_plan(
+    found: Findings, answers: Mapping[Question, Reply], *, scope: Scope, now: datetime, requests: int
+) -> Plan:
+    """The plan: the same inputs give the same bytes, in whatever order they came."""
+    matching, state = found.matching, found.state
+    world = World(
+        found.manifest, found.snapshot, state, now,
+        bound=matching.bound, owners=matching.owners, unmanaged=matching.unmanaged,
+        changes=found.changes, answers=answers,
+    )  # fmt: skip
+    blocked, warnings, steps = list(found.blocked), _notices(found), list[Step]()
+    for change in found.changes:
+        step, said, stops = _step(found, world, change, scope)
+        warnings += said
+        blocked += stops
+        if not stops:
+            steps.append(step)
+    steps, quota = _within_quota(steps, world, matching)
+    blocked += quota
+    steps, stuck = _without_stuck(found, steps)
+    blocked += stuck
+    unsafe = list(matching.unsafe)
+    if matching.older:
+        steps, older = _only_adopting(steps)
+        blocked += older
+    unsafe += _newcomers(found, steps)
+    ordered = tuple(sorted(_linked(found, steps), key=lambda step: (step.stage, step.address)))
+    return Plan(
+        project=found.manifest.project,
+        environment=found.manifest.environment,
+        scope=scope,
+        steps=ordered,
+        blocked=tuple(sorted(blocked, key=_blocked_key)),
+        unmanaged=tuple(Unmanaged(one.kind, one.id, found.kind(one.kind).label(one)) for one in matching.unmanaged),
+        warnings=tuple(sorted(set(warnings))),
+        cost=_cost(ordered, world),
+        digest=plan_digest(found.manifest, scope, ordered, state.salt),
+        serial=state.serial,
+        expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        requests=requests,
+        unsafe=tuple(unsafe),
+        unsettled=tuple(matching.unsettled),
+        bound=dict(matching.bound),
+    )
+
+
+def plan_digest(manifest: Manifest, scope: Scope, steps: Sequence[Step], salt: str) -> str:
+    """The sha256 of what a plan means: project, environment, scope and its steps; not when it was made."""
+    said = [
+        [str(step.address), step.action, sorted(step.risks), step.token, [str(at) for at in step.after]]
+        + [[call.meaning(salt) for call in step.calls]]
+        for step in steps
+    ]
+    whole = [manifest.project, manifest.environment, scope.host, scope.sub_account, said]
+    return hashlib.sha256(canonical(whole)).hexdigest()
+
+
+def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
+    at, matching, kind = wanted.address, found.matching, found.kind(wanted.address.kind)
+    marker = found.manifest.marker(at)
+    seen = matching.bound.get(at)
+    if seen is None:
+        lost = matching.lost.get(at)
+        return [Create(at, wanted, first_fields(kind, wanted), marker, lost.id if lost else None)], []
+    changes: list[Change] = []
+    if at in matching.taken:
+        changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
+    differs = difference(
+        kind, wanted, seen,
+        held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
+    )  # fmt: skip
+    if differs.blocked:
+        return changes, differs.blocked
+    if differs.fields:
+        changes.append(Update(at, wanted, seen, tuple(differs.fields), differs.send))
+    return changes, []
+
+
+def _parent(found: Findings, seen: Seen) -> Address | None:
+    parent = found.kind(seen.kind).parent
+    return found.matching.owners.get((parent, seen.parent)) if parent and seen.parent else None
+
+
+def _without_renames(found: Findings, changes: list[Change]) -> tuple[list[Change], list[Blocked]]:
+    """A deletion and a creation that look like one thing under a new key are neither."""
+    groups: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        alike = _likeness(found, change)
+        if alike:
+            groups.setdefault(alike, []).append(change)
+    caught: dict[Address, Blocked] = {}
+    for several in groups.values():
+        going = [change for change in several if isinstance(change, Delete)]
+        coming = [change for change in several if isinstance(change, Create)]
+        if going and coming:
+            hint = f"keep the old key `{going[0].address.key}`; or remove it and apply, then add the new one"
+            pairs = [(one.address, coming[0].address) for one in going]
+            pairs += [(one.address, going[0].address) for one in coming]
+            caught |= {at: Blocked(at, f"looks like {other} under another key", hint) for at, other in pairs}
+    return [change for change in changes if change.address not in caught], list(caught.values())
+
+
+def _likeness(found: Findings, change: Change) -> tuple[object, ...] | None:
+    """What a renamed key would leave the same: an agent's name, a number's country and area code."""
+    kind = found.kind(change.address.kind)
+    if isinstance(change, Create) and change.again is None:
+        fields = change.wanted.fields
+        area = digest(fields["areaCode"], found.state.salt) if fields.get("areaCode") else None
+        plain = fields.get("name")
+        return (kind.name, area, fields.get("country", "US")) if kind.marked else (kind.name, plain) if plain else None
+    if isinstance(change, Delete):
+        asked = found.state.resources[change.address].fields.get("areaCode")
+        live = kind.shown(change.live)
+        if kind.marked:
+            return (kind.name, asked.sent if asked else None, live.get("country"))
+        return (kind.name, live.get("name")) if live.get("name") else None
+    return None
+
+
+def _step(
+    found: Findings, world: World, change: Change, scope: Scope
+) -> tuple[Step, tuple[str, ...], list[Blocked]]:
+    kind = found.kind(change.address.kind)
+    risks, words = kind.risks(change), kind.words(change, world)
+    step = Step(
+        change, _calls(kind, change), risks, _stage(found.kinds, change),
+        guard=kind.guard(change), settle=kind.settle(change), why=words.why, slot=kind.single,
+    )  # fmt: skip
+    if risks & WANTS_APPROVAL:
+        again = isinstance(change, Create) and change.again
+        verb = kind.verb.get("again" if again else step.action, "delete")
+        step = replace(step, token=token(step, verb, state=found.state, scope=scope))
+    return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+
+
+def _calls(kind: Kind, change: Change) -> tuple[Call, ...]:
+    match change:
+        case Create():
+            return kind.create(change)
+        case Update():
+            return kind.update(change)
+        case Delete():
+            return kind.delete(change)
+        case Adopt():
+            return kind.adopt(change.wanted, change.live, change.marker)
+
+
+def _stage(kinds: Sequence[Kind], change: Change) -> int:
+    """Adoptions first; then creations and updates, parents first; then deletions, children first."""
+    rank = next(index for index, kind in enumerate(kinds) if kind.name == change.address.kind)
+    match change:
+        case Adopt():
+            return 0
+        case Create() | Update():
+            return 1 + rank
+        case Delete():
+            return 2 * len(kinds) - rank
+
+
+def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
+    """Every step with the addresses that must be done before it."""
+    created = {step.address for step in steps if isinstance(step.change, Create)}
+    adopted = {step.address for step in steps if isinstance(step.change, Adopt)}
+    freeing: dict[str, set[Address]] = {}
+    for step in steps:
+        if step.live and not isinstance(step.change, Adopt):
+            parent = found.kind(step.address.kind).hangs_on(step.live)
+            freeing.setdefault(parent or "", set()).add(step.address)
+    linked: list[Step] = []
+    for step in steps:
+        needs = {at for call in step.calls for at in call.needs} & created
+        if isinstance(step.change, Update) and step.address in adopted:
+            needs.add(step.address)
+        if isinstance(step.change, Delete):
+            needs |= freeing.get(step.change.live.id, set())
+        linked.append(replace(step, after=tuple(sorted(needs))))
+    return linked
+
+
+def _without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
+    """Leave out what waits for something blocked, and agents that something would still hang on."""
+    blocked: list[Blocked] = []
+    while True:
+        stuck = [one for step in steps if (one := _stuck(found, steps, step))]
+        if not stuck:
+            return steps, blocked
+        blocked += stuck
+        caught = {one.address for one in stuck}
+        steps = [step for step in steps if step.address not in caught]
+
+
+def _stuck(found: Findings, steps: Sequence[Step], step: Step) -> Blocked | None:
+    known = set(found.matching.bound) | {one.address for one in steps if isinstance(one.change, Create)}
+    for at in sorted({at for call in step.calls for at in call.needs}):
+        if at not in known:
+            return Blocked(step.address, f"waits for {at}, which is blocked", f"settle {at} first")
+    if not isinstance(step.change, Delete):
+        return None
+    freed = {one.live.id for one in steps if one.live and one is not step and not isinstance(one.change, Adopt)}
+    for seen in found.snapshot.listed:
+        kind = found.kind(seen.kind)
+        if kind.hangs_on(seen) == step.change.live.id and seen.id not in freed:
+            owner = found.matching.owners.get((seen.kind, seen.id))
+            whose = str(owner) if owner else f"an unmanaged {kind.name}"
+            reason = f"still holds {kind.label(seen)} ({seen.id}, {whose})"
+            return Blocked(step.address, reason, "move, detach or remove that first")
+    return None
+
+
+def _within_quota(
+    steps: list[Step], world: World, matching: Matching
+) -> tuple[list[Step], list[Blocked]]:
+    """Leave out purchases beyond the account's limit; a release of the same plan frees nothing."""
+    numbers = (world.answer("usage") or {}).get("numbers")
+    if not isinstance(numbers, dict) or not isinstance(numbers.get("limit"), int):
+        return steps, []
+    used, limit = int(numbers.get("used") or 0), int(numbers["limit"])
+    buying = sorted((step for step in steps if step.spends), key=lambda step: step.address)
+    over = {step.address for step in buying[max(0, limit - used) :]}
+    spare = [seen for seen in matching.unmanaged if seen.body.get("phoneNumber")]
+    hint = _ways_out(spare[0], next(iter(sorted(over)))) if over and spare else "ask AgentPhone for a higher limit"
+    reason = f"quota: {used} of {limit} numbers are used"
+    return [step for step in steps if step.address not in over], [Blocked(at, reason, hint) for at in sorted(over)]
+
+
+def _only_adopting(steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
+    reason = "the account carries a marker of ours that the state does not know: the state is older than the account"
+    hint = "apply takes the adoptions; then plan again. What is no longer wanted: apreconcile state init --ignore ID"
+    left = dict.fromkeys(step.address for step in steps if not isinstance(step.change, Adopt))
+    return [step for step in steps if isinstance(step.change, Adopt)], [Blocked(at, reason, hint, 9) for at in left]
+
+
+def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
+    """Without any state, a number that nobody claims may be the very one that is about to be bought again."""
+    buying = [step.address for step in steps if step.spends]
+    if found.state.id != "none" or not buying:
+        return []
+    spare = [
+        seen for seen in found.matching.unmanaged
+        if found.kind(seen.kind).marked
+        and not str(found.kind(seen.kind).marker(seen) or "").startswith(MARK)
+        and seen.id not in found.state.ignored
+    ]  # fmt: skip
+    unsafe = []
+    for index, seen in enumerate(spare):
+        agent = found.snapshot.get("agent", str(seen.body.get("agentId")))
+        held = f", answered by {agent.body.get('name')!r}" if agent else ", without an agent"
+        reason = f"no state yet, and the account has {seen.body.get('phoneNumber')} ({seen.id}{held}), which may be one to buy"
+        unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
+    return unsafe
+
+
+def _ways_out(seen: Seen, at: Address) -> str:
+    return f"manage it: add 'import: {seen.id}' to {at}; or leave it: apreconcile state init --ignore {seen.id}"
+
+
+def _notices(found: Findings) -> list[str]:
+    said: list[str] = []
+    for wanted in found.manifest.resources:
+        seen = found.matching.bound.get(wanted.address)
+        adopting = wanted.address in found.matching.taken
+        if seen:
+            notes = found.kind(wanted.address.kind).notices(wanted, seen, found.manifest.marker(wanted.address))
+            said += [note for note in notes if not (adopting and "carries no marker" in note)]
+    return said
+
+
+def _cost(steps: Sequence[Step], world: World) -> Cost:
+    numbers = (world.answer("usage") or {}).get("numbers")
+    known = numbers if isinstance(numbers, dict) else {}
+    return Cost(monthly(steps), known.get("used"), known.get("limit"))
+
+
+def _blocked_key(one: Blocked) -> tuple[str, str, str]:
+    return (str(one.address or ""), one.reason, one.hint)
+
+
+def narrowed(plan: Plan, only: Sequence[Address]) -> tuple[Plan, tuple[Step, ...]]:
+    """The plan of these addresses and what they need, and the steps that were left for another run."""
+    needs = {step.address: set(step.after) for step in plan.steps}
+    order = tuple(TopologicalSorter({at: needs[at] - {at} for at in needs}).static_order())
+    taken = set(only)
+    for at in reversed(order):
+        if at in taken:
+            taken |= needs.get(at, set())
+    steps = tuple(step for step in plan.steps if step.address in taken)
+    stops = tuple(one for one in plan.blocked if one.address in taken)
+    left = tuple(step for step in plan.steps if step.address not in taken)
+    return replace(plan, steps=steps, blocked=stops, cost=replace(plan.cost, monthly_delta=monthly(steps))), left
+
+
+def monthly(steps: Sequence[Step]) -> Decimal:
+    """What steps add to the monthly bill, in US dollars."""
+    released = sum(isinstance(step.change, Delete) and "phoneNumber" in step.change.live.body for step in steps)
+    return MONTHLY * (sum(step.spends for step in steps) - released)

@@ -1,0 +1,91 @@
+"""Looking reads the account: complete lists, then the slots that matter, all in parallel; it never writes.
+
+1,000 agents with a number and a webhook each cost 10 + 10 + 1,000 requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from apreconcile.core.call import Call, Reply, Wire
+from apreconcile.core.errors import ApiError, NotFoundError
+from apreconcile.core.kind import Kind
+from apreconcile.core.match import missing, slots
+from apreconcile.core.snapshot import Seen, Snapshot
+from apreconcile.core.state import State
+from apreconcile.core.wanted import Manifest
+
+from .listing import list_all
+
+Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
+
+
+async def observe(send: Send, manifest: Manifest, state: State, kinds: Sequence[Kind]) -> Snapshot:
+    """Read what spec and state have something to do with. Raises UnsafeError if a list cannot be read whole."""
+    first = await _lists(send, kinds)
+    singles = await _singles(send, kinds, missing(first, state, kinds))
+    first = Snapshot(first.listed, frozenset(), singles)
+    wanted = slots(manifest, first, state, kinds)
+    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted, singles)
+
+
+async def observe_all(send: Send, kinds: Sequence[Kind]) -> Snapshot:
+    """Read everything the account has, every slot included."""
+    first = await _lists(send, kinds)
+    parents = {kind.parent for kind in kinds if kind.single}
+    wanted = frozenset({None} | {seen.id for seen in first.listed if seen.kind in parents})
+    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted)
+
+
+async def read_slot(send: Send, kind: Kind, parent: str | None) -> Seen | None:
+    """What stands in a slot; None for nothing, or for a parent that is no more."""
+    try:
+        body = (await send(Call("GET", kind.path(parent)))).body
+    except NotFoundError:
+        return None
+    return None if body is None else _seen(kind, body, parent)
+
+
+async def _lists(send: Send, kinds: Sequence[Kind]) -> Snapshot:
+    listed = [kind for kind in kinds if not kind.single]
+    lists = await asyncio.gather(*(list_all(send, kind.path(None)) for kind in listed))
+    found = (_seen(kind, body) for kind, bodies in zip(listed, lists, strict=True) for body in bodies)
+    return Snapshot(_sorted(kinds, found))
+
+
+async def _singles(
+    send: Send, kinds: Sequence[Kind], wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Seen | None]:
+    """What the lists lack, read by id: a released number still answers (OAS)."""
+    by_name = {kind.name: kind for kind in kinds}
+
+    async def one(name: str, ident: str) -> Seen | None:
+        try:
+            reply = await send(Call("GET", (*by_name[name].path(None), ident)))
+        except NotFoundError:
+            return None
+        return _seen(by_name[name], reply.body)
+
+    asked = list(wanted)
+    return dict(zip(asked, await asyncio.gather(*(one(*pair) for pair in asked)), strict=True))
+
+
+async def _with_slots(
+    send: Send, kinds: Sequence[Kind], first: Snapshot, wanted: Iterable[str | None]
+) -> tuple[Seen, ...]:
+    reads = [read_slot(send, kind, parent) for kind in kinds if kind.single for parent in wanted]
+    found = [seen for seen in await asyncio.gather(*reads) if seen]
+    return _sorted(kinds, (*first.listed, *found))
+
+
+def _seen(kind: Kind, body: Wire, parent: str | None = None) -> Seen:
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+        raise ApiError(f"the API answered with a {kind.name} that has no id", status=200)
+    return Seen(kind.name, body["id"], {name: body[name] for name in body if name not in kind.unread}, parent)
+
+
+def _sorted(kinds: Sequence[Kind], found: Iterable[Seen]) -> tuple[Seen, ...]:
+    rank = {kind.name: index for index, kind in enumerate(kinds)}
+    return tuple(sorted(found, key=lambda seen: (rank[seen.kind], seen.id, seen.parent or "")))
