@@ -24,13 +24,11 @@ class Running:
     url: str
 
 
-def serve(
-    options: Options, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], object] = print
-) -> None:
+def serve(options: Options, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], object] = print) -> None:
     """Serve until SIGINT or SIGTERM, then return.
 
-    `announce` is called first, once the socket accepts, with `listening on http://127.0.0.1:PORT`. Raises ValueError for
-    a host that is not loopback, OSError where the port is taken.
+    `announce` is called first, once the socket accepts, with `listening on http://127.0.0.1:PORT`. Raises ValueError
+    for a host that is not loopback, OSError where the port is taken.
     """
     from apreconcile.sandbox import server  # noqa: PLC0415 (the start-up gain named above)
 
@@ -59,7 +57,7 @@ def reset(db: str | Path, account: str | None = None) -> None:
 
 
 def ledger(db: str | Path, account: str | None = None) -> list[dict[str, Any]]:
-    """Return the ledger's entries of an account, or of all, as `GET /_sandbox/ledger` lists them; none without a file."""
+    """Return the ledger of an account, or of all, as `GET /_sandbox/ledger` lists it; nothing without a file."""
     from apreconcile.sandbox import database  # noqa: PLC0415 (the start-up gain named above)
     from apreconcile.sandbox.books import entries  # noqa: PLC0415 (the start-up gain named above)
 

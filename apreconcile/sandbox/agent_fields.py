@@ -22,14 +22,13 @@ from apreconcile.sandbox.validation import (
     text,
 )
 
-LANGUAGES = tuple(
-    """
+_CODES = """
     af-ZA ar-SA az-AZ bg-BG bs-BA ca-ES cs-CZ cy-GB da-DK de-DE el-GR en-AU en-GB en-IN en-NZ en-US es-419 es-ES fa-IR
     fi-FI fil-PH fr-CA fr-FR gl-ES he-IL hi-IN hr-HR hu-HU hy-AM id-ID is-IS it-IT ja-JP kk-KZ kn-IN ko-KR lt-LT lv-LV
     mk-MK mr-IN ms-MY ne-NP nl-BE nl-NL no-NO pl-PL pt-BR pt-PT ro-RO ru-RU sk-SK sl-SI sr-RS sv-SE sw-KE ta-IN th-TH
     tr-TR uk-UA ur-IN vi-VN yue-CN zh-CN
-    """.split()
-)
+"""
+LANGUAGES = tuple(_CODES.split())
 MOST_TOOLS = 20
 SKYLAR = "custom_voice_ea22ba5fdfaa18f39c274851c1"
 """The default voice since 2026-04-17 (MCP)."""
@@ -109,9 +108,7 @@ _FIELDS: dict[str, Rule] = {
 _OLDER = ("name", "description", "voiceMode", "systemPrompt", "beginMessage", "voice")
 
 CREATE: dict[Profile, dict[str, Rule]] = {"2026": _FIELDS, "2025": {name: _FIELDS[name] for name in _OLDER}}
-UPDATE: dict[Profile, dict[str, Rule]] = {
-    profile: fields | {"name": Rule(text)} for profile, fields in CREATE.items()
-}
+UPDATE: dict[Profile, dict[str, Rule]] = {profile: fields | {"name": Rule(text)} for profile, fields in CREATE.items()}
 """OAS UpdateAgentRequest: the name may be null, the enumerations may not."""
 
 DEFAULTS: dict[str, Any] = {

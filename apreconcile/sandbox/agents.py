@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apreconcile.sandbox.agent_fields import CLEARED_BY_EMPTY, CREATE, UPDATE, defaults, shown
-from apreconcile.sandbox.database import Row, former
+from apreconcile.sandbox.database import Row, former, tally
 from apreconcile.sandbox.errors import Refusal, invalid, not_found, number_not_found
 from apreconcile.sandbox.identity import new_id
 from apreconcile.sandbox.pages import answer, in_memory, page
@@ -16,6 +16,15 @@ from apreconcile.sandbox.validation import Rule, text
 from apreconcile.sandbox.visit import Visit
 from apreconcile.sandbox.voices import VOICES
 
+_PAGE = """
+SELECT id, doc FROM agents WHERE scope = ?1
+AND n >= (SELECT n FROM agents WHERE scope = ?1 ORDER BY n LIMIT 1 OFFSET ?3) ORDER BY n LIMIT ?2
+"""
+"""A page by its first row, found in the index alone: an offset into whole rows would read all that it skips."""
+_HELD = """
+SELECT *, json_object('id', id, 'phoneNumber', phone_number, 'status', status, 'type', type) AS brief
+FROM numbers WHERE scope = ? AND agent_id IN (SELECT value FROM json_each(?)) ORDER BY attached
+"""
 ATTACH = {"numberId": Rule(text, nullable=False, required=True)}
 
 
@@ -68,6 +77,15 @@ def _show_all(visit: Visit, rows: Sequence[Row], numbers: Sequence[Row]) -> list
     return [shown(visit.options.profile, json.loads(row["doc"]), held.get(row["id"], [])) for row in rows]
 
 
+def _spliced(rows: Sequence[Row], numbers: Sequence[Row], total: int) -> Reply:
+    """Return the newest profile's list without reading its documents, which are JSON already: twice as fast."""
+    held: dict[str, list[str]] = {}
+    for number in numbers:
+        held.setdefault(number["agent_id"], []).append(number["brief"])
+    data = [f'{row["doc"][:-1]},"numbers":[{",".join(held.get(row["id"], ()))}]}}' for row in rows]
+    return Reply(200, f'{{"data":[{",".join(data)}],"total":{total}}}'.encode())
+
+
 def list_agents(visit: Visit) -> Reply:
     """`GET /v1/agents`: `{data, total}`, without hasMore (OAS AgentListResponse)."""
     db, scope = visit.db, visit.scope
@@ -77,12 +95,12 @@ def list_agents(visit: Visit) -> Reply:
         numbers = sorted(former(db, "numbers", scope, moment), key=lambda row: row["attached"])
         found = page(visit, in_memory(before), len(before))
     else:
-        total = db.execute("SELECT count(*) FROM agents WHERE scope = ?", (scope,)).fetchone()[0]
-        each = "SELECT * FROM agents WHERE scope = ? ORDER BY n LIMIT ? OFFSET ?"
-        found = page(visit, lambda limit, offset: db.execute(each, (scope, limit, offset)).fetchall(), total)
+        total = tally(db, "agents", scope)
+        found = page(visit, lambda limit, offset: db.execute(_PAGE, (scope, limit, offset)).fetchall(), total)
         wanted = json.dumps([row["id"] for row in found.rows])
-        held = "SELECT * FROM numbers WHERE scope = ? AND agent_id IN (SELECT value FROM json_each(?)) ORDER BY attached"
-        numbers = db.execute(held, (scope, wanted)).fetchall()
+        numbers = db.execute(_HELD, (scope, wanted)).fetchall()
+        if not visit.older:
+            return _spliced(found.rows, numbers, found.total)
     return ok(answer(visit, found, _show_all(visit, found.rows, numbers), more=False))
 
 
@@ -153,7 +171,7 @@ def attach_number(visit: Visit) -> Reply:
     agent = agent_row(visit, visit.ids[0])
     wanted = visit.fields(ATTACH)["numberId"]
     number = visit.db.execute(
-        "SELECT * FROM numbers WHERE scope = ? AND id = ? AND status <> 'released'", (visit.scope, wanted)
+        "SELECT * FROM numbers WHERE scope = ? AND id = ? AND held = 1", (visit.scope, wanted)
     ).fetchone()
     if number is None:
         raise number_not_found()

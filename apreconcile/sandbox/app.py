@@ -1,6 +1,6 @@
 """The sandbox as an ASGI application: each request is one transaction, with its effect, its faults and its log line.
 
-Handlers run on the event loop: a request takes well under a millisecond of SQLite, and one writer is all that SQLite has.
+Handlers run on the event loop: a request is well under a millisecond of SQLite, and one writer is all that SQLite has.
 """
 
 from __future__ import annotations
@@ -171,9 +171,7 @@ class Sandbox:
         overlooked = route.header == "never" or (route.header == "unlisted" and self._options.strict_sub_accounts)
         wanted = None if overlooked or self._options.profile == "2025" else inquiry.sub_account
         scope = scope_of(self._db, account, wanted)
-        return Visit(
-            self._db, self._options, now, account, scope, ids, inquiry.query, inquiry.body, strike.bend
-        )
+        return Visit(self._db, self._options, now, account, scope, ids, inquiry.query, inquiry.body, strike.bend)
 
     def _known(self, token: str) -> bool:
         given = token.encode("utf-8", "surrogateescape")
@@ -204,5 +202,3 @@ async def _cut(receive: Receive, send: Send) -> None:
     transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass
-
-

@@ -108,5 +108,3 @@ def obey(method: str, parts: tuple[str, ...], order: Order) -> Reply:
     if method not in methods:
         raise wrong_method(tuple(methods))
     return methods[method](order)
-
-

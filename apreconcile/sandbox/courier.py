@@ -43,7 +43,7 @@ def signed(errand: Errand, moment: int) -> dict[str, str]:
 
 
 async def carry(errand: Errand) -> Outcome:
-    """Deliver an event once; no proxy, no redirect. The timestamp is the machine's, for receivers check it by theirs."""
+    """Deliver an event once; no proxy, no redirect. Its timestamp is the machine's: receivers check it by theirs."""
     if not is_loopback(errand.url):
         return Outcome(None, None, AWAY)
     import httpx  # noqa: PLC0415 (120 ms that a sandbox without test events does not pay)

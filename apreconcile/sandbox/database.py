@@ -38,12 +38,12 @@ CREATE TABLE IF NOT EXISTS numbers (
   n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, scope TEXT NOT NULL, born REAL NOT NULL,
   phone_number TEXT NOT NULL, country TEXT NOT NULL, status TEXT NOT NULL, type TEXT NOT NULL,
   agent_id TEXT, attached INTEGER NOT NULL DEFAULT 0, external_id TEXT, expires_at TEXT, expires REAL,
-  created_at TEXT NOT NULL, UNIQUE (scope, id)
+  created_at TEXT NOT NULL, held INTEGER GENERATED ALWAYS AS (status <> 'released') VIRTUAL, UNIQUE (scope, id)
 );
-CREATE INDEX IF NOT EXISTS numbers_order ON numbers (scope, n) WHERE status <> 'released';
+CREATE INDEX IF NOT EXISTS numbers_order ON numbers (scope, held, n);
 CREATE INDEX IF NOT EXISTS numbers_agent ON numbers (scope, agent_id, attached);
 CREATE INDEX IF NOT EXISTS numbers_phone ON numbers (phone_number);
-CREATE INDEX IF NOT EXISTS numbers_expiry ON numbers (expires) WHERE expires IS NOT NULL AND status <> 'released';
+CREATE INDEX IF NOT EXISTS numbers_expiry ON numbers (expires) WHERE expires IS NOT NULL AND held = 1;
 CREATE TABLE IF NOT EXISTS cards (scope TEXT, number_id TEXT, doc TEXT NOT NULL, PRIMARY KEY (scope, number_id));
 CREATE TABLE IF NOT EXISTS webhooks (
   n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, scope TEXT NOT NULL, agent_id TEXT NOT NULL,
@@ -86,6 +86,22 @@ CREATE TABLE IF NOT EXISTS faults (
   n INTEGER PRIMARY KEY AUTOINCREMENT, method TEXT NOT NULL, path TEXT NOT NULL, nth INTEGER NOT NULL,
   times INTEGER NOT NULL, action TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS tallies (scope TEXT, kind TEXT, many INTEGER NOT NULL, PRIMARY KEY (scope, kind));
+CREATE TRIGGER IF NOT EXISTS agents_in AFTER INSERT ON agents BEGIN
+  INSERT INTO tallies VALUES (NEW.scope, 'agents', 1) ON CONFLICT DO UPDATE SET many = many + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS agents_out AFTER DELETE ON agents BEGIN
+  UPDATE tallies SET many = many - 1 WHERE scope = OLD.scope AND kind = 'agents';
+END;
+CREATE TRIGGER IF NOT EXISTS numbers_in AFTER INSERT ON numbers WHEN NEW.held BEGIN
+  INSERT INTO tallies VALUES (NEW.scope, 'numbers', 1) ON CONFLICT DO UPDATE SET many = many + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS numbers_off AFTER UPDATE ON numbers WHEN OLD.held AND NOT NEW.held BEGIN
+  UPDATE tallies SET many = many - 1 WHERE scope = OLD.scope AND kind = 'numbers';
+END;
+CREATE TRIGGER IF NOT EXISTS numbers_out AFTER DELETE ON numbers WHEN OLD.held BEGIN
+  UPDATE tallies SET many = many - 1 WHERE scope = OLD.scope AND kind = 'numbers';
+END;
 CREATE TABLE IF NOT EXISTS stock (area_code TEXT PRIMARY KEY, sold INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS past (
   n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, scope TEXT NOT NULL, object INTEGER NOT NULL,
@@ -109,11 +125,10 @@ def _keepers() -> Iterator[str]:
     for table, columns in _COLUMNS.items():
         image = ", ".join(f"'{column}', OLD.{column}" for column in columns)
         for event in ("UPDATE", "DELETE"):
-            yield (
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{event.lower()} AFTER {event} ON {table} BEGIN "  # noqa: S608 (our own words)
-                f"INSERT INTO past (kind, scope, object, until, row) VALUES "
-                f"('{table}', OLD.scope, OLD.n, (SELECT clock_offset FROM world) + machine_now(), json_object({image})); END"
-            )
+            moment = "(SELECT clock_offset FROM world) + machine_now()"
+            values = f"('{table}', OLD.scope, OLD.n, {moment}, json_object({image}))"
+            keep = f"INSERT INTO past (kind, scope, object, until, row) VALUES {values}"  # noqa: S608 (our own words)
+            yield f"CREATE TRIGGER IF NOT EXISTS {table}_{event} AFTER {event} ON {table} BEGIN {keep}; END"
 
 
 def connect(path: str | Path) -> sqlite3.Connection:
@@ -145,6 +160,12 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def tally(db: sqlite3.Connection, kind: str, scope: str) -> int:
+    """Return how many agents a scope has, or numbers it holds, without counting them each time."""
+    row = db.execute("SELECT many FROM tallies WHERE scope = ? AND kind = ?", (scope, kind)).fetchone()
+    return int(row["many"]) if row else 0
 
 
 def former(db: sqlite3.Connection, kind: str, scope: str, moment: float) -> list[Row]:

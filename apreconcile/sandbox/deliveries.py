@@ -55,7 +55,7 @@ def _test(webhook: Row, visit: Visit, agent_id: str | None, overrides: dict[str,
         (visit.scope, agent_id or ""),
     ).fetchone()
     message_id, channel = new_id(), overrides.get("channel") or "sms"
-    event = {
+    event: dict[str, Any] = {
         "event": "agent.message",
         "channel": channel,
         "timestamp": visit.stamp(),

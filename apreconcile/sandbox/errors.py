@@ -24,7 +24,7 @@ _OTHERWISE = ("INTERNAL_ERROR", "server_error")
 
 
 @dataclass(slots=True)
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 (an answer, not a failure of ours)
     """An answer that is not a success; nothing that was written before it was raised stays."""
 
     status: int
@@ -53,7 +53,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Invalid(Exception):
+class Invalid(Exception):  # noqa: N818 (an answer, not a failure of ours)
     """A request that does not validate: FastAPI's 422 list (OAS HTTPValidationError), or 2025's 400 with a text."""
 
     problems: list[Problem]

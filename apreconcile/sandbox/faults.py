@@ -9,7 +9,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from apreconcile.sandbox.database import writing
@@ -49,7 +49,7 @@ class Strike:
     delay: float = 0
     instead: str = ""
     afterwards: str = ""
-    bend: Bend = Bend()
+    bend: Bend = field(default_factory=Bend)
 
     def replaced(self, options: Options, *, purchase: bool) -> Reply | None:
         """Return what is answered in place of doing anything, if something is."""

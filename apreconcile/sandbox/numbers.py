@@ -8,7 +8,7 @@ from typing import Any
 
 from apreconcile.sandbox import books, clock, supply, wallet
 from apreconcile.sandbox.agents import agent_row, next_place
-from apreconcile.sandbox.database import Row, former
+from apreconcile.sandbox.database import Row, former, tally
 from apreconcile.sandbox.errors import Refusal, invalid, number_not_found
 from apreconcile.sandbox.identity import new_id
 from apreconcile.sandbox.pages import answer, in_memory, page
@@ -17,6 +17,11 @@ from apreconcile.sandbox.validation import Rule, matching, moment, text
 from apreconcile.sandbox.visit import Visit
 
 MOST_LOOKED_UP = 25
+_PAGE = """
+SELECT * FROM numbers WHERE scope = ?1 AND held = 1
+AND n >= (SELECT n FROM numbers WHERE scope = ?1 AND held = 1 ORDER BY n LIMIT 1 OFFSET ?3) ORDER BY n LIMIT ?2
+"""
+"""A page by its first row, found in the index alone."""
 
 _BOUGHT_2025 = {
     "country": Rule(matching(r"[A-Z]{2}"), nullable=False),
@@ -73,11 +78,8 @@ def list_numbers(visit: Visit) -> Reply:
         held = [row for row in before if row["status"] != "released"]
         found = page(visit, in_memory(held), len(held))
     else:
-        total = db.execute("SELECT count(*) FROM numbers WHERE scope = ? AND status <> 'released'", (scope,))
-        each = "SELECT * FROM numbers WHERE scope = ? AND status <> 'released' ORDER BY n LIMIT ? OFFSET ?"
-        found = page(
-            visit, lambda limit, offset: db.execute(each, (scope, limit, offset)).fetchall(), total.fetchone()[0]
-        )
+        total = tally(db, "numbers", scope)
+        found = page(visit, lambda limit, offset: db.execute(_PAGE, (scope, limit, offset)).fetchall(), total)
     return ok(answer(visit, found, [show(visit, row) for row in found.rows]))
 
 
@@ -172,7 +174,7 @@ def release_number(visit: Visit) -> Reply:
 
 def expire(db: sqlite3.Connection, now: float, *, milliseconds: bool) -> None:
     """Release every number of every account whose `expiresAt` is reached (PY: auto-release time)."""
-    due = "SELECT * FROM numbers WHERE expires IS NOT NULL AND status <> 'released' AND expires <= ?"
+    due = "SELECT * FROM numbers WHERE expires IS NOT NULL AND held = 1 AND expires <= ?"
     for row in db.execute(due, (now,)).fetchall():
         db.execute("UPDATE numbers SET status = 'released', agent_id = NULL WHERE n = ?", (row["n"],))
         account = row["scope"].partition("/")[0]

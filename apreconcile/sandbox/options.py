@@ -20,8 +20,8 @@ class Options:
     """The switches of one sandbox. What the API's sources leave open is a switch here, with its default chosen.
 
     - db: the SQLite file, made when absent; `":memory:"` lives as long as the server.
-    - profile: "2026" follows the newest sources (PY 0.20.3, OAS 2026-07-17); "2025" is the older API of S-SKILL and S-FAQ.
-    - number_limit: numbers that an account (or a sub-account) may hold, unless it was seeded with its own `numberLimit`.
+    - profile: "2026" follows the newest sources (PY 0.20.3, OAS 2026-07-17), "2025" the older ones (S-SKILL, S-FAQ).
+    - number_limit: numbers that an account, and each sub-account, may hold, unless seeded with its own `numberLimit`.
     - balance: US dollars in an account's wallet at the start, unless it was seeded with its own `balance`.
     - keys: the bearer tokens let in; empty lets in every non-empty one.
     - null_handling: what an explicit `null` for a nullable field does in a PATCH. No source says.
@@ -29,7 +29,7 @@ class Options:
     - strict_sub_accounts: ignore `X-Sub-Account-Id` on the calls for which OAS does not list it.
     - balance_status: the status of INSUFFICIENT_BALANCE.
     - held_number: attaching a number that another agent holds moves it, or is refused with 409. No source says.
-    - omitted: a webhook POST without contextLimit or timeout resets them to their defaults, or keeps them. No source says.
+    - omitted: a webhook POST without contextLimit or timeout resets them to the defaults, or keeps them. Unstated.
 
     Raises ValueError for a value outside these.
     """

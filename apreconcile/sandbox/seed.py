@@ -108,7 +108,7 @@ def _number(visit: Visit, item: dict[str, Any]) -> dict[str, Any]:
     phone = item.get("phoneNumber")
     area = supply.AREAS.get(phone[2:5]) if phone and phone.startswith("+1") else None
     country = item.get("country") or (area.country if area else "US")
-    held = "SELECT 1 FROM numbers WHERE scope = ? AND phone_number = ? AND status <> 'released'"
+    held = "SELECT 1 FROM numbers WHERE scope = ? AND phone_number = ? AND held = 1"
     if phone and visit.db.execute(held, (visit.scope, phone)).fetchone():
         raise Wrong("value_error", f"{phone} is there already", ("phoneNumber",))
     columns = {
@@ -148,7 +148,7 @@ def _call(visit: Visit, item: dict[str, Any]) -> dict[str, Any]:
     ends = (_STRANGER, line["phone_number"]) if direction != "outbound" else (line["phone_number"], _STRANGER)
     started = visit.now if item.get("startedAt") is None else item["startedAt"]
     seconds = item.get("durationSeconds") or 0
-    doc = {
+    doc: dict[str, Any] = {
         "id": item.get("id") or new_id(),
         "agentId": agent_id,
         "phoneNumberId": line["id"],
@@ -199,7 +199,7 @@ def _message(visit: Visit, item: dict[str, Any]) -> dict[str, Any]:
     receiver = item.get("toNumber") or item.get("to") or ends[1]
     received = visit.now if item.get("receivedAt") is None else item["receivedAt"]
     conversation = _conversation(visit, line, sender if direction == "inbound" else receiver)
-    doc = {
+    doc: dict[str, Any] = {
         "id": item.get("id") or new_id(),
         "fromNumber": sender,
         "toNumber": receiver,
@@ -246,9 +246,8 @@ def seed(visit: Visit) -> dict[str, Any]:
         if not isinstance(items, list):
             raise invalid(("body", kind), "Input should be a valid list", "list_type")
         made[kind] = [_made(visit, ("body", kind, index), item, rules, make) for index, item in enumerate(items)]
-    by_id = {"agents": (agents.agent_row, agents.show), "numbers": (numbers.number_row, numbers.show)}
-    for kind, (row, show) in by_id.items():
-        made[kind] = [show(visit, row(visit, item["id"])) for item in made[kind]]
+    made["agents"] = [agents.show(visit, agents.agent_row(visit, item["id"])) for item in made["agents"]]
+    made["numbers"] = [numbers.show(visit, numbers.number_row(visit, item["id"])) for item in made["numbers"]]
     return {**made, **_endowed(visit, asked)}
 
 
@@ -262,15 +261,19 @@ def _endowed(visit: Visit, asked: dict[str, Any]) -> dict[str, Any]:
     return purse
 
 
+def _known(fields: dict[str, Any], rules: dict[str, Rule]) -> None:
+    for name in fields:
+        if name not in rules:
+            raise Wrong("extra_forbidden", f"Unknown key; there are {', '.join(rules)}", (name,))
+
+
 def _made(
     visit: Visit, place: tuple[str | int, ...], item: object, rules: dict[str, Rule], make: Make
 ) -> dict[str, Any]:
     """Check and make one object; what is wrong with it is said with its place."""
     try:
         fields = mapping(item)
-        for name in fields:
-            if name not in rules:
-                raise Wrong("extra_forbidden", f"Unknown key; one has {', '.join(rules)}", (name,))
+        _known(fields, rules)
         return make(visit, check_fields(fields, rules))
     except Wrong as wrong:
         raise Invalid([Problem((*place, *wrong.at), wrong.msg, wrong.type)]) from wrong

@@ -109,7 +109,11 @@ def serve(options: Options, host: str, port: int, announce: Callable[[str], obje
     """Serve until SIGINT or SIGTERM; see `apreconcile.sandbox.serve`."""
     with _listen(host, port) as listener, contextlib.closing(Sandbox(options)) as app:
         url = _url(listener)
-        _Server(app, lambda: announce(f"listening on {url}")).run([listener])
+
+        def ready() -> None:
+            announce(f"listening on {url}")
+
+        _Server(app, ready).run([listener])
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def delete_sub_account(visit: Visit) -> Reply:
     row = _row(visit)
     held = visit.db.execute(
         "SELECT EXISTS (SELECT 1 FROM agents WHERE scope = ?1) OR EXISTS (SELECT 1 FROM webhooks WHERE scope = ?1)"
-        " OR EXISTS (SELECT 1 FROM numbers WHERE scope = ?1 AND status <> 'released')",
+        " OR EXISTS (SELECT 1 FROM numbers WHERE scope = ?1 AND held = 1)",
         (f"{visit.account}/{row['id']}",),
     ).fetchone()[0]
     if held:

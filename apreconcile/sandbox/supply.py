@@ -1,7 +1,7 @@
 """The carrier's stock: NANP numbers that look real, in an order that is the same in every fresh sandbox.
 
-Every area code of the United States and Canada has plenty, but those in `SOLD_OUT`, so that best effort ("if none is free
-there, the service buys some other number of the country", DOCS phone-numbers) can be seen.
+Every area code of the United States and Canada has plenty, but those in `SOLD_OUT`, so that best effort can be seen: if
+none is free there, the service buys some other number of the country (DOCS phone-numbers).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _FIRST_CHOICE = {"US": "628", "CA": "437"}
 
 _US = """
 AL Birmingham 205 251 256 334 659 938|AK Anchorage 907|AZ Phoenix 480 520 602 623 928|AR Little-Rock 327 479 501 870
-CA San-Francisco 415 628|CA Los-Angeles 213 310 323 424 818 747|CA San-Diego 619 858|CA Oakland 510 341|CA San-Jose 408 669
+CA San-Francisco 415 628|CA Los-Angeles 213 310 323 424 818 747|CA San-Diego 619 858|CA Oakland 510 341
+CA San-Jose 408 669
 CA Sacramento 279 916 209 350 369 442 530 559 562 626 650 657 661 707 714 760 805 820 831 840 909 925 949 951
 CO Denver 303 719 720 970 983|CT Hartford 203 475 860 959|DE Wilmington 302|DC Washington 202 771|FL Miami 305 786 645
 FL Orlando 239 321 324 352 386 407 448 561 656 689 727 728 754 772 813 850 863 904 941 954
@@ -71,7 +72,8 @@ def _areas() -> Iterator[Area]:
 
 AREAS: dict[str, Area] = {area.code: area for area in _areas()}
 
-_EXCHANGES = tuple(f"{code}" for code in range(200, 1000) if code % 100 != 11 and code not in {555, 950, 958, 959, 976})  # noqa: PLR2004 (N11 and service exchanges)
+_SERVICE = {*range(211, 1000, 100), 555, 950, 958, 959, 976}
+_EXCHANGES = tuple(str(code) for code in range(200, 1000) if code not in _SERVICE)
 _SPACE = len(_EXCHANGES) * 10_000
 _STRIDE = 6_364_141
 """A prime that does not divide the space, so that stepping by it meets every number once."""

@@ -19,7 +19,7 @@ _E164 = re.compile(r"\+[1-9]\d{1,14}", re.ASCII)
 
 
 @dataclass(slots=True)
-class Wrong(Exception):
+class Wrong(Exception):  # noqa: N818 (a finding about a value, not a failure of ours)
     """A value that does not pass: pydantic's name for it, what it should be, and where inside the value."""
 
     type: str
@@ -46,7 +46,7 @@ def text(value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as bad:
-        raise Wrong("string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string") from bad
+        raise Wrong("string_unicode", "Input should be a valid string without lone surrogates") from bad
     return value
 
 

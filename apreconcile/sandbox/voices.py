@@ -1,4 +1,4 @@
-"""The voices on offer: a small sample of the hundreds that the service lists, in its newest form (MCP, SKILL v0.6.1)."""
+"""The voices on offer: a sample of the hundreds that the service lists, in its newest form (MCP, SKILL v0.6.1)."""
 
 from __future__ import annotations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apreconcile.sandbox.errors import Refusal
 from apreconcile.sandbox.books import PRICE_CENTS
+from apreconcile.sandbox.database import tally
+from apreconcile.sandbox.errors import Refusal
 from apreconcile.sandbox.visit import Visit
 
 
@@ -21,8 +22,7 @@ def quota(visit: Visit) -> Quota:
     """Return the scope's quota: what it was seeded with, else what the options say."""
     row = visit.db.execute("SELECT number_limit FROM accounts WHERE account = ?", (visit.account,)).fetchone()
     limit = visit.options.number_limit if row is None or row["number_limit"] is None else row["number_limit"]
-    used = "SELECT count(*) FROM numbers WHERE scope = ? AND status <> 'released'"
-    return Quota(visit.db.execute(used, (visit.scope,)).fetchone()[0], limit)
+    return Quota(tally(visit.db, "numbers", visit.scope), limit)
 
 
 def balance_cents(visit: Visit) -> int:
