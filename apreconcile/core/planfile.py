@@ -1,0 +1,323 @@
+"""The plan file is the plan as JSON: the bytes that are printed and saved, and the meaning that its digest covers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Never, TypeAlias
+
+from apreconcile.version import __version__
+
+from .address import Address
+from .call import IdOf, Secret, Wire, canonical, holes, replace_holes
+from .change import Blocked, FieldDiff
+from .errors import BlockedError, PlanFileError
+from .plan import Plan, Scope, Step, blocked, summary
+
+FORMAT = "apreconcile.plan/1"
+FAMILY = "apreconcile.plan/"
+LIMIT = 256 * 1024 * 1024
+"""Bytes that a plan file may have."""
+DEPTH = 128
+"""Levels that it may be nested; a spec may have 100."""
+MASK = "(secret)"
+
+AGAIN = "make it again: apreconcile plan --out FILE"
+
+Document: TypeAlias = dict[str, Any]
+
+
+def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[Step], salt: str) -> str:
+    """The sha256 of what the plan means, 64 hex digits; secrets count as salted hashes, unknown ids as addresses."""
+    meant = [
+        {
+            "address": str(step.address),
+            "action": step.action,
+            "risks": sorted(step.risks),
+            "token": step.token,
+            "after": [str(address) for address in step.after],
+            "calls": [call.meaning(salt) for call in step.calls],
+        }
+        for step in steps
+    ]
+    whole = {"project": project, "environment": environment, "scope": _scope_json(scope), "steps": meant}
+    return hashlib.sha256(canonical(whole)).hexdigest()
+
+
+def to_json(plan: Plan) -> Document:
+    """The plan as a document without secrets; holes for ids stand beside the calls, and as addresses in the fields."""
+    cost = plan.cost
+    return {
+        "format": FORMAT,
+        "project": plan.project,
+        "environment": plan.environment,
+        "scope": _scope_json(plan.scope),
+        "digest": plan.digest,
+        "expires": plan.expires,
+        "serial": plan.serial,
+        "tool": f"apreconcile {__version__}",
+        "summary": summary(plan),
+        "cost": {
+            "monthly_delta": f"{cost.monthly_delta:z.2f}",
+            "currency": cost.currency,
+            "numbers_used": cost.numbers_used,
+            "numbers_limit": cost.numbers_limit,
+        },
+        "steps": [_step_json(step) for step in plan.steps],
+        "blocked": [_blocked_json(stop) for stop in blocked(plan)],
+        "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
+        "warnings": list(plan.warnings),
+        "requests": plan.requests,
+    }
+
+
+def dump(plan: Plan) -> bytes:
+    """The plan file, byte for byte: canonical JSON and a newline."""
+    return encode(to_json(plan))
+
+
+def encode(document: Document) -> bytes:
+    """A loaded plan file as the bytes it came from."""
+    return canonical(document) + b"\n"
+
+
+def _scope_json(scope: Scope) -> Document:
+    return {"host": scope.host, "sub_account": scope.sub_account}
+
+
+def _step_json(step: Step) -> Document:
+    return {
+        "address": str(step.address),
+        "action": step.action,
+        "risks": sorted(step.risks),
+        "token": step.token,
+        "after": [str(address) for address in step.after],
+        "fields": [_field_json(diff) for diff in step.fields],
+        "calls": [call.to_json() for call in step.calls],
+        "why": list(step.why),
+    }
+
+
+def _field_json(diff: FieldDiff) -> Document:
+    if diff.secret:
+        return {"field": diff.field, "before": MASK, "after": MASK, "secret": True}
+    before, after = _has_secret(diff.before), _has_secret(diff.after)
+    shown = {
+        "field": diff.field,
+        "before": _value_json(diff.before, beside_secret=after and not before),
+        "after": _value_json(diff.after, beside_secret=before and not after),
+    }
+    return shown | ({"secret": True} if before or after else {})
+
+
+def _has_secret(value: Wire) -> bool:
+    return any(isinstance(hole, Secret) for _, hole in holes(value))
+
+
+def _value_json(value: Wire, *, beside_secret: bool) -> Wire:
+    """One side of a difference. If only the other side is known to be secret, this one may hold the old secret."""
+    if beside_secret and value is not None:
+        return MASK
+    return replace_holes(value, lambda hole: str(hole.address) if isinstance(hole, IdOf) else MASK)
+
+
+def _blocked_json(stop: Blocked) -> Document:
+    """`exit` stands there only where it is not the usual one of something blocked."""
+    shown = {"address": str(stop.address) if stop.address else None, "reason": stop.reason, "hint": stop.hint}
+    return shown if stop.exit == BlockedError.exit_code else {**shown, "exit": stop.exit}
+
+
+# Reading: a plan file may come from anywhere, so its whole shape is checked before anything of it is shown.
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    words: str
+    holds: Callable[[Wire], bool]
+
+    def maybe(self) -> _Leaf:
+        return _Leaf(f"{self.words} or null", lambda value: value is None or self.holds(value))
+
+
+def _spelled(words: str, pattern: str) -> _Leaf:
+    form = re.compile(pattern)
+    return _Leaf(words, lambda value: isinstance(value, str) and form.fullmatch(value) is not None)
+
+
+_ANY = _Leaf("a value", lambda _value: True)
+_MAP = _Leaf("a map", lambda value: isinstance(value, dict))
+_TEXT = _Leaf("a text", lambda value: isinstance(value, str))
+_COUNT = _Leaf("a whole number", lambda value: type(value) is int and 0 <= value < 2**53)
+_ADDRESS = _Leaf("an address", lambda value: isinstance(value, str) and Address.parse(value) is not None)
+_TOKEN = _spelled("a token", r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}")
+_DIGEST = _spelled("a sha256 in 64 hex digits", r"[0-9a-f]{64}")
+_MONEY = _spelled("an amount such as 3.00", r"-?[0-9]{1,12}\.[0-9]{2}")
+
+_COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
+
+_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_MAP]}
+_STEP = {
+    "address": _ADDRESS,
+    "action": _TEXT,
+    "risks": [_TEXT],
+    "token": _TOKEN.maybe(),
+    "after": [_ADDRESS],
+    "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY}],
+    "calls": [_CALL],
+    "why": [_TEXT],
+}
+_PLAN = {
+    "project": _TEXT,
+    "environment": _TEXT,
+    "scope": {"host": _TEXT, "sub_account": _TEXT.maybe()},
+    "digest": _DIGEST,
+    "expires": _TEXT,
+    "serial": _COUNT,
+    "tool": _TEXT,
+    "summary": dict.fromkeys((*_COUNTED, "blocked", "unmanaged"), _COUNT),
+    "cost": {
+        "monthly_delta": _MONEY,
+        "currency": _TEXT,
+        "numbers_used": _COUNT.maybe(),
+        "numbers_limit": _COUNT.maybe(),
+    },
+    "steps": [_STEP],
+    "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT}],
+    "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
+    "warnings": [_TEXT],
+    "requests": _COUNT,
+}
+
+
+def load(data: bytes, *, source: str = "the plan file") -> Document:
+    """The document of a plan file, to be shown; keys that a later minor version added stay in it.
+
+    Raises PlanFileError. A good shape proves nothing about who wrote it: its risks and tokens are words of the file.
+    """
+    if len(data) > LIMIT:
+        raise PlanFileError(f"{source} is larger than {LIMIT // 2**20} MiB", hint=AGAIN)
+    document: Document = _parsed(data, source)
+    _check_format(document, source)
+    fault = next(_faults(document, _PLAN, ""), None) or next(_contradictions(document), None)
+    if fault:
+        raise PlanFileError(f"{source} is damaged: {fault}", hint=AGAIN)
+    return document
+
+
+class _RefusedError(ValueError):
+    """JSON that Python would read, and that must not be."""
+
+
+def _parsed(data: bytes, source: str) -> Any:
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as problem:
+        hint = "write it with: apreconcile plan --out FILE"
+        raise PlanFileError(f"{source} is not UTF-8 text", hint=hint) from problem
+    if not text.strip():
+        raise PlanFileError(f"{source} is empty", hint=AGAIN)
+    try:
+        document = json.loads(text, object_pairs_hook=_map, parse_constant=_constant, parse_float=_float)
+    except json.JSONDecodeError as problem:
+        raise PlanFileError(f"{source} {_unreadable(text, problem)}", hint=AGAIN) from problem
+    except RecursionError as problem:
+        raise PlanFileError(f"{source} is nested too deeply", hint=AGAIN) from problem
+    except ValueError as problem:
+        words = str(problem) if isinstance(problem, _RefusedError) else "has a number that is too long"
+        raise PlanFileError(f"{source} {words}", hint=AGAIN) from problem
+    if _deep(document):
+        raise PlanFileError(f"{source} is nested too deeply", hint=AGAIN)
+    return document
+
+
+def _unreadable(text: str, problem: json.JSONDecodeError) -> str:
+    body = text.strip()
+    if body.startswith("{") and (not body.endswith("}") or problem.pos >= len(text.rstrip())):
+        return "ends too early: it was cut off"
+    return f"is not JSON (line {problem.lineno}, column {problem.colno}: {problem.msg})"
+
+
+def _map(pairs: list[tuple[str, Any]]) -> Document:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _RefusedError(f"has the key {twice[:64]!r} twice in one map")
+    return made
+
+
+def _constant(word: str) -> Never:
+    raise _RefusedError(f"holds {word}, which is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        raise _RefusedError("has a number that is too large")
+    return number
+
+
+def _deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(DEPTH):
+        level = [item for value in level for item in _items(value)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _check_format(document: Any, source: str) -> None:
+    form = document.get("format") if isinstance(document, dict) else None
+    if form == FORMAT:
+        return
+    if not isinstance(form, str) or not form.startswith("apreconcile."):
+        raise PlanFileError(f"{source} is not a plan of apreconcile", hint=AGAIN)
+    if not form.startswith(FAMILY):
+        word = form.removeprefix("apreconcile.").partition("/")[0]
+        raise PlanFileError(f"{source} is not a plan but a {word[:64]!r} document of apreconcile", hint=AGAIN)
+    hint = "show it with the version that wrote it, or make it again with this one: apreconcile plan --out FILE"
+    raise PlanFileError(f"{source} has the format {form[:64]!r}; this version reads {FORMAT!r}", hint=hint)
+
+
+def _faults(value: Any, shape: Any, at: str) -> Iterator[str]:
+    if isinstance(shape, _Leaf):
+        if not shape.holds(value):
+            yield f"{at} is not {shape.words}"
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            yield f"{at} is not a list"
+            return
+        for index, item in enumerate(value):
+            yield from _faults(item, shape[0], f"{at}[{index}]")
+    elif not isinstance(value, dict):
+        yield f"{at} is not a map"
+    else:
+        for name, inner in shape.items():
+            path = f"{at}.{name}" if at else name
+            if name in value:
+                yield from _faults(value[name], inner, path)
+            else:
+                yield f"{path} is missing"
+
+
+def _contradictions(document: Document) -> Iterator[str]:
+    """What a reader would be deceived by: a summary of other steps, a token that names another address."""
+    counts = Counter(step["action"] for step in document["steps"])
+    told = document["summary"]
+    for word in _COUNTED:
+        if told[word] != counts[word]:
+            yield f"its summary says {told[word]} to {word}, its steps say {counts[word]}"
+    for name in ("blocked", "unmanaged"):
+        if told[name] != len(document[name]):
+            yield f"its summary says {told[name]} {name}, its list has {len(document[name])}"
+    for index, step in enumerate(document["steps"]):
+        token = step["token"]
+        if token and token.partition(":")[2].partition("@")[0] != step["address"]:
+            yield f"steps[{index}].token does not name {step['address']}"

@@ -1,0 +1,124 @@
+"""The fields of a step: short ones aligned in one column, long texts and nested values under their name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import escape
+from .diff import text_diff
+from .screen import Lines, Span, Style, cells, pad, quiet, say, wrap
+from .value import MASK, NOTHING, outline, scalar
+
+_NAME = 24
+_NEW_LINES = 4
+_NEW_ROWS = 12
+_ARROW = "→ "
+
+
+def field_lines(fields: list[dict[str, Any]], *, new: bool, width: int, indent: int) -> Lines:
+    """Every field that changes; of something new only what it will be, long texts shortened."""
+    names = {id(diff): escape.line(diff["field"], width) for diff in fields}
+    short = [cells(name) for name in names.values() if cells(name) <= _NAME]
+    column = max(short, default=0) + 2
+    lines: Lines = []
+    for diff in fields:
+        name = names[id(diff)]
+        lines += _born(diff, name, column, width, indent) if new else _changed(diff, name, column, width, indent)
+    return lines
+
+
+def _born(diff: dict[str, Any], name: str, column: int, width: int, indent: int) -> Lines:
+    value, secret = diff["after"], bool(diff.get("secret"))
+    if isinstance(value, str) and _is_long(value, width - indent - column):
+        return [_head(name, indent), *_shortened(value, width, indent + 2)]
+    if isinstance(value, dict | list) and value:
+        rows = [row for text in outline(value, secret=secret) for row in _row(text, width, indent + 2)]
+        more = quiet(f"{' ' * (indent + 2)}… and {len(rows) - _NEW_ROWS} more rows")
+        return [_head(name, indent), *(rows if len(rows) <= _NEW_ROWS + 1 else [*rows[:_NEW_ROWS], more])]
+    return _aligned(name, say(scalar(value, secret=secret)), column, width, indent)
+
+
+def _changed(diff: dict[str, Any], name: str, column: int, width: int, indent: int) -> Lines:
+    before, after, secret = diff["before"], diff["after"], bool(diff.get("secret"))
+    if secret and before == after == MASK:
+        return _aligned(name, say(f"{MASK}, changes"), column, width, indent)
+    if _is_nested(before) or _is_nested(after):
+        return [_head(name, indent), *_outlines(before, after, secret=secret, width=width, indent=indent + 2)]
+    was, now = scalar(before, secret=secret), scalar(after, secret=secret)
+    room = width - indent - column
+    if cells(was) + cells(now) + 3 <= room and not _has_lines(before) and not _has_lines(after):
+        return _aligned(name, _arrow(was, now), column, width, indent)
+    if _is_prose(before) or _is_prose(after):
+        return [_head(name, indent), *_texts(before, after, width=width, indent=indent + 2)]
+    first = _aligned(name, say(was, Style.BAD), column, width, indent)
+    start = indent + (column if cells(name) < column else 4)
+    arrow = (*say(" " * (start - len(_ARROW))), *quiet(_ARROW))
+    return [*first, *wrap(say(now, Style.GOOD), width, first=arrow, hang=start)]
+
+
+def _arrow(was: str, now: str) -> tuple[Span, ...]:
+    return (*say(was, Style.BAD), *quiet(f" {_ARROW}"), *say(now, Style.GOOD))
+
+
+def _aligned(name: str, value: tuple[Span, ...], column: int, width: int, indent: int) -> Lines:
+    """The value beside its name; below it, if the name is too long for the column."""
+    if cells(name) < column:
+        return wrap(value, width, first=say(" " * indent + pad(name, column)), hang=indent + column)
+    return [_head(name, indent), *wrap(value, width, first=say(" " * (indent + 4)), hang=indent + 4)]
+
+
+def _head(name: str, indent: int) -> tuple[Span, ...]:
+    return say(" " * indent + name)
+
+
+def _row(text: str, width: int, indent: int) -> Lines:
+    depth = len(text) - len(text.lstrip(" "))
+    return wrap(
+        say(text.lstrip(" ")), width, first=say(" " * (indent + depth)), hang=min(indent + depth + 2, width // 2)
+    )
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list) and bool(value)
+
+
+def _has_lines(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _is_long(text: str, room: int) -> bool:
+    return "\n" in text or (" " in text and len(text) > room)
+
+
+def _is_prose(value: Any) -> bool:
+    return isinstance(value, str) and (" " in value or "\n" in value)
+
+
+def _shortened(text: str, width: int, indent: int) -> Lines:
+    """The beginning of a new long text, and how long it is."""
+    texts = text.split("\n")
+    rows: Lines = []
+    for part in texts[:_NEW_LINES]:
+        rows += wrap(say(escape.line(part, _NEW_LINES * width)), width, first=say(" " * indent), hang=indent)
+    whole = len(texts) <= _NEW_LINES and len(rows) <= _NEW_LINES
+    count = f"{len(texts)} lines, " if len(texts) > 1 else ""
+    size = quiet(f"{' ' * indent}… {count}{len(text):,} characters in all")
+    return rows if whole else [*rows[:_NEW_LINES], size]
+
+
+def _texts(before: Any, after: Any, *, width: int, indent: int) -> Lines:
+    lines = text_diff(_split(before), _split(after), width=width, indent=indent)
+    gone = " " * indent
+    return [*lines, quiet(f"{gone}{_ARROW}{scalar(after)}")] if not isinstance(after, str) or not after else lines
+
+
+def _split(value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    return value.split("\n") if isinstance(value, str) else [scalar(value)]
+
+
+def _outlines(before: Any, after: Any, *, secret: bool, width: int, indent: int) -> Lines:
+    was = [] if before is None else outline(before, secret=secret)
+    now = [NOTHING] if after is None else outline(after, secret=secret)
+    return text_diff(was, now, width=width, indent=indent)

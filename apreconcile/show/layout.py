@@ -1,0 +1,88 @@
+"""What several screens share: hints with commands to paste, columns, warnings, amounts of money, counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from apreconcile.core.address import Address
+
+from . import escape
+from .screen import BLANK, Line, Lines, Span, Style, cells, pad, say, wrap
+
+_COMMAND = re.compile(r"apreconcile(?: [^\s;,`]*[^\s;,`.:])+")
+_HINT = "hint: "
+
+
+def prose(text: str, *, width: int, first: Line = (), hang: int = 0) -> Lines:
+    """One line of outside text, wrapped; a command of ours in it stays one that can be pasted."""
+    lines: Lines = []
+    spans: list[Span] = []
+    safe, at, lead = escape.line(text), 0, first
+    for found in _COMMAND.finditer(safe):
+        spans.append(Span(Style.PLAIN, safe[at : found.start()]))
+        at = found.end()
+        if len(found[0]) <= width - hang:
+            spans.append(Span(Style.COPY, found[0]))
+            continue
+        lines += [*wrap(spans, width, first=lead, hang=hang), *continued(found[0], width=width, indent=hang)]
+        spans, lead = [], say(" " * hang)
+    rest = [*spans, Span(Style.PLAIN, safe[at:])]
+    return [*lines, *wrap(rest, width, first=lead, hang=hang)] if _spoken(rest) or not lines else lines
+
+
+def _spoken(spans: list[Span]) -> bool:
+    return any(span.text.strip() for span in spans)
+
+
+def continued(command: str, *, width: int, indent: int) -> Lines:
+    """A long command over several lines, each but the last ended by a backslash, so that a shell reads it as one."""
+    margin = say(" " * indent)
+    *most, last = wrap(say(command, Style.PLAIN), width - 2, first=margin, hang=indent + 2)
+    return [*((*line, *say(" \\")) for line in most), last]
+
+
+def hint_lines(hint: str | None, *, width: int, indent: int = 0) -> Lines:
+    """`hint: …`, and further lines of it below."""
+    hang = indent + len(_HINT)
+    lines: Lines = []
+    for part in hint.split("\n") if hint else ():
+        first = say(" " * hang) if lines else (*say(" " * indent), *say(_HINT, Style.HINT))
+        lines += prose(part, width=width, first=first, hang=hang)
+    return lines
+
+
+def resolve_lines(address: Address, *, indent: int) -> Lines:
+    """The two answers to an unknown outcome, as commands."""
+    answers = ("--bind ID", "--not-created")
+    return [(*say(" " * indent), Span(Style.COPY, f"apreconcile resolve {address} {answer}")) for answer in answers]
+
+
+def warning_lines(warnings: Sequence[str], *, width: int) -> Lines:
+    """`Warnings:` and each of them; nothing if there is none."""
+    if not warnings:
+        return []
+    first = (*say("  "), *say("! ", Style.RISK))
+    rows = [line for warning in warnings for line in prose(warning, width=width, first=first, hang=4)]
+    return [say("Warnings:", Style.RISK), *rows, BLANK]
+
+
+def columns(rows: Sequence[Sequence[str]], *, width: int, indent: int) -> Lines:
+    """Rows of harmless texts in aligned columns, two spaces apart; only the last column wraps."""
+    sizes = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    lines: Lines = []
+    for row in rows:
+        start = " " * indent + "".join(pad(text, size + 2) for text, size in zip(row[:-1], sizes, strict=False))
+        lines += wrap(say(row[-1]), width, first=say(start), hang=min(cells(start), width // 2))
+    return lines
+
+
+def money(amount: str, currency: str) -> str:
+    """A signed amount: `+$3.00`, `-$6.00`, `+3.00 EUR`."""
+    sign, digits = ("-", amount[1:]) if amount.startswith("-") else ("+", amount)
+    return f"{sign}${digits}" if currency == "USD" else f"{sign}{digits} {escape.line(currency, 12)}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

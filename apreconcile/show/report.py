@@ -1,0 +1,203 @@
+"""What an apply did: every step in one word, then what a person has to do next, each command ready to paste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apreconcile.core.outcome import Outcome, Report, Word
+
+from . import escape
+from .layout import columns, count, money, prose, resolve_lines, warning_lines
+from .screen import BLANK, WIDTH, Line, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
+from .text import SIGNS, UNKNOWN_SIGN
+
+FORMAT = "apreconcile.report/1"
+
+_STYLES = {
+    Word.DONE: Style.GOOD,
+    Word.FAILED: Style.BAD,
+    Word.UNKNOWN: Style.RISK,
+    Word.HELD: Style.CHANGE,
+    Word.STALE: Style.RISK,
+    Word.SKIPPED: Style.QUIET,
+}
+_BECAUSE = {
+    "interrupted": "the run was interrupted",
+    "policy": "the policy forbids it",
+    "unknown-purchase": "the outcome of a purchase is unknown, so nothing more is bought",
+}
+_ENDS = {
+    1: "Nothing was changed: something failed",
+    2: "Changes are pending",
+    3: "Not finished: a step is held until it is approved",
+    4: "Not finished: the account moved since it was looked at; plan again",
+    5: "Not finished: something is blocked",
+    6: "Not finished: an outcome is unknown; nobody guesses it",
+    7: "Half done: something changed, and something failed or does not show yet",
+    8: "Not finished: somebody else holds or wrote the state",
+    9: "Not finished: it is not safe to write here",
+    130: "Interrupted: what was not sent will not be sent",
+}
+_REMAINING = 10
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report as `apply --format json` prints it."""
+    return {
+        "format": FORMAT,
+        "exit": report.exit,
+        "converged": report.converged,
+        "digest": report.digest,
+        "steps": [_outcome_json(outcome) for outcome in report.outcomes],
+        "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
+        "requests": report.requests,
+        "cost": {"monthly_delta": report.monthly, "currency": "USD"},
+    }
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "address": str(outcome.address),
+        "action": outcome.action,
+        "outcome": str(outcome.word),
+        "because": outcome.because,
+        "id": outcome.id,
+        "phoneNumber": outcome.phone_number,
+        "error": outcome.error,
+    }
+
+
+def report_text(
+    report: Report, document: Mapping[str, Any], *, width: int = WIDTH, command: str = "apreconcile apply"
+) -> Lines:
+    """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
+    steps = {(step["address"], step["action"]): step for step in document["steps"]}
+    lines = _words(report.outcomes, width)
+    lines += _numbers(report.outcomes)
+    lines += _secrets(report.outcomes, steps)
+    lines += _unknown(report.outcomes, width)
+    lines += _held(report.outcomes, steps, command)
+    lines += _remaining(report, width)
+    lines += warning_lines(report.warnings, width=width)
+    return [*lines, *_closing(report, width)]
+
+
+def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
+    """One line a step: its word, what it was, and what came of it; an error below."""
+    if not outcomes:
+        return []
+    room = max(cells(_name(outcome)) for outcome in outcomes)
+    lines: Lines = []
+    for outcome in outcomes:
+        sign, style = SIGNS.get(outcome.action, UNKNOWN_SIGN)
+        word = say(f"  {pad(outcome.word, 8)}", _STYLES[outcome.word])
+        head = (*word, *say(sign, style), *say(f" {pad(_name(outcome), room)}  "))
+        start = sum(cells(span.text) for span in head)
+        lines += wrap(_result(outcome), width, first=head, hang=min(start, width // 2))
+        if outcome.error:
+            lines += prose(outcome.error, width=width, first=say(" " * 10), hang=10)
+    return [*lines, BLANK]
+
+
+def _name(outcome: Outcome) -> str:
+    return f"{escape.line(outcome.action)} {outcome.address}"
+
+
+def _result(outcome: Outcome) -> Line:
+    if outcome.word is Word.HELD:
+        return say("wants an approval")
+    if outcome.word is Word.SKIPPED:
+        because = outcome.because or ""
+        return say(_BECAUSE.get(because) or f"because of {escape.line(because)}" if because else "")
+    known = [escape.line(part) for part in (outcome.phone_number, outcome.id) if part]
+    return say("  ".join(known))
+
+
+def _numbers(outcomes: Sequence[Outcome]) -> Lines:
+    """The phone numbers that were not ours before."""
+    new = [
+        [str(outcome.address), escape.line(outcome.phone_number)]
+        for outcome in outcomes
+        if outcome.word is Word.DONE and outcome.action == "create" and outcome.phone_number
+    ]
+    if not new:
+        return []
+    room = max(cells(address) for address, _ in new)
+    rows = [(*say(f"  {pad(address, room)}  "), Span(Style.COPY, phone)) for address, phone in new]
+    return [strong("New phone numbers:" if len(new) > 1 else "New phone number:"), *rows, BLANK]
+
+
+def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> Lines:
+    """The webhooks whose signing secret is another one now; it may be even where the outcome is unknown."""
+    sent = [outcome for outcome in outcomes if outcome.word in {Word.DONE, Word.UNKNOWN} and _signs(outcome, steps)]
+    if not sent:
+        return []
+    rows = [(*say("  "), Span(Style.COPY, f"apreconcile secret show {outcome.address}")) for outcome in sent]
+    return [strong("New signing secrets, for whoever receives the events:"), *rows, BLANK]
+
+
+def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
+    step = steps.get((str(outcome.address), outcome.action), {})
+    made = outcome.action == "create" and outcome.address.kind == "webhook"
+    return made or "rotates-secret" in step.get("risks", ())
+
+
+def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
+    unknown = [outcome for outcome in outcomes if outcome.word is Word.UNKNOWN]
+    if not unknown:
+        return []
+    title = say("Unknown: the call was sent, and no answer tells whether it took effect.", Style.RISK)
+    lines = [title, *prose("  apreconcile plan looks again, and settles what it can.", width=width, hang=2)]
+    made = [outcome for outcome in unknown if outcome.action == "create"]
+    if made:
+        lines.append(say("  Where it cannot, look at the account and say which:"))
+    lines += [line for outcome in made for line in resolve_lines(outcome.address, indent=4)]
+    return [*lines, BLANK]
+
+
+def _held(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]], command: str) -> Lines:
+    tokens = [
+        token
+        for outcome in outcomes
+        if outcome.word is Word.HELD and (token := steps.get((str(outcome.address), outcome.action), {}).get("token"))
+    ]
+    if not tokens:
+        return []
+    rows = [(*say("  "), Span(Style.COPY, escape.line(f"{command} --approve {token}"))) for token in tokens]
+    return [strong(f"Held until approved ({count(len(tokens), 'step')}):"), *rows, BLANK]
+
+
+def _remaining(report: Report, width: int) -> Lines:
+    if not report.remaining:
+        return []
+    rows = [[escape.line(left.action), str(left.address)] for left in report.remaining[:_REMAINING]]
+    hidden = len(report.remaining) - len(rows)
+    more = [quiet(f"  … and {hidden:,} more; --format json has them all")] if hidden else []
+    return [say("Left for another run:"), *columns(rows, width=width, indent=2), *more, BLANK]
+
+
+def _closing(report: Report, width: int) -> Lines:
+    tally = {word: sum(outcome.word is word for outcome in report.outcomes) for word in Word}
+    told = ", ".join(f"{number:,} {word}" for word, number in tally.items() if number)
+    lines = wrap(strong(f"Steps: {told}."), width) if told else []
+    if report.monthly not in {"0.00", "-0.00"}:
+        lines.append(say(f"Cost: {money(report.monthly, 'USD')}/month."))
+    lines.append(quiet(f"Took {count(report.requests, 'request')}."))
+    style = Style.RISK if report.exit else Style.GOOD
+    return [*lines, *wrap(say(ending(report), style), width)]
+
+
+def ending(report: Report) -> str:
+    """The last sentence, which agrees with the exit code."""
+    if report.exit:
+        return f"{_ENDS.get(report.exit, 'Not finished')} (exit {report.exit})."
+    if not report.outcomes:
+        return "Nothing to do: the account is as the spec wants it." if not report.remaining else "Nothing to do here."
+    if report.converged:
+        return "Done: the account is as the spec wants it."
+    return (
+        "Done; the account was not looked at again."
+        if report.converged is None
+        else "Done, but not all of it shows yet."
+    )

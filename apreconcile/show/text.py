@@ -1,0 +1,163 @@
+"""A plan as a person reads it, from its document alone: `plan`, `apply` and `show` print the same screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import escape
+from .fields import field_lines
+from .layout import columns, count, hint_lines, money, prose, warning_lines
+from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
+
+APPROVE = "apreconcile apply --approve TOKEN"
+
+SIGNS = {
+    "adopt": ("=", Style.TAKE),
+    "create": ("+", Style.GOOD),
+    "update": ("~", Style.CHANGE),
+    "delete": ("-", Style.BAD),
+    "move": (">", Style.CHANGE),
+    "forget": ("x", Style.CHANGE),
+}
+UNKNOWN_SIGN = ("?", Style.RISK)
+
+_RISKS = {
+    "irreversible": "IRREVERSIBLE: this cannot be taken back",
+    "spends": "SPENDS MONEY",
+    "rotates-secret": "ROTATES THE SIGNING SECRET: the receiver must learn the new one",
+    "unprotects": "LIFTS THE PROTECTION: it can be deleted afterwards",
+    "reroutes": "REROUTES what is live: calls or events go elsewhere",
+}
+_TITLES = {9: "Not safe to write:", 6: "Outcome not known yet:"}
+_BLOCKED = "Blocked:"
+_INDENT = 6
+_UNMANAGED = 10
+
+
+def plan_text(
+    document: Mapping[str, Any],
+    *,
+    width: int = WIDTH,
+    approvals_hint: str | None = APPROVE,
+    resources: int | None = None,
+    saved: bool = False,
+) -> Lines:
+    """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires."""
+    lines = [*_title(document, width), BLANK]
+    tokens = {step["address"] for step in document["steps"] if step["token"]}
+    for step in document["steps"]:
+        lines += [*step_lines(step, held=tokens, width=width), BLANK]
+    lines += _in_the_way(document["blocked"], width)
+    lines += _unmanaged(document["unmanaged"], width)
+    lines += warning_lines(document["warnings"], width=width)
+    lines += _closing(document, resources, width)
+    lines += _approvals(len(tokens), approvals_hint, width)
+    lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
+    if saved:
+        made = f"Saved by {document['tool']}, digest {document['digest'][:12]}, expires {document['expires']}."
+        lines += wrap(quiet(escape.line(made)), width)
+    return lines
+
+
+def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH) -> Lines:
+    """One step: what, its risks, what it means in words, its fields, and the token that it waits for.
+
+    `held` are the addresses whose steps want an approval, without which what comes after them is skipped.
+    """
+    sign, style = SIGNS.get(step["action"], UNKNOWN_SIGN)
+    token, action = step["token"] or "", escape.line(step["action"], width)
+    verb = token.partition(":")[0]
+    beside = quiet(f" ({verb})") if verb not in {"", action} else ()
+    lines: Lines = [(*say(f"  {sign} {action} ", style), *strong(escape.line(step["address"])), *beside)]
+    margin = " " * _INDENT
+    for risk in sorted(step["risks"], key=_severity):
+        lines += wrap(say(risk_words(risk), Style.RISK), width, first=say(f"{margin}! ", Style.RISK), hang=_INDENT + 2)
+    for why in (*step["why"], *_waits(step, held)):
+        lines += prose(why, width=width, first=quiet(f"{margin}· "), hang=_INDENT + 2)
+    lines += field_lines(step["fields"], new=step["action"] == "create", width=width, indent=_INDENT)
+    ask = [quiet(f"{margin}approve with:"), (*say(margin), Span(Style.COPY, token))]
+    return [*lines, *ask] if token else lines
+
+
+def risk_words(risk: str) -> str:
+    """A risk in words; one that this version does not know counts as irreversible."""
+    return _RISKS.get(risk) or f"UNKNOWN RISK {escape.line(risk, WIDTH)}: take it as irreversible"
+
+
+def _severity(risk: str) -> tuple[int, str]:
+    return (list(_RISKS).index(risk) if risk in _RISKS else -1, risk)
+
+
+def _waits(step: Mapping[str, Any], held: set[str]) -> list[str]:
+    before = [other for other in step["after"] if other in held and other != step["address"]]
+    return [f"waits for {other}, which wants an approval" for other in before]
+
+
+def _title(document: Mapping[str, Any], width: int) -> Lines:
+    scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
+    host = "this machine (loopback)" if scope["host"] == "loopback" else escape.line(scope["host"])
+    inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
+    return wrap((*strong(name), *say(f" at {host}{inside}")), width)
+
+
+def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
+    """What stands in the way, the gravest first."""
+    lines: Lines = []
+    for title in (*_TITLES.values(), _BLOCKED):
+        stops = [stop for stop in blocked if _TITLES.get(stop.get("exit", 0), _BLOCKED) == title]
+        rows = [row for stop in stops for row in _stop(stop, width)]
+        lines += [say(title, Style.RISK), *rows, BLANK] if stops else []
+    return lines
+
+
+def _stop(stop: Mapping[str, Any], width: int) -> Lines:
+    sign, margin = say("  x ", Style.RISK), say(" " * _INDENT)
+    hint = hint_lines(stop["hint"], width=width, indent=_INDENT)
+    if stop["address"] is None:
+        return [*prose(stop["reason"], width=width, first=sign, hang=_INDENT), *hint]
+    head = (*sign, *strong(escape.line(stop["address"])))
+    return [head, *prose(stop["reason"], width=width, first=margin, hang=_INDENT), *hint]
+
+
+def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
+    if not items:
+        return []
+    rows = [[escape.line(item[part], width // 2) for part in ("kind", "id", "name")] for item in items[:_UNMANAGED]]
+    hidden = len(items) - len(rows)
+    more = [quiet(f"  … and {hidden:,} more; --format json has them all")] if hidden else []
+    head = say("Unmanaged, left as it is (neither in the spec nor ours):")
+    return [head, *columns(rows, width=width, indent=2), *more, BLANK]
+
+
+def _closing(document: Mapping[str, Any], resources: int | None, width: int) -> Lines:
+    told = document["summary"]
+    if not document["steps"] and not document["blocked"]:
+        return wrap(say(_no_changes(resources), Style.GOOD), width)
+    steps = [f"{told[word]} to {word}" for word in ("create", "update", "delete", "adopt")]
+    steps += [f"{told[word]} to {word}" for word in ("move", "forget") if told[word]]
+    beside = [f"{told[word]} {word}" for word in ("blocked", "unmanaged") if told[word]]
+    lines = wrap(strong(f"Plan: {'; '.join([', '.join(steps), *beside])}."), width)
+    return [*lines, *_cost(document["cost"], width)]
+
+
+def _no_changes(resources: int | None) -> str:
+    if resources is None:
+        return "No changes: everything is as the spec wants it."
+    if resources == 1:
+        return "No changes: 1 resource is as the spec wants it."
+    return f"No changes: {count(resources, 'resource')} are as the spec wants them."
+
+
+def _cost(cost: Mapping[str, Any], width: int) -> Lines:
+    used, limit = cost["numbers_used"], cost["numbers_limit"]
+    quota = "" if used is None or limit is None else f" ({used} of {limit} numbers used)"
+    amount = money(cost["monthly_delta"], cost["currency"])
+    return wrap(say(f"Cost: {amount}/month{quota}."), width) if quota or cost["monthly_delta"] != "0.00" else []
+
+
+def _approvals(number: int, hint: str | None, width: int) -> Lines:
+    if not number:
+        return []
+    wants = "1 step wants an approval of its own" if number == 1 else f"{number:,} steps want an approval of their own"
+    return prose(f"{wants}: {hint}" if hint else f"{wants}.", width=width)
