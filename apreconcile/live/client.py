@@ -77,14 +77,15 @@ class Client:
         this client wait as long as the API asked, so the next one may be sent at once.
         """
         target, content = _target(call), _content(call)
-        waited, started = 0.0, self._pace.clock()
         async with self._limits.turn():
+            waited, started = 0.0, self._pace.clock()
             for tried in range(1, TRIES + 1):
                 if self._limits.too_long(send_by):
                     break
-                await self._limits.opening()
-                outcome, asked = await self._once(call, target, content, send_by)
+                async with self._limits.sending():
+                    outcome, asked = await self._once(call, target, content, send_by)
                 if isinstance(outcome, Reply):
+                    self._limits.fine()
                     return outcome
                 wait = self._wait(tried, asked)
                 limited = isinstance(outcome, ApiError) and outcome.status == _RATE_LIMITED

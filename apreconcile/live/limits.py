@@ -12,6 +12,8 @@ from dataclasses import dataclass
 LONGEST_WAIT = 60.0
 """Seconds: no `Retry-After` is honoured beyond it, and no call spends more than it on waiting for its own retries."""
 
+_TRUST = 50
+
 
 def since_boot() -> float:
     """Seconds that never jump back and go on while the machine sleeps: a deadline passes on a closed laptop too."""
@@ -28,34 +30,67 @@ class Pace:
 
 
 class Limits:
-    """One per client: at most `concurrency` calls at a time, and one shared moment before which nothing is sent.
+    """One per client: how many calls are under way, how many of those send, and a moment before which none does.
 
-    Whoever waits for that moment keeps its turn, and they go in the order in which they came to wait. So a call that
-    was told to wait goes before those that never tried, and a slow limit starves nobody.
+    `concurrency` calls are under way at a time, until each has its end. At first all of them may send at once; each time
+    that the API asks for a wait only half as many, and one more after every fifty that got through. Who was told to wait
+    goes before those that never tried, so that a slow limit starves nobody.
     """
 
     def __init__(self, concurrency: int, pace: Pace) -> None:
-        self._turns = asyncio.Semaphore(max(1, concurrency))
-        self._line = asyncio.Lock()
         self._pace = pace
+        self._most = self._width = max(1, concurrency)
+        self._turns = asyncio.Semaphore(self._most)
+        self._senders = asyncio.Semaphore(self._most)
+        self._owed = 0
+        self._fine = 0
+        self._line = asyncio.Lock()
         self._until = float("-inf")
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold one of the places."""
+        """Be under way."""
         async with self._turns:
             yield
 
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Send one request, as soon as that is allowed."""
+        await self._senders.acquire()
+        try:
+            await self._opening()
+            yield
+        finally:
+            if self._owed:
+                self._owed -= 1
+            else:
+                self._senders.release()
+
     def hold(self, seconds: float) -> None:
-        """Let nobody send for so long."""
-        self._until = max(self._until, self._pace.clock() + seconds)
+        """Let nobody send for so long, and fewer afterwards."""
+        now = self._pace.clock()
+        if now >= self._until:
+            self._owed += self._width // 2
+            self._width -= self._width // 2
+            self._fine = 0
+        self._until = max(self._until, now + seconds)
+
+    def fine(self) -> None:
+        """A request got through."""
+        self._fine += 1
+        if self._width < self._most and self._fine >= _TRUST:
+            self._fine = 0
+            self._width += 1
+            if self._owed:
+                self._owed -= 1
+            else:
+                self._senders.release()
 
     def too_long(self, send_by: float | None) -> bool:
         """Whether sending is held until after this moment of the clock."""
         return send_by is not None and self._until > send_by
 
-    async def opening(self) -> None:
-        """Wait until sending is allowed."""
+    async def _opening(self) -> None:
         async with self._line:
             waited_for = None
             while waited_for != self._until and (left := self._until - self._pace.clock()) > 0:
