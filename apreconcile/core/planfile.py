@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Never, TypeAlias
 
 from apreconcile.version import __version__
 
-from .address import Address
 from .call import IdOf, Secret, Wire, canonical, holes, replace_holes
 from .change import Blocked, FieldDiff
 from .errors import BlockedError, PlanFileError
 from .plan import Plan, Scope, Step, blocked, summary
+from .planshape import first_fault
 
 FORMAT = "apreconcile.plan/1"
 FAMILY = "apreconcile.plan/"
@@ -131,68 +129,6 @@ def _blocked_json(stop: Blocked) -> Document:
     return shown if stop.exit == BlockedError.exit_code else {**shown, "exit": stop.exit}
 
 
-# Reading: a plan file may come from anywhere, so its whole shape is checked before anything of it is shown.
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    words: str
-    holds: Callable[[Wire], bool]
-
-    def maybe(self) -> _Leaf:
-        return _Leaf(f"{self.words} or null", lambda value: value is None or self.holds(value))
-
-
-def _spelled(words: str, pattern: str) -> _Leaf:
-    form = re.compile(pattern)
-    return _Leaf(words, lambda value: isinstance(value, str) and form.fullmatch(value) is not None)
-
-
-_ANY = _Leaf("a value", lambda _value: True)
-_MAP = _Leaf("a map", lambda value: isinstance(value, dict))
-_TEXT = _Leaf("a text", lambda value: isinstance(value, str))
-_COUNT = _Leaf("a whole number", lambda value: type(value) is int and 0 <= value < 2**53)
-_ADDRESS = _Leaf("an address", lambda value: isinstance(value, str) and Address.parse(value) is not None)
-_TOKEN = _spelled("a token", r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}")
-_DIGEST = _spelled("a sha256 in 64 hex digits", r"[0-9a-f]{64}")
-_MONEY = _spelled("an amount such as 3.00", r"-?[0-9]{1,12}\.[0-9]{2}")
-
-_COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
-
-_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_MAP]}
-_STEP = {
-    "address": _ADDRESS,
-    "action": _TEXT,
-    "risks": [_TEXT],
-    "token": _TOKEN.maybe(),
-    "after": [_ADDRESS],
-    "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY}],
-    "calls": [_CALL],
-    "why": [_TEXT],
-}
-_PLAN = {
-    "project": _TEXT,
-    "environment": _TEXT,
-    "scope": {"host": _TEXT, "sub_account": _TEXT.maybe()},
-    "digest": _DIGEST,
-    "expires": _TEXT,
-    "serial": _COUNT,
-    "tool": _TEXT,
-    "summary": dict.fromkeys((*_COUNTED, "blocked", "unmanaged"), _COUNT),
-    "cost": {
-        "monthly_delta": _MONEY,
-        "currency": _TEXT,
-        "numbers_used": _COUNT.maybe(),
-        "numbers_limit": _COUNT.maybe(),
-    },
-    "steps": [_STEP],
-    "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT}],
-    "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
-    "warnings": [_TEXT],
-    "requests": _COUNT,
-}
-
-
 def load(data: bytes, *, source: str = "the plan file") -> Document:
     """The document of a plan file, to be shown; keys that a later minor version added stay in it.
 
@@ -202,7 +138,7 @@ def load(data: bytes, *, source: str = "the plan file") -> Document:
         raise PlanFileError(f"{source} is larger than {LIMIT // 2**20} MiB", hint=AGAIN)
     document: Document = _parsed(data, source)
     _check_format(document, source)
-    fault = next(_faults(document, _PLAN, ""), None) or next(_contradictions(document), None)
+    fault = first_fault(document)
     if fault:
         raise PlanFileError(f"{source} is damaged: {fault}", hint=AGAIN)
     return document
@@ -284,40 +220,3 @@ def _check_format(document: Any, source: str) -> None:
         raise PlanFileError(f"{source} is not a plan but a {word[:64]!r} document of apreconcile", hint=AGAIN)
     hint = "show it with the version that wrote it, or make it again with this one: apreconcile plan --out FILE"
     raise PlanFileError(f"{source} has the format {form[:64]!r}; this version reads {FORMAT!r}", hint=hint)
-
-
-def _faults(value: Any, shape: Any, at: str) -> Iterator[str]:
-    if isinstance(shape, _Leaf):
-        if not shape.holds(value):
-            yield f"{at} is not {shape.words}"
-    elif isinstance(shape, list):
-        if not isinstance(value, list):
-            yield f"{at} is not a list"
-            return
-        for index, item in enumerate(value):
-            yield from _faults(item, shape[0], f"{at}[{index}]")
-    elif not isinstance(value, dict):
-        yield f"{at} is not a map"
-    else:
-        for name, inner in shape.items():
-            path = f"{at}.{name}" if at else name
-            if name in value:
-                yield from _faults(value[name], inner, path)
-            else:
-                yield f"{path} is missing"
-
-
-def _contradictions(document: Document) -> Iterator[str]:
-    """What a reader would be deceived by: a summary of other steps, a token that names another address."""
-    counts = Counter(step["action"] for step in document["steps"])
-    told = document["summary"]
-    for word in _COUNTED:
-        if told[word] != counts[word]:
-            yield f"its summary says {told[word]} to {word}, its steps say {counts[word]}"
-    for name in ("blocked", "unmanaged"):
-        if told[name] != len(document[name]):
-            yield f"its summary says {told[name]} {name}, its list has {len(document[name])}"
-    for index, step in enumerate(document["steps"]):
-        token = step["token"]
-        if token and token.partition(":")[2].partition("@")[0] != step["address"]:
-            yield f"steps[{index}].token does not name {step['address']}"

@@ -10,6 +10,7 @@ from .screen import Lines, Span, Style, cells, pad, quiet, say, wrap
 from .value import MASK, NOTHING, outline, scalar
 
 _NAME = 24
+_LONGEST = 200
 _NEW_LINES = 4
 _NEW_ROWS = 12
 _ARROW = "→ "
@@ -17,7 +18,7 @@ _ARROW = "→ "
 
 def field_lines(fields: list[dict[str, Any]], *, new: bool, width: int, indent: int) -> Lines:
     """Every field that changes; of something new only what it will be, long texts shortened."""
-    names = {id(diff): escape.line(diff["field"], width) for diff in fields}
+    names = {id(diff): escape.line(diff["field"], _LONGEST) for diff in fields}
     short = [cells(name) for name in names.values() if cells(name) <= _NAME]
     column = max(short, default=0) + 2
     lines: Lines = []
@@ -30,11 +31,11 @@ def field_lines(fields: list[dict[str, Any]], *, new: bool, width: int, indent: 
 def _born(diff: dict[str, Any], name: str, column: int, width: int, indent: int) -> Lines:
     value, secret = diff["after"], bool(diff.get("secret"))
     if isinstance(value, str) and _is_long(value, width - indent - column):
-        return [_head(name, indent), *_shortened(value, width, indent + 2)]
+        return [*_head(name, width, indent), *_shortened(value, width, indent + 2)]
     if isinstance(value, dict | list) and value:
         rows = [row for text in outline(value, secret=secret) for row in _row(text, width, indent + 2)]
         more = quiet(f"{' ' * (indent + 2)}… and {len(rows) - _NEW_ROWS} more rows")
-        return [_head(name, indent), *(rows if len(rows) <= _NEW_ROWS + 1 else [*rows[:_NEW_ROWS], more])]
+        return [*_head(name, width, indent), *(rows if len(rows) <= _NEW_ROWS + 1 else [*rows[:_NEW_ROWS], more])]
     return _aligned(name, say(scalar(value, secret=secret)), column, width, indent)
 
 
@@ -43,13 +44,13 @@ def _changed(diff: dict[str, Any], name: str, column: int, width: int, indent: i
     if secret and before == after == MASK:
         return _aligned(name, say(f"{MASK}, changes"), column, width, indent)
     if _is_nested(before) or _is_nested(after):
-        return [_head(name, indent), *_outlines(before, after, secret=secret, width=width, indent=indent + 2)]
+        return [*_head(name, width, indent), *_outlines(before, after, secret=secret, width=width, indent=indent + 2)]
     was, now = scalar(before, secret=secret), scalar(after, secret=secret)
     room = width - indent - column
     if cells(was) + cells(now) + 3 <= room and not _has_lines(before) and not _has_lines(after):
         return _aligned(name, _arrow(was, now), column, width, indent)
     if _is_prose(before) or _is_prose(after):
-        return [_head(name, indent), *_texts(before, after, width=width, indent=indent + 2)]
+        return [*_head(name, width, indent), *_texts(before, after, width=width, indent=indent + 2)]
     first = _aligned(name, say(was, Style.BAD), column, width, indent)
     start = indent + (column if cells(name) < column else 4)
     arrow = (*say(" " * (start - len(_ARROW))), *quiet(_ARROW))
@@ -64,18 +65,17 @@ def _aligned(name: str, value: tuple[Span, ...], column: int, width: int, indent
     """The value beside its name; below it, if the name is too long for the column."""
     if cells(name) < column:
         return wrap(value, width, first=say(" " * indent + pad(name, column)), hang=indent + column)
-    return [_head(name, indent), *wrap(value, width, first=say(" " * (indent + 4)), hang=indent + 4)]
+    return [*_head(name, width, indent), *wrap(value, width, first=say(" " * (indent + 4)), hang=indent + 4)]
 
 
-def _head(name: str, indent: int) -> tuple[Span, ...]:
-    return say(" " * indent + name)
+def _head(name: str, width: int, indent: int) -> Lines:
+    return wrap(say(name), width, first=say(" " * indent), hang=indent + 4)
 
 
 def _row(text: str, width: int, indent: int) -> Lines:
-    depth = len(text) - len(text.lstrip(" "))
-    return wrap(
-        say(text.lstrip(" ")), width, first=say(" " * (indent + depth)), hang=min(indent + depth + 2, width // 2)
-    )
+    bare = text.lstrip(" ")
+    start = min(indent + len(text) - len(bare), width // 2)
+    return wrap(say(bare), width, first=say(" " * start), hang=start + 2)
 
 
 def _is_nested(value: Any) -> bool:

@@ -27,12 +27,11 @@ def prose(text: str, *, width: int, first: Line = (), hang: int = 0) -> Lines:
             continue
         lines += [*wrap(spans, width, first=lead, hang=hang), *continued(found[0], width=width, indent=hang)]
         spans, lead = [], say(" " * hang)
-    rest = [*spans, Span(Style.PLAIN, safe[at:])]
-    return [*lines, *wrap(rest, width, first=lead, hang=hang)] if _spoken(rest) or not lines else lines
-
-
-def _spoken(spans: list[Span]) -> bool:
-    return any(span.text.strip() for span in spans)
+    tail = safe[at:] if spans or not lines else safe[at:].lstrip(" .,;`")
+    rest = [*spans, Span(Style.PLAIN, tail)]
+    return (
+        [*lines, *wrap(rest, width, first=lead, hang=hang)] if any(span.text for span in rest) or not lines else lines
+    )
 
 
 def continued(command: str, *, width: int, indent: int) -> Lines:
@@ -68,10 +67,18 @@ def warning_lines(warnings: Sequence[str], *, width: int) -> Lines:
 
 
 def columns(rows: Sequence[Sequence[str]], *, width: int, indent: int) -> Lines:
-    """Rows of harmless texts in aligned columns, two spaces apart; only the last column wraps."""
+    """Rows of harmless texts in aligned columns, two spaces apart; only the last column wraps.
+
+    Where the others leave no room for it, each row is a sentence instead.
+    """
     sizes = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     lines: Lines = []
+    if indent + sum(sizes[:-1]) + 2 * len(sizes) > width * 3 // 4:
+        sizes = [0] * len(sizes)
     for row in rows:
+        if not any(sizes):
+            lines += wrap(say("  ".join(row)), width, first=say(" " * indent), hang=indent + 2)
+            continue
         start = " " * indent + "".join(pad(text, size + 2) for text, size in zip(row[:-1], sizes, strict=False))
         lines += wrap(say(row[-1]), width, first=say(start), hang=min(cells(start), width // 2))
     return lines

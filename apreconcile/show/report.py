@@ -37,9 +37,10 @@ _ENDS = {
     7: "Half done: something changed, and something failed or does not show yet",
     8: "Not finished: somebody else holds or wrote the state",
     9: "Not finished: it is not safe to write here",
-    130: "Interrupted: what was not sent will not be sent",
+    130: "Interrupted: nothing more was sent",
 }
 _REMAINING = 10
+_WORD = 12
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -87,16 +88,15 @@ def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
     """One line a step: its word, what it was, and what came of it; an error below."""
     if not outcomes:
         return []
-    room = max(cells(_name(outcome)) for outcome in outcomes)
+    room = min(max(cells(_name(outcome)) for outcome in outcomes), width // 2)
     lines: Lines = []
     for outcome in outcomes:
         sign, style = SIGNS.get(outcome.action, UNKNOWN_SIGN)
-        word = say(f"  {pad(outcome.word, 8)}", _STYLES[outcome.word])
-        head = (*word, *say(sign, style), *say(f" {pad(_name(outcome), room)}  "))
-        start = sum(cells(span.text) for span in head)
-        lines += wrap(_result(outcome), width, first=head, hang=min(start, width // 2))
+        word = say(f"  {outcome.word:<8}", _STYLES[outcome.word])
+        head, text = (*word, *say(f"{sign} ", style)), (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome))
+        lines += wrap(text, width, first=head, hang=min(_WORD + room + 2, width // 2))
         if outcome.error:
-            lines += prose(outcome.error, width=width, first=say(" " * 10), hang=10)
+            lines += prose(outcome.error, width=width, first=say(" " * _WORD), hang=_WORD)
     return [*lines, BLANK]
 
 
@@ -123,8 +123,8 @@ def _numbers(outcomes: Sequence[Outcome]) -> Lines:
     ]
     if not new:
         return []
-    room = max(cells(address) for address, _ in new)
-    rows = [(*say(f"  {pad(address, room)}  "), Span(Style.COPY, phone)) for address, phone in new]
+    room = max(len(address) for address, _ in new)
+    rows = [(*say(f"  {address:<{room}}  "), Span(Style.COPY, phone)) for address, phone in new]
     return [strong("New phone numbers:" if len(new) > 1 else "New phone number:"), *rows, BLANK]
 
 

@@ -63,6 +63,8 @@ def _intent(intent: Intent, width: int) -> Lines:
     lines: Lines = [head, *wrap(say(escape.line(said)), width - 2, first=say("    "), hang=4)]
     if intent.why:
         lines += wrap(say(escape.line(intent.why)), width - 2, first=say("    "), hang=4)
+    if intent.action != "create":
+        return [*lines, say("    The next plan settles it by looking.")]
     return [*lines, *resolve_lines(intent.address, indent=4)]
 
 

@@ -69,7 +69,8 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH) -
     token, action = step["token"] or "", escape.line(step["action"], width)
     verb = token.partition(":")[0]
     beside = quiet(f" ({verb})") if verb not in {"", action} else ()
-    lines: Lines = [(*say(f"  {sign} {action} ", style), *strong(escape.line(step["address"])), *beside)]
+    head = (*strong(escape.line(step["address"])), *beside)
+    lines = wrap(head, width, first=say(f"  {sign} {action} ", style), hang=_INDENT)
     margin = " " * _INDENT
     for risk in sorted(step["risks"], key=_severity):
         lines += wrap(say(risk_words(risk), Style.RISK), width, first=say(f"{margin}! ", Style.RISK), hang=_INDENT + 2)
@@ -116,8 +117,8 @@ def _stop(stop: Mapping[str, Any], width: int) -> Lines:
     hint = hint_lines(stop["hint"], width=width, indent=_INDENT)
     if stop["address"] is None:
         return [*prose(stop["reason"], width=width, first=sign, hang=_INDENT), *hint]
-    head = (*sign, *strong(escape.line(stop["address"])))
-    return [head, *prose(stop["reason"], width=width, first=margin, hang=_INDENT), *hint]
+    head = wrap(strong(escape.line(stop["address"])), width, first=sign, hang=_INDENT)
+    return [*head, *prose(stop["reason"], width=width, first=margin, hang=_INDENT), *hint]
 
 
 def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:

@@ -1,0 +1,116 @@
+"""A plan document has this shape, or it is not shown: a plan file may come from anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .address import Address
+from .call import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    words: str
+    holds: Callable[[Wire], bool]
+
+    def maybe(self) -> _Leaf:
+        return _Leaf(f"{self.words} or null", lambda value: value is None or self.holds(value))
+
+
+def _spelled(words: str, pattern: str) -> _Leaf:
+    form = re.compile(pattern)
+    return _Leaf(words, lambda value: isinstance(value, str) and form.fullmatch(value) is not None)
+
+
+_ANY = _Leaf("a value", lambda _value: True)
+_MAP = _Leaf("a map", lambda value: isinstance(value, dict))
+_TEXT = _Leaf("a text", lambda value: isinstance(value, str))
+_FLAG = _Leaf("true or false", lambda value: isinstance(value, bool))
+_COUNT = _Leaf("a whole number", lambda value: type(value) is int and 0 <= value < 2**53)
+_ADDRESS = _Leaf("an address", lambda value: isinstance(value, str) and Address.parse(value) is not None)
+_TOKEN = _spelled("a token", r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}")
+_DIGEST = _spelled("a sha256 in 64 hex digits", r"[0-9a-f]{64}")
+_MONEY = _spelled("an amount such as 3.00", r"-?[0-9]{1,12}\.[0-9]{2}")
+
+_COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
+
+_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_MAP]}
+_STEP = {
+    "address": _ADDRESS,
+    "action": _TEXT,
+    "risks": [_TEXT],
+    "token": _TOKEN.maybe(),
+    "after": [_ADDRESS],
+    "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY, "secret?": _FLAG}],
+    "calls": [_CALL],
+    "why": [_TEXT],
+}
+_PLAN = {
+    "project": _TEXT,
+    "environment": _TEXT,
+    "scope": {"host": _TEXT, "sub_account": _TEXT.maybe()},
+    "digest": _DIGEST,
+    "expires": _TEXT,
+    "serial": _COUNT,
+    "tool": _TEXT,
+    "summary": dict.fromkeys((*_COUNTED, "blocked", "unmanaged"), _COUNT),
+    "cost": {
+        "monthly_delta": _MONEY,
+        "currency": _TEXT,
+        "numbers_used": _COUNT.maybe(),
+        "numbers_limit": _COUNT.maybe(),
+    },
+    "steps": [_STEP],
+    "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
+    "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
+    "warnings": [_TEXT],
+    "requests": _COUNT,
+}
+
+
+def first_fault(document: Any) -> str | None:
+    """What is wrong with a document, in a clause with its place; None if it has the shape of a plan."""
+    return next(_faults(document, _PLAN, ""), None) or next(_contradictions(document), None)
+
+
+def _faults(value: Any, shape: Any, at: str) -> Iterator[str]:
+    """Where a value is not of a shape. A key with `?` may be left out; keys that the shape lacks may be anything."""
+    if isinstance(shape, _Leaf):
+        if not shape.holds(value):
+            yield f"{at} is not {shape.words}"
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            yield f"{at} is not a list"
+            return
+        for index, item in enumerate(value):
+            yield from _faults(item, shape[0], f"{at}[{index}]")
+    elif not isinstance(value, dict):
+        yield f"{at} is not a map"
+    else:
+        for key, inner in shape.items():
+            name = key.removesuffix("?")
+            path = f"{at}.{name}" if at else name
+            if name in value:
+                yield from _faults(value[name], inner, path)
+            elif name == key:
+                yield f"{path} is missing"
+
+
+def _contradictions(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader would be deceived by: a summary of other steps, a token that names another address."""
+    counts = Counter(step["action"] for step in document["steps"])
+    told = document["summary"]
+    for word in _COUNTED:
+        if told[word] != counts[word]:
+            yield f"its summary says {told[word]} to {word}, its steps say {counts[word]}"
+    for name in ("blocked", "unmanaged"):
+        if told[name] != len(document[name]):
+            yield f"its summary says {told[name]} {name}, its list has {len(document[name])}"
+    for index, step in enumerate(document["steps"]):
+        token = step["token"]
+        if token and token.partition(":")[2].partition("@")[0] != step["address"]:
+            yield f"steps[{index}].token does not name {step['address']}"

@@ -1,0 +1,401 @@
+import copy
+import json
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apreconcile.core import planfile
+from apreconcile.core.address import Address
+from apreconcile.core.call import Call, IdOf, Secret, canonical
+from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Risk, Update
+from apreconcile.core.errors import PlanFileError
+from apreconcile.core.plan import Cost, Plan, Scope, Step, Unmanaged
+from apreconcile.core.planfile import dump, encode, load, plan_digest, to_json
+from apreconcile.core.snapshot import Seen
+from apreconcile.core.wanted import Place, Wanted
+from apreconcile.version import __version__
+
+SUPPORT, MAIN, EVENTS = Address("agent", "support"), Address("number", "support-main"), Address("webhook", "events")
+HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
+
+
+def wanted(address, **fields):
+    return Wanted(address, fields, Place("agentphone.yaml", 1, 1))
+
+
+def buy(**more):
+    fields = (FieldDiff("country", None, "US"), FieldDiff("agent", None, IdOf(SUPPORT)))
+    call = Call("POST", ("v1", "numbers"), {"country": "US", "agentId": IdOf(SUPPORT)}, names=MAIN)
+    step = Step(
+        Create(MAIN, wanted(MAIN), fields, "apr:acme/default/support-main"),
+        (call,),
+        frozenset({Risk.SPENDS}),
+        2,
+        after=(SUPPORT,),
+        token=f"buy:{MAIN}@{HEX}",
+        why=("+$3.00/month",),
+    )
+    return replace(step, **more)
+
+
+def changed(*fields):
+    live = Seen("webhook", "wh_1", {})
+    return Step(
+        Update(EVENTS, wanted(EVENTS), live, fields, {}), (), frozenset({Risk.ROTATES_SECRET, Risk.REROUTES}), 3
+    )
+
+
+def plan(*steps, **more):
+    made = Plan(
+        "acme-support", "default", Scope("api.agentphone.ai"), steps, (), (), (), Cost(Decimal(3), 2, 10),
+        digest="ab" * 32, serial=4, expires="2026-01-02T03:04:05Z", requests=7,
+    )  # fmt: skip
+    return replace(made, **more)
+
+
+def test_a_plan_has_every_key_of_the_contract():
+    whole = plan(
+        buy(),
+        warnings=("odd",),
+        unmanaged=(Unmanaged("number", "num_9", "+14155550199"),),
+        blocked=(Blocked(EVENTS, "a wish", "keep it"),),
+        unsafe=(Blocked(None, "no state", exit=9),),
+    )
+
+    assert to_json(whole) == {
+        "format": "apreconcile.plan/1",
+        "project": "acme-support",
+        "environment": "default",
+        "scope": {"host": "api.agentphone.ai", "sub_account": None},
+        "digest": "ab" * 32,
+        "expires": "2026-01-02T03:04:05Z",
+        "serial": 4,
+        "tool": f"apreconcile {__version__}",
+        "summary": {
+            "create": 1, "update": 0, "delete": 0, "adopt": 0, "move": 0, "forget": 0, "blocked": 2, "unmanaged": 1,
+        },
+        "cost": {"monthly_delta": "3.00", "currency": "USD", "numbers_used": 2, "numbers_limit": 10},
+        "steps": [
+            {
+                "address": "number.support-main",
+                "action": "create",
+                "risks": ["spends"],
+                "token": f"buy:number.support-main@{HEX}",
+                "after": ["agent.support"],
+                "fields": [
+                    {"field": "country", "before": None, "after": "US"},
+                    {"field": "agent", "before": None, "after": "agent.support"},
+                ],
+                "calls": [
+                    {
+                        "method": "POST",
+                        "path": ["v1", "numbers"],
+                        "body": {"country": "US", "agentId": None},
+                        "holes": [{"at": "/body/agentId", "id": "agent.support"}],
+                    }
+                ],
+                "why": ["+$3.00/month"],
+            }
+        ],
+        "blocked": [
+            {"address": None, "reason": "no state", "hint": "", "exit": 9},
+            {"address": "webhook.events", "reason": "a wish", "hint": "keep it"},
+        ],
+        "unmanaged": [{"kind": "number", "id": "num_9", "name": "+14155550199"}],
+        "warnings": ["odd"],
+        "requests": 7,
+    }  # fmt: skip
+
+
+def test_the_file_is_canonical_json_and_a_newline():
+    assert dump(plan(buy())) == canonical(to_json(plan(buy()))) + b"\n"
+
+
+def test_risks_are_sorted():
+    assert to_json(plan(changed()))["steps"][0]["risks"] == ["reroutes", "rotates-secret"]
+
+
+def test_a_deletion_has_no_fields():
+    step = Step(Delete(MAIN, Seen("number", "num_1", {})), (), frozenset({Risk.IRREVERSIBLE}), 4)
+    assert to_json(plan(step))["steps"][0]["fields"] == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"), [("3", "3.00"), ("0", "0.00"), ("-0", "0.00"), ("-6.00", "-6.00"), ("1234.5", "1234.50")]
+)
+def test_money_is_a_decimal_in_a_string(amount, told):
+    assert to_json(plan(cost=Cost(Decimal(amount))))["cost"]["monthly_delta"] == told
+
+
+MASK = "(secret)"
+SECRET = Secret("hunter2", ("TOKEN",))
+
+
+@pytest.mark.parametrize(
+    ("diff", "before", "after"),
+    [
+        (FieldDiff("x", "hunter1", "hunter2", secret=True), MASK, MASK),
+        (FieldDiff("x", None, None, secret=True), MASK, MASK),
+        (FieldDiff("x", "hunter1", SECRET), MASK, MASK),
+        (FieldDiff("x", SECRET, "hunter1"), MASK, MASK),
+        (FieldDiff("x", None, SECRET), None, MASK),
+        (
+            FieldDiff("x", None, [{"headers": {"A": SECRET}, "name": "t"}]),
+            None,
+            [{"headers": {"A": MASK}, "name": "t"}],
+        ),
+        (FieldDiff("x", {"A": "hunter1"}, {"A": SECRET}), MASK, {"A": MASK}),
+        (FieldDiff("x", {"A": SECRET, "b": 1}, {"A": SECRET, "b": 2}), {"A": MASK, "b": 1}, {"A": MASK, "b": 2}),
+    ],
+)
+def test_a_secret_is_masked_on_both_sides(diff, before, after):
+    [field] = to_json(plan(changed(diff)))["steps"][0]["fields"]
+    assert field == {"field": "x", "before": before, "after": after, "secret": True}
+    assert b"hunter" not in dump(plan(changed(diff)))
+
+
+def test_a_secret_of_a_call_is_a_hole():
+    step = buy(calls=(Call("POST", ("v1", "agents"), {"customTools": [{"headers": {"A": SECRET}}]}),))
+    assert to_json(plan(step))["steps"][0]["calls"][0]["holes"] == [
+        {"at": "/body/customTools/0/headers/A", "env": "TOKEN"}
+    ]
+
+
+# The digest
+
+
+SCOPE = Scope("api.agentphone.ai")
+
+
+def digest(*steps, project="acme", environment="default", scope=SCOPE, salt="s"):
+    return plan_digest(project, environment, scope, steps, salt)
+
+
+def test_the_digest_is_a_sha256():
+    assert len(digest(buy())) == 64
+    assert digest(buy()) == digest(buy())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        digest(buy(), project="other"),
+        digest(buy(), environment="prod"),
+        digest(buy(), scope=Scope("api.agentphone.to")),
+        digest(buy(), scope=Scope("api.agentphone.ai", "sub_1")),
+        digest(),
+        digest(buy(), buy()),
+        digest(buy(risks=frozenset())),
+        digest(buy(token=None)),
+        digest(buy(after=())),
+        digest(buy(calls=())),
+        digest(buy(change=Update(MAIN, wanted(MAIN), Seen("number", "num_1", {}), (), {}))),
+        digest(buy(change=Create(EVENTS, wanted(EVENTS), (), ""))),
+    ],
+)
+def test_the_digest_covers_all_that_a_plan_means(other):
+    assert other != digest(buy())
+
+
+def test_the_digest_leaves_out_words_and_fields():
+    assert digest(buy(why=("other",), change=Create(MAIN, wanted(MAIN), (), ""), stage=7)) == digest(buy())
+
+
+def test_the_digest_knows_a_secret_by_its_salted_hash():
+    one, other = (buy(calls=(Call("POST", ("x",), {"a": Secret(text)}),)) for text in ("a", "b"))
+    assert digest(one) != digest(other)
+    assert digest(one) != digest(one, salt="t")
+
+
+# Reading
+
+
+def document(**more):
+    return {**to_json(plan(buy(), blocked=(Blocked(EVENTS, "r", exit=6),))), **more}
+
+
+def test_what_was_written_is_read():
+    assert load(dump(plan(buy()))) == to_json(plan(buy()))
+    assert encode(load(dump(plan(buy())))) == dump(plan(buy()))
+
+
+def test_what_a_later_minor_version_added_stays():
+    later = document(extra={"a": 1})
+    later["steps"][0]["more"] = [1.5]
+    assert load(encode(later)) == later
+
+
+REPORT = b'{"format":"apreconcile.report/1","steps":[]}'
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe{\x00", "not UTF-8"),
+        (b"hello", "is not JSON (line 1, column 1: Expecting value)"),
+        (b'{"a":1,}x}', "is not JSON (line 1, column 8"),
+        (dump(plan(buy()))[:200], "ends too early: it was cut off"),
+        (b'{"a":{}', "ends too early: it was cut off"),
+        (b'{"a":"b', "ends too early: it was cut off"),
+        (b'{"a":NaN}', "holds NaN, which is not JSON"),
+        (b'{"a":-Infinity}', "holds -Infinity, which is not JSON"),
+        (b'{"a":1e999}', "a number that is too large"),
+        (b'{"a":' + b"9" * 5000 + b"}", "a number that is too long"),
+        (b'{"a":1,"b":2,"a":3}', "has the key 'a' twice"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 200 + b"]" * 200, "nested too deeply"),
+        (b"[]", "is not a plan of apreconcile"),
+        (b"null", "is not a plan of apreconcile"),
+        (b'{"format":1}', "is not a plan of apreconcile"),
+        (b'{"format":"tfplan/1"}', "is not a plan of apreconcile"),
+        (REPORT, "is not a plan but a 'report' document"),
+        (b'{"format":"apreconcile.plan/2"}', "has the format 'apreconcile.plan/2'; this version reads"),
+        (b'{"format":"apreconcile.plan/1"}', "is damaged: project is missing"),
+    ],
+)
+def test_what_is_no_plan_is_refused_in_one_sentence(data, says):
+    with pytest.raises(PlanFileError) as refused:
+        load(data)
+    assert says in refused.value.message
+    assert refused.value.message.startswith("the plan file ")
+    assert "\n" not in refused.value.message
+    assert "apreconcile plan --out FILE" in refused.value.hint
+
+
+def test_the_sentence_names_the_file():
+    with pytest.raises(PlanFileError, match=r"^plan\.json is empty$"):
+        load(b"", source="plan.json")
+
+
+def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(planfile, "LIMIT", 2**20)
+    with pytest.raises(PlanFileError, match="larger than 1 MiB"):
+        load(b" " * (2**20 + 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (["project"], 1, "project is not a text"),
+        (["scope"], [], "scope is not a map"),
+        (["scope", "host"], None, "scope.host is not a text"),
+        (["scope", "sub_account"], 1, "scope.sub_account is not a text or null"),
+        (["digest"], "ab" * 31, "digest is not a sha256 in 64 hex digits"),
+        (["digest"], "AB" * 32, "digest is not a sha256 in 64 hex digits"),
+        (["serial"], True, "serial is not a whole number"),
+        (["serial"], -1, "serial is not a whole number"),
+        (["requests"], 2**60, "requests is not a whole number"),
+        (["cost", "monthly_delta"], "3", "cost.monthly_delta is not an amount"),
+        (["cost", "monthly_delta"], 3.0, "cost.monthly_delta is not an amount"),
+        (["steps"], {}, "steps is not a list"),
+        (["steps", 0], None, "steps[0] is not a map"),
+        (["steps", 0, "address"], "number", "steps[0].address is not an address"),
+        (["steps", 0, "address"], "number.; rm -rf ~", "steps[0].address is not an address"),
+        (["steps", 0, "risks"], [1], "steps[0].risks[0] is not a text"),
+        (["steps", 0, "token"], "buy:number.support-main", "steps[0].token is not a token or null"),
+        (["steps", 0, "token"], f"buy:$(x)@{HEX}", "steps[0].token is not a token or null"),
+        (["steps", 0, "token"], f"buy:number.support-main@{HEX}\n", "steps[0].token is not a token or null"),
+        (["steps", 0, "token"], f"release:number.other@{HEX}", "steps[0].token does not name number.support-main"),
+        (["steps", 0, "fields", 0, "secret"], 1, "steps[0].fields[0].secret is not true or false"),
+        (["steps", 0, "calls", 0, "holes"], [1], "steps[0].calls[0].holes[0] is not a map"),
+        (["blocked", 0, "exit"], [], "blocked[0].exit is not a whole number"),
+        (["blocked"], [], "its summary says 1 blocked, its list has 0"),
+        (["unmanaged"], [{"kind": "a", "id": "b", "name": "c"}], "its summary says 0 unmanaged, its list has 1"),
+        (["summary", "create"], 0, "its summary says 0 to create, its steps say 1"),
+        (["summary", "delete"], 2, "its summary says 2 to delete, its steps say 0"),
+        (["steps"], [], "its summary says 1 to create, its steps say 0"),
+    ],
+)
+def test_a_damaged_plan_is_refused_with_the_place(path, value, says):
+    damaged = copy.deepcopy(document())
+    inner = damaged
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    with pytest.raises(PlanFileError) as refused:
+        load(encode(damaged))
+    assert refused.value.message.startswith(f"the plan file is damaged: {says}")
+
+
+@pytest.mark.parametrize("name", [key for key in document() if key != "format"])
+def test_a_missing_key_is_named(name):
+    damaged = document()
+    del damaged[name]
+    with pytest.raises(PlanFileError, match=f"damaged: {name} is missing"):
+        load(encode(damaged))
+
+
+# Properties
+
+text = st.text(st.characters(exclude_categories=()), max_size=12)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
+addresses = st.builds(Address, st.sampled_from(["agent", "number", "webhook"]), keys)
+values = plain | st.builds(IdOf, addresses) | st.builds(lambda said: Secret(f"hunter{said}"), keys)
+diffs = st.builds(FieldDiff, text, values, values, secret=st.booleans())
+calls = st.builds(
+    Call, st.sampled_from(["POST", "PATCH"]), st.tuples(text, text), st.dictionaries(text, values, max_size=3)
+)
+
+
+@st.composite
+def a_step(draw):
+    at = draw(addresses)
+    token = f"{draw(st.sampled_from(['buy', 'release']))}:{at}@{HEX}" if draw(st.booleans()) else None
+    return Step(
+        Create(at, wanted(at), tuple(draw(st.lists(diffs, max_size=3))), ""),
+        tuple(draw(st.lists(calls, max_size=2))),
+        draw(st.frozensets(st.sampled_from(Risk))),
+        1,
+        after=tuple(draw(st.lists(addresses, max_size=2))),
+        token=token,
+        why=tuple(draw(st.lists(text, max_size=2))),
+    )
+
+
+blocks = st.builds(Blocked, st.none() | addresses, text, text, st.sampled_from([5, 6, 9]))
+plans = st.builds(
+    plan,
+    a_step(),
+    a_step(),
+    blocked=st.tuples(blocks),
+    unmanaged=st.tuples(st.builds(Unmanaged, text, text, text)),
+    warnings=st.tuples(text),
+    scope=st.builds(Scope, text, st.none() | text),
+)
+
+
+@given(plans)
+def test_every_plan_comes_back_as_it_was_and_without_its_secrets(made):
+    written = dump(made)
+    assert load(written) == to_json(made)
+    assert encode(load(written)) == written == dump(made)
+    assert b"hunter" not in written
+
+
+@given(st.binary(max_size=60) | plain.map(lambda value: json.dumps(value).encode()))
+def test_nothing_but_a_plan_file_error_comes_of_anything_else(data):
+    with pytest.raises(PlanFileError):
+        load(data)
+
+
+@given(st.data())
+def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
+    damaged = document()
+    inner, key = damaged, data.draw(st.sampled_from(sorted(damaged)))
+    while isinstance(inner[key], dict | list) and inner[key] and data.draw(st.booleans()):
+        inner = inner[key]
+        key = data.draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
+    inner[key] = data.draw(plain)
+    with suppress(PlanFileError):
+        assert load(encode(damaged)) == damaged
