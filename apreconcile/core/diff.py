@@ -41,12 +41,13 @@ def digest(value: Wire, salt: str) -> str:
 
 
 def memories(wanted: Wanted, salt: str, before: Resource | None) -> dict[str, Memory]:
-    """What was sent, for every field of the spec; what was secret once stays secret."""
-    known = before.fields if before else {}
-    return {
-        name: Memory(digest(value, salt), None, is_secret(value) or (name in known and known[name].secret))
-        for name, value in wanted.fields.items()
-    }
+    """What was sent, for every field of the spec; what was secret once stays secret, until it is forgotten."""
+    known = dict(before.fields) if before else {}
+    for name, value in wanted.fields.items():
+        sent, old = digest(value, salt), known.get(name)
+        secret = is_secret(value) or bool(old and old.secret)
+        known[name] = Memory(sent, old.shown if old and old.sent == sent else None, secret)
+    return known
 
 
 def is_secret(value: Wire) -> bool:
@@ -199,7 +200,9 @@ def _undeclared(
         there = (live.get(one[items.key]) or {}).get(items.masked) or {}
         hidden = sorted(set(there) - set(one.get(items.masked) or {}))
         if hidden:
-            reason = f"{name}[{one[items.key]}] has live {items.masked} that the spec does not name: {', '.join(hidden)}"
+            reason = (
+                f"{name}[{one[items.key]}] has live {items.masked} that the spec does not name: {', '.join(hidden)}"
+            )
             blocked.append(Blocked(at, reason, f"declare them under {items.masked}, or remove them in the console"))
     return blocked
 

@@ -1,4 +1,4 @@
-"""Matching says, for every address, which live thing it is: by state, intent, marker, import, slot or offer, in that order.
+"""Matching says which live thing an address is: by state, intent, marker, import, slot or offer, in that order.
 
 Nothing here guesses: what two rules could claim is blocked, and what could make us buy twice is unsafe.
 """
@@ -135,7 +135,9 @@ class _Matcher:
         at, named = wanted.address, wanted.imports
         if named and named not in {"none", seen.id, seen.body.get("phoneNumber")}:
             known = "the state" if how is None else "the marker"
-            self._block(at, f"`import:` names {named}, but {known} says {seen.id}", "correct or remove the import: line")
+            self._block(
+                at, f"`import:` names {named}, but {known} says {seen.id}", "correct or remove the import: line"
+            )
             return
         for reason, hint in kind.alarms(seen):
             self.found.blocked.append(Blocked(at, reason, hint, exit=9))
@@ -172,7 +174,9 @@ class _Matcher:
             for hanging in self.snapshot.of(other.name):
                 tag = self._foreign(other, hanging) if other.hangs_on(hanging) == seen.id else None
                 if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
-                    return f"{seen.id} holds {other.label(hanging)}, which carries the marker {tag!r} of another project"
+                    return (
+                        f"{seen.id} holds {other.label(hanging)}, which carries the marker {tag!r} of another project"
+                    )
         return None
 
     def _foreign(self, kind: Kind, seen: Seen) -> str | None:
@@ -186,7 +190,10 @@ class _Matcher:
         if seen is None:
             self.found.new.append(wanted)
             return
-        holder = next((other for other, held in self.state.resources.items() if other.kind == kind.name and held.id == seen.id), None)
+        holder = next(
+            (other for other, held in self.state.resources.items() if other.kind == kind.name and held.id == seen.id),
+            None,
+        )
         if holder is not None and holder != at:
             hint = f"keep the old key `{holder.key}`"
             self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
@@ -263,10 +270,11 @@ class _Matcher:
         return {tag: [one for one in several if (one.kind, one.id) not in held] for tag, several in found.items()}
 
     def _check_markers(self, markers: Mapping[str, list[Seen]]) -> None:
+        past = {*self.state.ignored, *(stone.id for stone in self.state.tombstones)}
         pending = {str(self.manifest.marker(at)) for at in self.state.intents}
         unknown = [
             one for tag, several in markers.items() for one in several
-            if one.id not in self.state.ignored and tag not in pending
+            if one.id not in past and tag not in pending
         ]  # fmt: skip
         self.found.older = bool(unknown)
 
@@ -283,10 +291,14 @@ class _Matcher:
         at, intent = wanted.address, self.state.intents[wanted.address]
         known = set(intent.seen)
         fresh = [one for one in self.snapshot.of(kind.name) if one.id not in known and not self._refused_quietly(one)]
-        sure = markers.get(self.manifest.marker(at), []) or [one for one in fresh if kind.namesake(wanted, one)] or fresh
+        sure = (
+            markers.get(self.manifest.marker(at), []) or [one for one in fresh if kind.namesake(wanted, one)] or fresh
+        )
         shown = ", ".join(f"{one.id} ({kind.label(one)})" for one in sure[:5]) or "nothing new"
         reason = f"a creation sent at {intent.opened} has no known outcome; since then the account shows {shown}"
-        bind = f"apreconcile resolve {at} --bind {sure[0].id}" if len(sure) == 1 else f"apreconcile resolve {at} --bind ID"
+        bind = (
+            f"apreconcile resolve {at} --bind {sure[0].id}" if len(sure) == 1 else f"apreconcile resolve {at} --bind ID"
+        )
         return Blocked(at, reason, f"{bind}, or if it was not made: apreconcile resolve {at} --not-created", exit=6)
 
     def _refused_quietly(self, seen: Seen) -> bool:

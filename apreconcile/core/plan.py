@@ -107,7 +107,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`digest` covers meaning; `expires`, `serial` and `requests` are beside it. `unsafe` forbids any write (exit 9)."""
+    """`digest` covers meaning; `expires`, `serial` and `requests` are beside it.
+
+    `unsafe` forbids any write (exit 9), and so does `unsettled` (exit 6).
+    """
 
     project: str
     environment: str

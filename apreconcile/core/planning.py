@@ -6,7 +6,6 @@ It runs in two halves, because facts cost requests: `find_changes` says what dif
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,14 +14,15 @@ from graphlib import TopologicalSorter
 
 from .address import Address
 from .approval import token
-from .call import Call, Reply, canonical
+from .call import Call, Reply
 from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Delete, Update
 from .diff import difference, digest, first_fields
 from .facts import Question, World
 from .kind import Kind
 from .match import MARK, Matching, match
 from .plan import Cost, Plan, Scope, Step, Unmanaged
-from .snapshot import Snapshot
+from .planfile import plan_digest
+from .snapshot import Seen, Snapshot
 from .state import State
 from .wanted import Manifest, Wanted
 
@@ -109,7 +109,7 @@ def make_plan(
         unmanaged=tuple(Unmanaged(one.kind, one.id, found.kind(one.kind).label(one)) for one in matching.unmanaged),
         warnings=tuple(sorted(set(warnings))),
         cost=_cost(ordered, world),
-        digest=plan_digest(found.manifest, scope, ordered, state.salt),
+        digest=plan_digest(state.project, state.environment, scope, ordered, state.salt),
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
@@ -117,17 +117,6 @@ def make_plan(
         unsettled=tuple(matching.unsettled),
         bound=dict(matching.bound),
     )
-
-
-def plan_digest(manifest: Manifest, scope: Scope, steps: Sequence[Step], salt: str) -> str:
-    """The sha256 of what a plan means: project, environment, scope and its steps; not when it was made."""
-    said = [
-        [str(step.address), step.action, sorted(step.risks), step.token, [str(at) for at in step.after]]
-        + [[call.meaning(salt) for call in step.calls]]
-        for step in steps
-    ]
-    whole = [manifest.project, manifest.environment, scope.host, scope.sub_account, said]
-    return hashlib.sha256(canonical(whole)).hexdigest()
 
 
 def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
@@ -192,9 +181,7 @@ def _likeness(found: Findings, change: Change) -> tuple[object, ...] | None:
     return None
 
 
-def _step(
-    found: Findings, world: World, change: Change, scope: Scope
-) -> tuple[Step, tuple[str, ...], list[Blocked]]:
+def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[Step, tuple[str, ...], list[Blocked]]:
     kind = found.kind(change.address.kind)
     risks, words = kind.risks(change), kind.words(change, world)
     step = Step(
@@ -282,9 +269,7 @@ def _stuck(found: Findings, steps: Sequence[Step], step: Step) -> Blocked | None
     return None
 
 
-def _within_quota(
-    steps: list[Step], world: World, matching: Matching
-) -> tuple[list[Step], list[Blocked]]:
+def _within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[list[Step], list[Blocked]]:
     """Leave out purchases beyond the account's limit; a release of the same plan frees nothing."""
     numbers = (world.answer("usage") or {}).get("numbers")
     if not isinstance(numbers, dict) or not isinstance(numbers.get("limit"), int):
@@ -320,7 +305,8 @@ def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
     for index, seen in enumerate(spare):
         agent = found.snapshot.get("agent", str(seen.body.get("agentId")))
         held = f", answered by {agent.body.get('name')!r}" if agent else ", without an agent"
-        reason = f"no state yet, and the account has {seen.body.get('phoneNumber')} ({seen.id}{held}), which may be one to buy"
+        what = f"{seen.body.get('phoneNumber')} ({seen.id}{held})"
+        reason = f"no state yet, and the account has {what}, which may be one to buy"
         unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
     return unsafe
 

@@ -94,13 +94,17 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The document. `id` is random and new with every `state init`, `none` before the first write."""
+    """The document. `id` is random and new with every `state init`, `none` before the first write.
+
+    `seed` is random too, and stays: it salts the hashes, so that a document alone does not tell what was hashed.
+    """
 
     project: str
     environment: str
     host: str
     sub_account: str | None = None
     id: str = "none"
+    seed: str = ""
     serial: int = 0
     write: str = ""
     resources: Mapping[Address, Resource] = field(default_factory=dict)
@@ -114,7 +118,7 @@ class State:
     @property
     def salt(self) -> str:
         """What hashes of this document are salted with."""
-        return f"{self.project}/{self.environment}/{self.id}"
+        return f"{self.project}/{self.environment}/{self.seed}"
 
     def bind(self, address: Address, resource: Resource) -> State:
         """The state in which this address is that thing."""
@@ -161,6 +165,7 @@ def to_json(state: State) -> dict[str, Wire]:
         "environment": state.environment,
         "scope": scope,
         "id": state.id,
+        "seed": state.seed,
         "serial": state.serial,
         "write": state.write,
         "resources": {str(at): _resource_json(held) for at, held in sorted(state.resources.items())},
@@ -178,7 +183,7 @@ def _record(value: Any) -> dict[str, Wire]:
     return {
         name: str(item) if isinstance(item, Address) else list(item) if isinstance(item, tuple) else item
         for name, item in shown.items()
-        if item is not None and item != () and item != ""
+        if item is not None and item not in ((), "")
     }
 
 
@@ -211,6 +216,7 @@ def _read(document: dict[str, Any]) -> State:
         host=document["scope"]["host"],
         sub_account=document["scope"]["sub_account"],
         id=document["id"],
+        seed=document["seed"],
         serial=int(document["serial"]),
         write=document["write"],
         resources={_address(at): _resource(held) for at, held in document["resources"].items()},

@@ -1,0 +1,47 @@
+"""A spec as text: YAML that this program, and any other YAML reader, reads back as the same values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+from .call import Wire
+
+WIDE = 1_000_000
+"""No line is folded: a folded line is another text to whoever edits it."""
+_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_+/-])?")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_BLOCK = re.compile(r"[^\S\n]\n|[^\S\n]$|^\s|[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes whatever could be read as something else; writes texts of several lines as blocks."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Indent lists under their key, as people do."""
+        super().increase_indent(flow, False)
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    if "\n" in text and not _BLOCK.search(text):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
+def spec_text(document: Mapping[str, Wire]) -> str:
+    """The YAML of a spec, its parts in the order given, with an empty line between the top-level ones."""
+    parts = [
+        yaml.dump({name: part}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE)
+        for name, part in document.items()
+    ]
+    small = [part for part in parts if part.count("\n") == 1]
+    return "".join(small) + "".join(f"\n{part}" for part in parts if part not in small)

@@ -1,0 +1,150 @@
+"""Applying takes the steps of a plan in their order and gives each one word; it knows no kind.
+
+A failure stops only what depends on it. What creates, or wants an approval, is sent only after an intent is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import timedelta
+from itertools import groupby
+
+from apreconcile.core.call import canonical
+from apreconcile.core.errors import Error
+from apreconcile.core.outcome import Outcome, Word
+from apreconcile.core.plan import Plan, Step
+from apreconcile.core.state import Intent, State
+
+from .applying import Name, Work
+from .creation import create, known_ids, unsent
+from .record import stamp
+from .settling import change
+
+SEND_BY = 30.0
+"""Seconds within which what a swap opened must have left (design §6)."""
+ROUNDS = 20
+"""How often a creation may be put off by 429 or by `send_by` before it has failed."""
+
+
+async def apply(plan: Plan, granted: frozenset[Name], work: Work) -> tuple[Outcome, ...]:
+    """Take the steps of a plan; `granted` names those whose approval was given. One outcome a step, in its order."""
+    work.ids |= {at: seen.id for at, seen in (plan.bound or {}).items()}
+    for _, steps in groupby(plan.steps, key=lambda step: step.stage):
+        ready = [step for step in steps if _may_go(step, granted, work)]
+        await _take(ready, work)
+    return tuple(work.words[step.name] for step in plan.steps)
+
+
+def _may_go(step: Step, granted: frozenset[Name], work: Work) -> bool:
+    """Whether a step may be taken now; if not, it has its word."""
+    own = work.words.get((str(step.address), "adopt"))
+    if own and own.word is not Word.DONE:
+        work.give(step, Word.SKIPPED, because=str(step.address))
+        return False
+    before = [
+        word for at in step.after for name, word in work.words.items() if name[0] == str(at) and at != step.address
+    ]
+    stopped = next((word for word in before if word.word is not Word.DONE), None)
+    if stopped:
+        work.give(step, Word.SKIPPED, because=str(stopped.address))
+    elif work.stop.soft.is_set():
+        work.give(step, Word.SKIPPED, because="interrupted")
+    elif step.wants_approval and step.name not in granted:
+        work.give(step, Word.HELD)
+    elif step.spends and work.unknown_purchase:
+        work.give(step, Word.SKIPPED, because="unknown-purchase")
+    else:
+        return True
+    return False
+
+
+async def _take(steps: Sequence[Step], work: Work) -> None:
+    """Take steps that do not depend on each other, in as many batches as the time to send needs."""
+    left = list(steps)
+    for _ in range(ROUNDS):
+        if not left:
+            return
+        send_by = work.pace.clock() + SEND_BY
+        opening = [step for step in left if step.creates or step.token]
+        try:
+            if opening:
+                await work.record.now(_opened(opening, work))
+        except Error as problem:
+            for step in left:
+                work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
+            return
+        left = await _batch(left, work, send_by)
+    if left:
+        work.record.soon(unsent([step.address for step in left]))
+        for step in left:
+            work.give(step, Word.FAILED, error="the API kept refusing it for its rate limit (429)")
+
+
+def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
+    now = work.record.now_is()
+    intents = [
+        Intent(
+            step.address,
+            step.action,
+            hashlib.sha256(canonical([call.meaning(work.record.state.salt) for call in step.calls])).hexdigest(),
+            stamp(now + timedelta(seconds=SEND_BY)),
+            work.record.holder.run,
+            stamp(now),
+            seen=known_ids(work, step.address.kind) if step.creates else (),
+            target=step.live.id if step.live else None,
+            token=step.token,
+            risks=tuple(sorted(step.risks)),
+        )
+        for step in steps
+    ]
+
+    def edit(state: State) -> State:
+        for intent in intents:
+            state = state.close(intent.address, undone=True).open(intent)
+        return state
+
+    return edit
+
+
+async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step]:
+    """Send one batch; purchases one after the other. Returns what could not be sent in time."""
+    again: list[Step] = []
+    turns = asyncio.Semaphore(work.concurrency)
+
+    async def one(step: Step) -> None:
+        async with turns:
+            if not step.creates:
+                await change(work, step)
+            elif not await create(work, step, send_by):
+                again.append(step)
+
+    async def buying(purchases: Iterable[Step]) -> None:
+        for step in purchases:
+            await one(step)
+
+    ordinary = [one(step) for step in steps if not step.spends]
+    await _together([*ordinary, buying([step for step in steps if step.spends])], work)
+    for step in steps:
+        if step.name not in work.words and step not in again:
+            work.record.soon(unsent([step.address]))
+            work.give(step, Word.SKIPPED, because="interrupted")
+    return again
+
+
+async def _together(jobs: Sequence[Coroutine[None, None, None]], work: Work) -> None:
+    """Run jobs at once; if asked to stop hard, cancel what is still waiting."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+
+    async def give_up() -> None:
+        await work.stop.hard.wait()
+        for task in tasks:
+            task.cancel()
+
+    watching = asyncio.ensure_future(give_up())
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    watching.cancel()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -1,0 +1,79 @@
+"""What every step of an apply shares: the ids known so far, the words given so far, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from apreconcile.core.address import Address
+from apreconcile.core.call import Call, Reply
+from apreconcile.core.outcome import Outcome, Word
+from apreconcile.core.plan import Step
+from apreconcile.core.snapshot import Seen
+
+from .limits import Pace
+from .record import Record
+
+Name = tuple[str, str]
+
+
+class SendBy(Protocol):
+    """Sends one call without holes; after `send_by` (the pace's clock) no byte of it leaves."""
+
+    def __call__(self, call: Call, *, send_by: float | None = None) -> Awaitable[Reply]:
+        """The reply; raises what the client raises."""
+        ...
+
+
+class Watch(Protocol):
+    """Is told what happens, as it happens."""
+
+    def began(self, step: Step) -> None:
+        """A step is about to be sent."""
+
+    def ended(self, step: Step, outcome: Outcome) -> None:
+        """A step has its word."""
+
+
+class Stop:
+    """A wish to stop: `soft` starts nothing more, `hard` gives up waiting for what is in flight."""
+
+    def __init__(self) -> None:
+        self.soft = asyncio.Event()
+        self.hard = asyncio.Event()
+
+    def ask(self) -> None:
+        """The first call finishes the calls in flight, the second gives up waiting."""
+        (self.hard if self.soft.is_set() else self.soft).set()
+
+
+@dataclass(slots=True)
+class Work:
+    """One apply under way. `relist` reads all numbers again, before a refused purchase is sent once more."""
+
+    send: SendBy
+    record: Record
+    pace: Pace
+    stop: Stop
+    watch: Watch
+    relist: Callable[[str], Awaitable[tuple[Seen, ...]]]
+    marker: Callable[[Seen], str | None]
+    concurrency: int
+    seen: dict[str, tuple[str, ...]]
+    """Every live id by kind, as the plan saw them."""
+    ids: dict[Address, str] = field(default_factory=dict)
+    words: dict[Name, Outcome] = field(default_factory=dict)
+    unknown_purchase: bool = False
+
+    def give(self, step: Step, word: Word, *, because: str | None = None, error: str | None = None) -> Outcome:
+        """Give a step its word."""
+        live = step.live
+        held = self.record.state.resources.get(step.address)
+        ident = self.ids.get(step.address) or (live.id if live else None)
+        phone = (held.phone_number if held else None) or (live.body.get("phoneNumber") if live else None)
+        outcome = Outcome(step.address, step.action, word, because, ident, phone, error)
+        self.words[step.name] = outcome
+        self.watch.ended(step, outcome)
+        return outcome

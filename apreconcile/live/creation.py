@@ -1,0 +1,146 @@
+"""A creation is sent once: the intent is durable first, and no reply means unknown, never again.
+
+The API has no idempotency key (OAS, PY): this protocol is all that stands between a lost reply and a second purchase.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from apreconcile.core.address import Address
+from apreconcile.core.call import Reply
+from apreconcile.core.change import Create
+from apreconcile.core.diff import memories
+from apreconcile.core.errors import ApiError, Error
+from apreconcile.core.outcome import Word
+from apreconcile.core.plan import Step
+from apreconcile.core.planning import MONTHLY
+from apreconcile.core.state import Purchase, Resource, State
+from apreconcile.core.verdict import certainly_not_done
+
+from .applying import Work
+from .record import Edit, stamp
+
+LIMITED = 429
+
+
+async def create(work: Work, step: Step, send_by: float) -> bool:
+    """Send one creation whose intent is open, and give it its word. False: not sent in time, it needs a new intent."""
+    if work.stop.soft.is_set():
+        _undone(work, step)
+        work.give(step, Word.SKIPPED, because="interrupted")
+        return True
+    if step.spends and work.unknown_purchase:
+        _undone(work, step)
+        work.give(step, Word.SKIPPED, because="unknown-purchase")
+        return True
+    work.watch.began(step)
+    try:
+        await work.record.hold()
+    except Error as problem:
+        _undone(work, step)
+        work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
+        return True
+    try:
+        reply = await work.send(step.calls[0].fill(work.ids), send_by=send_by)
+    except asyncio.CancelledError:
+        _unknown(work, step, "interrupted before an answer came")
+        return True
+    except ApiError as problem:
+        if problem.status == LIMITED:
+            return await _after_limit(work, step)
+        _refused(work, step, problem)
+        return True
+    except Error as problem:
+        if work.pace.clock() >= send_by and certainly_not_done(problem):
+            return False
+        _refused(work, step, problem)
+        return True
+    _made(work, step, reply)
+    return True
+
+
+def _refused(work: Work, step: Step, problem: Error) -> None:
+    if certainly_not_done(problem):
+        _undone(work, step)
+        work.give(step, Word.FAILED, error=problem.message)
+    else:
+        _unknown(work, step, problem.message)
+
+
+async def _after_limit(work: Work, step: Step) -> bool:
+    """429 is not done. Before a purchase is sent again, the list says whether it is there after all."""
+    if not step.spends or not isinstance(step.change, Create):
+        return False
+    try:
+        numbers = await work.relist(step.address.kind)
+    except Error as problem:
+        _undone(work, step)
+        work.give(step, Word.FAILED, error=f"rate limited, and then: {problem.message}")
+        return True
+    there = [seen for seen in numbers if work.marker(seen) == step.change.marker]
+    if there:
+        _made(work, step, Reply(200, dict(there[0].body)))
+    return bool(there)
+
+
+def _made(work: Work, step: Step, reply: Reply) -> None:
+    body = reply.body if isinstance(reply.body, dict) else {}
+    ident = body.get("id")
+    if not isinstance(ident, str) or not ident:
+        _unknown(work, step, "the answer names no id")
+        return
+    work.ids[step.address] = ident
+    phone = body.get("phoneNumber")
+    work.record.soon(_binding(step, ident, phone if isinstance(phone, str) else None, work), urgent=step.spends)
+    work.give(step, Word.DONE)
+
+
+def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
+    change = step.change
+    if not isinstance(change, Create):
+        raise TypeError(f"{step.address}: only a creation makes something")
+    at = stamp(work.record.now_is())
+
+    def edit(state: State) -> State:
+        fields = memories(change.wanted, state.salt, None)
+        made = Resource(ident, "created", phone, fields=fields)
+        after = state.unbind(step.address, how="lost", at=at).bind(step.address, made).close(step.address)
+        if not step.spends:
+            return after
+        bought = Purchase(step.address, at, str(MONTHLY), "bought", ident, phone)
+        return replace(after, ledger=(*after.ledger, bought))
+
+    return edit
+
+
+def _undone(work: Work, step: Step) -> None:
+    work.record.soon(lambda state: state.close(step.address, undone=True), urgent=step.spends)
+
+
+def _unknown(work: Work, step: Step, error: str) -> None:
+    """The intent stays open; an unknown purchase counts as spent and stops all others."""
+    if step.spends:
+        work.unknown_purchase = True
+        line = Purchase(step.address, stamp(work.record.now_is()), str(MONTHLY), "unknown")
+        work.record.soon(lambda state: replace(state, ledger=(*state.ledger, line)), urgent=True)
+    work.give(step, Word.UNKNOWN, error=error)
+
+
+def known_ids(work: Work, kind: str) -> tuple[str, ...]:
+    """The ids of a kind that are there before a creation: what was seen, and what this run made."""
+    made = (ident for at, ident in work.ids.items() if at.kind == kind)
+    return tuple(sorted({*work.seen.get(kind, ()), *made}))
+
+
+def unsent(addresses: Sequence[Address]) -> Edit:
+    """Give back the tokens of steps that were never sent, and close their intents."""
+
+    def edit(state: State) -> State:
+        for at in addresses:
+            state = state.close(at, undone=True)
+        return state
+
+    return edit

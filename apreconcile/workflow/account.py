@@ -1,0 +1,95 @@
+"""An open account is a spec, a client that speaks for it, and the store that remembers it."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apreconcile.core.errors import UnsafeError
+from apreconcile.core.plan import Scope
+from apreconcile.core.state import State
+from apreconcile.core.wanted import Manifest
+from apreconcile.live.client import Client
+from apreconcile.live.hosts import check_base_url
+from apreconcile.live.limits import Pace
+from apreconcile.live.record import Holder
+from apreconcile.store.local import HOME, LocalStore
+from apreconcile.store.store import Store, Version
+
+DEFAULT_BASE_URL = "https://api.agentphone.ai"
+"""Where AgentPhone answers (PY, TS, OAS)."""
+
+
+def utc_now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What every sentence of the workflow works with. `settle` is the settling time in seconds (`--settle`)."""
+
+    manifest: Manifest
+    client: Client
+    store: Store
+    scope: Scope
+    concurrency: int
+    settle: float
+    pace: Pace
+    now: Callable[[], datetime]
+
+    async def recall(self) -> tuple[State, Version]:
+        """What is remembered. Raises UnsafeError if it is about another account."""
+        state, version = await self.store.read()
+        if state is None:
+            return self.blank(), version
+        if (state.host, state.sub_account) != (self.scope.host, self.scope.sub_account):
+            reason = f"the state is about {state.host}, and this run about {self.scope.host}"
+            raise UnsafeError(reason, hint="check AGENTPHONE_BASE_URL and --base-url, or use another `project:`")
+        return state, version
+
+    def blank(self) -> State:
+        """The state before the first write."""
+        manifest, scope = self.manifest, self.scope
+        return State(manifest.project, manifest.environment, scope.host, scope.sub_account)
+
+
+@asynccontextmanager
+async def connect(
+    manifest: Manifest,
+    *,
+    key: str,
+    base_url: str = DEFAULT_BASE_URL,
+    home: Path | None = None,
+    concurrency: int = 8,
+    settle: float = 60.0,
+    on_request: Callable[[str], None] | None = None,
+    pace: Pace | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[Account]:
+    """Open the account that a key speaks for; nothing is sent yet.
+
+    `home` is the folder of the state documents, `.apreconcile` beside the spec if left out. `on_request` is told one
+    line about each request. Raises HostError or CredentialsError before a byte is sent.
+    """
+    base = check_base_url(base_url)
+    masks = {hole.text for wanted in manifest.resources for hole in wanted.secrets}
+    pace = pace or Pace()
+    store = LocalStore(home or Path(manifest.home) / HOME, manifest.project, manifest.environment)
+    client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
+    async with client:
+        yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now)
+
+
+def holder() -> Holder:
+    """Who this run is: a random id, the user, the machine."""
+    who = "unknown"
+    with suppress(KeyError, OSError, ImportError):
+        who = getpass.getuser()
+    return Holder(secrets.token_hex(8), who, socket.gethostname())

@@ -1,0 +1,219 @@
+"""To apply: check that it is safe, take the steps, look again, and say whether the account is what the spec wants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from apreconcile.core.address import Address
+from apreconcile.core.approval import weigh
+from apreconcile.core.change import Create, Delete, Update
+from apreconcile.core.diff import settled_memories
+from apreconcile.core.errors import Error, LockedError
+from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
+from apreconcile.core.plan import Plan, Step
+from apreconcile.core.planning import Findings, find_changes, monthly
+from apreconcile.core.snapshot import Seen
+from apreconcile.core.state import State
+from apreconcile.kinds import KINDS
+from apreconcile.live.apply import apply as take
+from apreconcile.live.applying import Stop, Watch, Work
+from apreconcile.live.listing import list_all
+from apreconcile.live.observe import observe
+from apreconcile.live.record import Record, stamp
+
+from .account import Account, holder
+from .planning import Planned, explain
+
+TIMEOUT = timedelta(seconds=30)
+LAGS = (0.0, 0.5, 1.5, 3.0)
+"""Seconds to wait before each look that judges convergence: lists may lag behind writes."""
+
+
+class Silence:
+    """A watch that says nothing."""
+
+    def began(self, step: Step) -> None:
+        """Say nothing."""
+
+    def ended(self, step: Step, outcome: Outcome) -> None:
+        """Say nothing."""
+
+
+@dataclass(slots=True)
+class _Run:
+    account: Account
+    planned: Planned
+    record: Record
+    work: Work
+
+
+async def apply(
+    account: Account,
+    planned: Planned,
+    *,
+    approve: Iterable[str] = (),
+    granted: Collection[tuple[str, str]] = (),
+    watch: Watch | None = None,
+    stop: Stop | None = None,
+) -> Report:
+    """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
+
+    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError if another
+    run holds the state. What goes wrong with a step is in the report.
+    """
+    plan = planned.plan
+    approvals = weigh(plan, approve)
+    warnings = tuple(f"the token {one} matches no step of this plan" for one in approvals.strangers)
+    before = account.client.requests
+    if plan.unsafe or plan.unsettled or not plan.steps:
+        return _untouched(planned, warnings)
+    state = planned.found.state
+    check_lock(state, account.now(), account.settle)
+    run = _begin(account, planned, watch or Silence(), stop or Stop())
+    outcomes = await take(plan, approvals.granted | frozenset(granted), run.work)
+    done = any(outcome.word is Word.DONE for outcome in outcomes)
+    converged: bool | None = None
+    if done and not run.work.stop.soft.is_set():
+        converged, troubles = await _converged(run, outcomes)
+        warnings += troubles
+    warnings += await _saved(run)
+    return Report(
+        exit=exit_code(
+            plan, outcomes,
+            converged=converged, unsaved=run.record.unsaved is not None, stopped=run.work.stop.soft.is_set(),
+        ),
+        converged=converged,
+        digest=plan.digest,
+        outcomes=outcomes,
+        remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
+        requests=planned.plan.requests + account.client.requests - before,
+        warnings=warnings,
+        monthly=str(monthly(_taken(plan, outcomes))),
+    )  # fmt: skip
+
+
+def check_lock(state: State, now: datetime, settle: float) -> None:
+    """Raise LockedError while another run may still be writing, or have something on its way."""
+    lock = state.lock
+    if lock is None:
+        return
+    until = datetime.fromisoformat(lock.until)
+    sent = [datetime.fromisoformat(intent.send_by) + TIMEOUT for intent in state.intents.values()]
+    free = max([until, *sent]) + (timedelta(seconds=settle) if sent else timedelta())
+    if now < free:
+        reason = f"{lock.who} on {lock.where} holds the state since {lock.since} (run {lock.run})"
+        raise LockedError(reason, hint=f"wait for it; if it died, the state is free at {stamp(free)}")
+
+
+def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run:
+    version = planned.version
+    state = planned.found.state
+    for at in planned.found.matching.gone:
+        state = state.unbind(at, how="lost", at=stamp(account.now()))
+
+    async def keep(document: State) -> State:
+        nonlocal version
+        stored, version = await account.store.swap(document, version)
+        return stored
+
+    record = Record(state, keep, holder(), pace=account.pace, now=account.now)
+    seen: dict[str, tuple[str, ...]] = {}
+    for one in planned.found.snapshot.listed:
+        seen[one.kind] = (*seen.get(one.kind, ()), one.id)
+    by_name = {kind.name: kind for kind in KINDS}
+
+    async def relist(name: str) -> tuple[Seen, ...]:
+        bodies = await list_all(account.client.send, by_name[name].path(None))
+        return tuple(Seen(name, str(body["id"]), body) for body in bodies)
+
+    work = Work(
+        send=account.client.send, record=record, pace=account.pace, stop=stop, watch=watch, relist=relist,
+        marker=lambda one: by_name[one.kind].marker(one), concurrency=account.concurrency, seen=seen,
+    )  # fmt: skip
+    return _Run(account, planned, record, work)
+
+
+async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool, tuple[str, ...]]:
+    """Look again: whether nothing is left to do at the addresses that were done."""
+    done = {outcome.address for outcome in outcomes if outcome.word is Word.DONE}
+    words = {outcome.address for outcome in outcomes if outcome.word is not Word.DONE}
+    left: tuple[str, ...] = ()
+    for pause in LAGS:
+        if pause:
+            await run.account.pace.pause(pause)
+        try:
+            left = await _left(run, done - words)
+        except Error as problem:
+            return False, (f"the account could not be looked at again: {problem.message}",)
+        if not left:
+            return True, ()
+    return False, left
+
+
+async def _left(run: _Run, done: Collection[Address]) -> tuple[str, ...]:
+    account = run.account
+    snapshot = await observe(account.client.send, account.manifest, run.record.state, KINDS)
+    found = find_changes(account.manifest, snapshot, run.record.state, KINDS)
+    remembered = _remembered(run, found)
+    if remembered != run.record.state:
+        run.record.soon(lambda state: replace(state, resources=remembered.resources))
+        found = find_changes(account.manifest, snapshot, remembered, KINDS)
+    plan = await explain(account, found, account.client.requests)
+    steps = [f"{step.address} did not converge: {_fields(step)}" for step in plan.steps if step.address in done]
+    stops = [f"{one.address} did not converge: {one.reason}" for one in plan.blocked if one.address in done]
+    return (*steps, *stops)
+
+
+def _fields(step: Step) -> str:
+    return ", ".join(diff.field for diff in step.fields) or step.action
+
+
+def _remembered(run: _Run, found: Findings) -> State:
+    """The state with what the server showed for what this run sent."""
+    state = run.record.state
+    for step in run.planned.plan.steps:
+        outcome, change = run.work.words[step.name], step.change
+        seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
+        if outcome.word is not Word.DONE or isinstance(change, Delete) or seen is None or held is None:
+            continue
+        kind = found.kind(step.address.kind)
+        before = kind.shown(change.live) if isinstance(change, Update) else None
+        fields = settled_memories(kind, change.wanted, seen, sent=held, before=before, salt=state.salt)
+        state = state.bind(step.address, replace(held, fields=fields))
+    return state
+
+
+async def _saved(run: _Run) -> tuple[str, ...]:
+    """Close the record. If the store refuses, say where each result is and what to run."""
+    if not run.record.writes and not run.record.dirty:
+        return ()
+    try:
+        await run.record.close()
+    except Error as problem:
+        run.record.unsaved = problem
+        lost = [f"the state could not be written: {problem.message}"]
+        for step in run.planned.plan.steps:
+            outcome = run.work.words[step.name]
+            if isinstance(step.change, Create) and outcome.word is Word.DONE and outcome.id:
+                lost.append(f"keep this: {step.address} is {outcome.id} {outcome.phone_number or ''}".rstrip())
+        return tuple(lost)
+    return ()
+
+
+def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
+    done = {(str(outcome.address), outcome.action) for outcome in outcomes if outcome.word is Word.DONE}
+    return tuple(step for step in plan.steps if step.name in done)
+
+
+def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
+    """A report of nothing taken: nothing to do, or nothing may be done."""
+    plan = planned.plan
+    because = "policy" if plan.unsafe else str(plan.unsettled[0].address) if plan.unsettled else None
+    outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, because) for step in plan.steps)
+    code = exit_code(plan, outcomes, converged=None, unsaved=False, stopped=False)
+    remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
+    return Report(
+        code, None if outcomes or plan.blocked else True, plan.digest, outcomes, remaining, plan.requests, warnings
+    )

@@ -1,0 +1,17 @@
+"""To export: look at everything, and write it down as a spec."""
+
+from __future__ import annotations
+
+from apreconcile.core.export import Exported
+from apreconcile.core.export import export as write_down
+from apreconcile.kinds import KINDS
+from apreconcile.live.observe import observe_all
+
+from .account import Account
+
+
+async def export(account: Account) -> Exported:
+    """The whole live account as a spec with `import:` lines; nothing is written."""
+    snapshot = await observe_all(account.client.send, KINDS)
+    manifest = account.manifest
+    return write_down(snapshot, KINDS, project=manifest.project, environment=manifest.environment)

@@ -1,0 +1,84 @@
+"""To load: find the files of a spec, and let the core read them; files named inside must lie in the spec's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from apreconcile.core.errors import Error
+from apreconcile.core.manifest import load_manifest
+from apreconcile.core.wanted import Manifest
+from apreconcile.kinds import KINDS
+
+DEFAULT_SPEC = "agentphone.yaml"
+SUFFIXES = (".yaml", ".yml")
+LARGEST = 1_000_000
+"""Bytes that one `{file: PATH}` may have: a prompt is text that a model reads."""
+
+
+def load(
+    paths: Sequence[str] = (),
+    *,
+    variables: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    environment: str = "default",
+) -> Manifest:
+    """The spec in these files and folders, `./agentphone.yaml` if none is named.
+
+    `variables` are those of `--var`; `environ` is what `${env.NAME}` reads, the process' own if left out. Raises
+    SpecError with every problem of the spec, and Error for a file that cannot be read.
+    """
+    files = [file for path in paths or (DEFAULT_SPEC,) for file in _files(Path(path), named=bool(paths))]
+    sources = [(str(file), _read(file)) for file in files]
+    return load_manifest(
+        sources,
+        kinds=KINDS,
+        variables=variables or {},
+        environ=os.environ if environ is None else environ,
+        read_file=read_named,
+        environment=environment,
+        home=str(files[0].parent),
+    )
+
+
+def _files(path: Path, *, named: bool) -> list[Path]:
+    """A file itself, or a folder's own YAML files in the order of their names."""
+    if not path.is_dir():
+        if not path.exists() and not named:
+            hint = "name one, or go to its folder; to try one: apreconcile plan examples/agentphone.yaml --sandbox"
+            raise Error(f"there is no {DEFAULT_SPEC} here", hint=hint)
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+    if not found:
+        raise Error(f"the folder {path} has no *.yaml", hint="name the file, or the folder that has it")
+    return found
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        hint = "name a spec that is there" if isinstance(problem, FileNotFoundError) else "see its permissions"
+        raise Error(f"{file} could not be read: {problem.strerror}", hint=hint) from problem
+
+
+def read_named(spec: str, named: str) -> str:
+    """The text of `{file: named}` in a spec file: inside the spec's folder, links followed. Raises Error."""
+    folder = Path(spec).parent.resolve()
+    try:
+        file = (folder / named).resolve()
+        if not file.is_relative_to(folder):
+            raise Error(f"{named} lies outside the folder of the spec", hint="copy it beside the spec")
+        if not file.is_file():
+            raise Error(
+                f"{named} is no file" if file.exists() else f"there is no file {named}", hint=f"looked in {folder}"
+            )
+        if file.stat().st_size > LARGEST:
+            raise Error(f"{named} is larger than {LARGEST:,} bytes", hint="a prompt is shorter")
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise Error(f"{named} is not UTF-8 text (byte {problem.start})", hint="save it as UTF-8") from problem
+    except (OSError, ValueError, RuntimeError) as problem:
+        why = getattr(problem, "strerror", None) or "its name or its links lead nowhere"
+        raise Error(f"{named} could not be read: {why}", hint="see its name and permissions") from problem

@@ -1,0 +1,73 @@
+"""To plan: read the state, look at the account, say what differs, ask what that raises, make the plan. No writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apreconcile.core.address import Address
+from apreconcile.core.call import Reply
+from apreconcile.core.errors import CredentialsError, Error
+from apreconcile.core.facts import Question
+from apreconcile.core.plan import Plan, Step
+from apreconcile.core.planning import Findings, find_changes, make_plan, narrowed, questions
+from apreconcile.core.state import State
+from apreconcile.kinds import KINDS
+from apreconcile.live.observe import observe
+from apreconcile.store.store import Version
+
+from .account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, what it was made from, and the steps that `only` left for another run."""
+
+    plan: Plan
+    found: Findings
+    version: Version
+    left: tuple[Step, ...] = ()
+
+
+async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address] = ()) -> Planned:
+    """Plan the account. `adopt` takes offers with one candidate; `only` takes these addresses and what they need."""
+    state, version = await account.recall()
+    before = account.client.requests
+    found = await look(account, settled(state), adopt=adopt)
+    whole = await explain(account, found, before)
+    kept, left = narrowed(whole, only) if only else (whole, ())
+    return Planned(kept, found, version, left)
+
+
+async def look(account: Account, state: State, *, adopt: bool = False) -> Findings:
+    """Read the account and say what differs."""
+    snapshot = await observe(account.client.send, account.manifest, state, KINDS)
+    return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt)
+
+
+async def explain(account: Account, found: Findings, before: int) -> Plan:
+    """Ask what the changes raise, and make the plan. `before` is the count of requests when looking began."""
+    asked = questions(found, account.now())
+    replies = await asyncio.gather(*(_answer(account, one) for one in asked))
+    answers = dict(zip(asked, replies, strict=True))
+    requests = account.client.requests - before
+    return make_plan(found, answers, scope=account.scope, now=account.now(), requests=requests)
+
+
+async def _answer(account: Account, question: Question) -> Reply:
+    """An answer that cannot be had leaves a sentence out of the plan; only a refused key is an error."""
+    try:
+        return await account.client.send(question.call)
+    except CredentialsError:
+        raise
+    except Error:
+        return Reply(0)
+
+
+def settled(state: State) -> State:
+    """The state without the intents that looking settles: only a creation can be of unknown outcome afterwards."""
+    for at, intent in state.intents.items():
+        if intent.action != "create":
+            state = state.close(at)
+    return state

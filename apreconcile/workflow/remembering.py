@@ -1,0 +1,188 @@
+"""To put the state right by hand: settle an unknown outcome, start, forget, unlock. Each is one swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from apreconcile.core.address import Address
+from apreconcile.core.call import Call
+from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
+from apreconcile.core.kind import Kind
+from apreconcile.core.match import MARK
+from apreconcile.core.state import Intent, Purchase, Resource, State
+from apreconcile.kinds import KINDS
+from apreconcile.live.listing import list_all
+from apreconcile.live.observe import read_slot
+from apreconcile.live.record import stamp
+
+from .account import Account
+from .applying import TIMEOUT, check_lock
+
+
+async def resolve_bind(account: Account, address: Address, ident: str) -> str:
+    """Settle an unknown creation: it made this thing. Refuses what another address holds or what is not there."""
+    state, version = await account.recall()
+    intent = _open_intent(state, address)
+    kind = kind_of(address)
+    for other, held in state.resources.items():
+        if other.kind == address.kind and held.id == ident:
+            raise BlockedError(f"{ident} is {other} already", hint="bind the id that the account shows as new")
+    body = await _body(account, kind, ident)
+    tag = (body.get("externalId") if kind.marked else None) or ""
+    if str(tag).startswith(MARK) and tag != account.manifest.marker(address):
+        raise BlockedError(f"{ident} carries the marker {tag!r} of another address", hint="bind the id that is new")
+    if ident in intent.seen:
+        raise BlockedError(f"{ident} was there before the creation was sent", hint="bind the id that is new since then")
+    phone = body.get("phoneNumber")
+    made = Resource(ident, "created", phone if isinstance(phone, str) else None)
+    after = state.bind(address, made).close(address)
+    lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
+    if len(lines) < len(state.ledger):
+        bought = Purchase(address, intent.opened, "3.00", "bought", ident, made.phone_number)
+        after = replace(after, ledger=(*lines, bought))
+    await account.store.swap(after, version)
+    return f"{address} is {ident}"
+
+
+async def resolve_not_created(account: Account, address: Address) -> str:
+    """Settle an unknown creation: it made nothing, says a person. Refused while it may still be on its way."""
+    state, version = await account.recall()
+    intent = _open_intent(state, address)
+    free = datetime.fromisoformat(intent.send_by) + TIMEOUT + timedelta(seconds=account.settle)
+    if account.now() < free:
+        reason = f"the creation of {address} may still take effect"
+        raise LockedError(reason, hint=f"look again after {stamp(free)}")
+    lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
+    await account.store.swap(replace(state.close(address), ledger=tuple(lines)), version)
+    return f"{address} was not created; the next apply may create it"
+
+
+async def read_secret(account: Account, address: Address) -> str:
+    """A webhook's signing secret, read from the API. Raises Error if it has none, or shows none."""
+    kind = kind_of(address)
+    if not kind.unread:
+        raise Error(f"{address} has no secret", hint="secrets belong to webhooks: apreconcile secret show webhook.KEY")
+    wanted = account.manifest.by_address.get(address)
+    state, _ = await account.recall()
+    held = state.resources.get(address)
+    if held is None and wanted is None:
+        raise Error(f"neither the spec nor the state has {address}", hint="see: apreconcile state list")
+    parent = held.parent if held else _parent(state, wanted.parent if wanted else None)
+    reply = await account.client.send(Call("GET", kind.path(parent)))
+    body = reply.body if isinstance(reply.body, dict) else {}
+    secret = body.get("secret")
+    if not isinstance(secret, str) or not secret:
+        raise Error(f"the API shows no secret for {address}", hint="is it applied? see: apreconcile plan")
+    return secret
+
+
+def _parent(state: State, parent: Address | None) -> str | None:
+    if parent is None:
+        return None
+    held = state.resources.get(parent)
+    if held is None:
+        raise Error(f"{parent} is not in the state yet", hint="apply first")
+    return held.id
+
+
+async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all: bool = False) -> str:
+    """Start the state, setting numbers aside that are not ours. A document that is there is kept, under a new id."""
+    state, version = await account.store.read()
+    if state is not None and not (ignore or ignore_all):
+        raise Error(f"there is a state already: {account.store.place}", hint="apreconcile state show")
+    state = (await account.recall())[0]
+    check_lock(state, account.now(), account.settle)
+    held = {one.id for one in state.resources.values()}
+    spare = {
+        str(body["id"]): body
+        for kind in KINDS
+        if kind.marked
+        for body in await list_all(account.client.send, kind.path(None))
+        if body["id"] not in held
+    }
+    strangers = [ident for ident in ignore if ident not in spare]
+    if strangers:
+        raise Error(f"the account shows no unmanaged number {strangers[0]}", hint=f"it shows: {_listed(spare)}")
+    imported = {wanted.imports for wanted in account.manifest.resources if wanted.imports}
+    left = [
+        ident
+        for ident, body in spare.items()
+        if not str(body.get("externalId") or "").startswith(MARK) and not {ident, body.get("phoneNumber")} & imported
+    ]
+    aside = left if ignore_all else list(ignore)
+    loose = sorted(set(left) - set(aside) - set(state.ignored))
+    if loose and state.id == "none":
+        numbers = _listed({ident: spare[ident] for ident in loose})
+        ways = " or ".join(["manage it with an `import:` line", f"--ignore {loose[0]}", "--ignore-all"])
+        raise UnsafeError(f"the account has numbers that nobody claims: {numbers}", hint=f"for each: {ways}")
+    ignored = tuple(sorted({*state.ignored, *aside}))
+    await account.store.swap(replace(state, id="none", ignored=ignored), version)
+    return f"{account.store.place} is ready; {len(ignored)} numbers are set aside"
+
+
+async def state_forget(account: Account, address: Address) -> str:
+    """Forget what an address is: it stays in the account, and is nobody's."""
+
+    def edit(state: State) -> State:
+        if address in state.intents:
+            raise UnsafeError(f"{address} has an open intent", hint=f"apreconcile resolve {address} --bind ID")
+        if address not in state.resources:
+            known = ", ".join(map(str, sorted(state.resources))) or "nothing"
+            raise Error(f"the state has no {address}", hint=f"it has: {known}")
+        return state.unbind(address, how="forgotten", at=stamp(account.now()))
+
+    await _swap(account, edit)
+    return f"{address} is forgotten; it stays in the account"
+
+
+async def state_unlock(account: Account) -> str:
+    """Take away a lock that nobody holds any more. Refused while its run may still be writing."""
+    state, _ = await account.recall()
+    if state.lock is None:
+        return "nobody holds the state"
+    await _swap(account, lambda held: replace(held, lock=None))
+    return f"the lock of {state.lock.who} on {state.lock.where} is gone"
+
+
+async def _swap(account: Account, edit: Callable[[State], State]) -> None:
+    state, version = await account.store.read()
+    if state is None:
+        raise Error("there is no state yet", hint="apply makes it, or: apreconcile state init")
+    check_lock(state, account.now(), account.settle)
+    await account.store.swap(edit(state), version)
+
+
+def kind_of(address: Address) -> Kind:
+    """The kind of an address. Raises Error for a word that is none."""
+    found = next((kind for kind in KINDS if kind.name == address.kind), None)
+    if found is None:
+        raise Error(f"{address.kind!r} is no kind", hint=f"the kinds are {', '.join(kind.name for kind in KINDS)}")
+    return found
+
+
+def _open_intent(state: State, address: Address) -> Intent:
+    intent = state.intents.get(address)
+    if intent is None or intent.action != "create":
+        waiting = [str(at) for at, one in state.intents.items() if one.action == "create"]
+        raise Error(f"{address} has no unknown outcome", hint=f"waiting: {', '.join(waiting) or 'nothing'}")
+    return intent
+
+
+async def _body(account: Account, kind: Kind, ident: str) -> dict[str, object]:
+    if kind.single:
+        seen = await read_slot(account.client.send, kind, None)
+        return dict(seen.body) if seen else {}
+    try:
+        reply = await account.client.send(Call("GET", (*kind.path(None), ident)))
+    except NotFoundError as problem:
+        raise Error(f"the account shows no {kind.name} {ident}", hint="apreconcile plan lists what is new") from problem
+    body = reply.body if isinstance(reply.body, dict) else {}
+    if body.get("status") == "released":
+        raise Error(f"{ident} is released", hint="bind one that is live")
+    return body
+
+
+def _listed(spare: dict[str, dict[str, object]]) -> str:
+    return ", ".join(f"{body.get('phoneNumber')} ({ident})" for ident, body in sorted(spare.items())) or "none"
