@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from apreconcile.sandbox.errors import Invalid, Problem
 from apreconcile.sandbox.options import Profile
 from apreconcile.sandbox.validation import (
     Rule,
@@ -43,26 +43,26 @@ def _headers(value: object) -> dict[str, str]:
     return found
 
 
-def _schema(value: object) -> dict[str, Any]:
-    found = mapping(value)
-    try:
-        json.dumps(found, allow_nan=False)
-    except (ValueError, RecursionError) as bad:
-        raise Wrong("value_error", "Value error, parameters must be a JSON Schema object") from bad
-    return found
-
-
 _TOOL: dict[str, Rule] = {
     "name": Rule(matching(r"[A-Za-z0-9_-]{1,64}"), nullable=False, required=True),
     "description": Rule(text, nullable=False, required=True),
     "url": Rule(secure_url, nullable=False, required=True),
     "method": Rule(choice("GET", "POST"), nullable=False),
     "headers": Rule(_headers),
-    "parameters": Rule(_schema),
+    "parameters": Rule(mapping),
     "timeoutMs": Rule(integer(1000, 120_000)),
     "speakDuringExecution": Rule(flag),
     "executionMessage": Rule(text),
 }
+
+
+def _tool(item: object, index: int) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise Wrong("model_attributes_type", "Input should be a valid dictionary", (index,))
+    try:
+        return {"method": "POST"} | check_fields(item, _TOOL)
+    except Invalid as bad:
+        raise Invalid([Problem((index, *problem.loc), problem.msg, problem.type) for problem in bad.problems]) from bad
 
 
 def tools(value: object) -> list[dict[str, Any]]:
@@ -73,9 +73,7 @@ def tools(value: object) -> list[dict[str, Any]]:
         raise Wrong("too_long", f"List should have at most {MOST_TOOLS} items after validation, not {len(value)}")
     found: list[dict[str, Any]] = []
     for index, item in enumerate(value):
-        if not isinstance(item, dict):
-            raise Wrong("model_attributes_type", "Input should be a valid dictionary", (index,))
-        tool = {"method": "POST"} | check_fields(item, _TOOL)
+        tool = _tool(item, index)
         if any(tool["name"] == other["name"] for other in found):
             raise Wrong("value_error", f"Value error, tool names must be unique: {tool['name']}", (index, "name"))
         found.append(tool)

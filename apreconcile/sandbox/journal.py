@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
+
+from apreconcile.sandbox.reply import load
 
 KEPT = 200_000
 """Requests kept; the oldest go first."""
@@ -12,7 +13,7 @@ LONGEST_BODY = 1 << 20
 _SWEEP = 1000
 
 
-def record(  # noqa: PLR0913 (a log line has this many columns)
+def record(
     db: sqlite3.Connection,
     *,
     account: str | None,
@@ -38,8 +39,8 @@ def _body(text: str) -> object:
     if not text:
         return None
     try:
-        return json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
+        return load(text)
+    except ValueError:
         return text
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
+
+DEEPEST = 200
+"""Levels of a JSON value."""
 
 
 @dataclass(slots=True)
@@ -22,6 +26,43 @@ class Reply:
         if isinstance(self.body, bytes):
             return self.body
         return dump(self.body)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value is nested deeper than `DEEPEST`, found level by level, so without recursion."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def load(body: bytes | str) -> object:
+    """Read JSON that can be written again; ValueError for NaN, infinite numbers, bad text, or too deep a nest."""
+    try:
+        value: object = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError as deep:
+        raise ValueError("nested too deep") from deep
+    if _is_deep(value):
+        raise ValueError("nested too deep")
+    return value
 
 
 def dump(value: object) -> bytes:

@@ -242,7 +242,7 @@ def seed(visit: Visit) -> dict[str, Any]:
             raise invalid(("body", name), f"Unknown key; a seed has {known}", "extra_forbidden")
     made: dict[str, Any] = {}
     for kind, (rules, make) in _KINDS.items():
-        items = asked.get(kind) or []
+        items = [] if asked.get(kind) is None else asked[kind]
         if not isinstance(items, list):
             raise invalid(("body", kind), "Input should be a valid list", "list_type")
         made[kind] = [_made(visit, ("body", kind, index), item, rules, make) for index, item in enumerate(items)]

@@ -9,7 +9,7 @@ from typing import Any
 from apreconcile.sandbox import clock
 from apreconcile.sandbox.agents import agent_row
 from apreconcile.sandbox.database import Row
-from apreconcile.sandbox.errors import Invalid, Problem, invalid, not_found
+from apreconcile.sandbox.errors import Invalid, Problem, not_found
 from apreconcile.sandbox.numbers import number_row
 from apreconcile.sandbox.pages import Page, answer, page
 from apreconcile.sandbox.reply import Reply, ok
@@ -218,10 +218,7 @@ def update_conversation(visit: Visit) -> Reply:
     row = _conversation_row(visit)
     fields = visit.fields(_CHANGES, partial=True)
     if "metadata" in fields:
-        try:
-            kept = None if fields["metadata"] is None else json.dumps(fields["metadata"], allow_nan=False)
-        except (ValueError, RecursionError) as bad:
-            raise invalid(("body", "metadata"), "Value error, metadata must be a JSON object") from bad
+        kept = None if fields["metadata"] is None else json.dumps(fields["metadata"])
         visit.db.execute("UPDATE conversations SET metadata = ? WHERE n = ?", (kept, row["n"]))
     return ok(_whole_conversation(visit, _conversation_row(visit), 50))
 

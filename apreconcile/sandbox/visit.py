@@ -11,7 +11,7 @@ from typing import Any
 from apreconcile.sandbox import clock
 from apreconcile.sandbox.errors import Invalid, Problem, invalid
 from apreconcile.sandbox.options import Options
-from apreconcile.sandbox.reply import Reply
+from apreconcile.sandbox.reply import Reply, load
 from apreconcile.sandbox.validation import Rule, Wrong, check_body, integer
 
 
@@ -104,16 +104,11 @@ class Errand:
 Handler = Callable[[Visit], Reply | Errand]
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
 def parse(body: bytes) -> object:
-    """Read a JSON body; Invalid, in FastAPI's words, for what is not JSON (NaN, bad text and 1,000 levels included)."""
+    """Read a JSON body; Invalid, in FastAPI's words, for what is not JSON, or too deep."""
     try:
-        value: object = json.loads(body, parse_constant=_no_constant)
+        return load(body)
     except json.JSONDecodeError as bad:
         raise invalid(("body", bad.pos), "JSON decode error", "json_invalid") from bad
-    except (ValueError, RecursionError) as bad:
+    except ValueError as bad:
         raise invalid(("body", 0), "JSON decode error", "json_invalid") from bad
-    return value
