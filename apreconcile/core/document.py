@@ -115,7 +115,7 @@ def read_version(once: Mapping[str, Entry], findings: Findings) -> None:
     entry = once.get("version")
     if entry is None:
         findings.add_whole("`version` is missing", hint=f"begin the spec with `version: {VERSION}`")
-    elif not isinstance(entry.node, Scalar) or entry.node.value is not VERSION:
+    elif not isinstance(entry.node, Scalar) or (entry.node.value, entry.node.text) != (VERSION, str(VERSION)):
         text = entry.node.text if isinstance(entry.node, Scalar) else ""
         message = "must be a number, without quotes" if text == str(VERSION) else f"only {VERSION} is known"
         findings.add(entry.node.place, message, subject="version", hint=f"write `version: {VERSION}`")

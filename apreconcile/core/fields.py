@@ -16,14 +16,10 @@ from .variables import Scope, meant
 from .wanted import Place
 
 ReadFile = Callable[[str, str], str]
-"""The text of the file that a spec file names, from (spec file, path); an `UnreadableFileError` says why not."""
+"""The text of the file that a spec file names, from (spec file, path); raises Error if it cannot be used."""
 
 LATER: Mapping[str, frozenset[str]] = {"": frozenset({"protect"}), "webhook": frozenset({"secret"})}
 """Fields that a later version brings: to every kind, and to this one."""
-
-
-class UnreadableFileError(Error):
-    """A file that a spec names cannot be used; the message says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ class _Reading:
         try:
             text = self.desk.read_file(where.place.file, name)
         except Error as error:
-            self.tell(where.place, path, f"cannot read `{name}`: {error.message}", error.hint or "")
+            self.tell(where.place, path, error.message, error.hint or "")
             return self.gap(path)
         return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
@@ -138,7 +134,7 @@ class _Reading:
         clears = self.kind.mark(name, ClearsWith) is not None if len(path) == 1 else allows_null(self.kind.spec, path)
         if known and not clears:
             message = "has no value" if not node.text else "cannot be null"
-            self.tell(node.place, path, message, "leave it out to leave it as it is")
+            self.tell(node.place, path, message, "leave it out")
             self.read.told.add(path)
 
     def text(self, value: str | Secret, place: Place, path: Path) -> str:
@@ -150,7 +146,7 @@ class _Reading:
         if is_masked(self.kind, path):
             self.read.secrets[path] = Secret(text, names)
         elif isinstance(value, Secret) and self.shown(path):
-            message = f"${{env.{names[0]}}} makes this a secret, but it is shown in every plan"
+            message = f"`${{env.{names[0]}}}` makes this a secret, but plans show it"
             self.tell(place, path, message, "use ${var.NAME}, or write it out")
             return str(self.gap(path))
         elif isinstance(value, Secret):

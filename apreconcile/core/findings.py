@@ -27,25 +27,36 @@ class Findings:
 
     def quoted(self, sources: Iterable[Source], secret_words: frozenset[str]) -> tuple[Problem, ...]:
         """All problems in the order of the text, each with its line, in which every masked value is starred."""
-        by_name = {source.name: source for source in sources}
-        return tuple(
-            sorted(
-                replace(problem, source=_line(by_name[problem.file], problem.line, secret_words))
-                for problem in self.problems
-            )
+        pages = {source.name: _Page(source, secret_words) for source in sources}
+        quoted = (
+            replace(problem, source=pages[problem.file].line(problem.line) if problem.line else "")
+            for problem in self.problems
         )
+        return tuple(sorted(quoted))
 
 
-def _line(source: Source, number: int, secret_words: frozenset[str]) -> str:
-    """A line as it may be shown. A text that is no YAML has no known values, so what may hold a secret is not shown."""
-    if not 0 < number <= len(source.lines):
-        return ""
-    if source.root is None and any(word in line for line in source.lines[:number] for word in secret_words):
-        return ""
-    line = source.lines[number - 1]
-    for start, end in source.masked:
-        if start[0] <= number <= end[0]:
-            first = start[1] - 1 if start[0] == number else 0
-            last = end[1] - 1 if end[0] == number else len(line)
-            line = line[:first] + "*" * (last - first) + line[last:]
-    return line
+class _Page:
+    """The lines of a file as they may be shown."""
+
+    def __init__(self, source: Source, secret_words: frozenset[str]) -> None:
+        self.lines = source.lines
+        self.stars: dict[int, list[tuple[int, int | None]]] = {}
+        self.shown = len(source.lines)
+        """Lines behind this one may hold secrets that nobody knows of, because the text is no YAML."""
+        if source.root is None:
+            risky = (number for number, line in enumerate(source.lines) if any(word in line for word in secret_words))
+            self.shown = next(risky, self.shown)
+        for (first, start), (last, end) in source.masked:
+            for number in range(first, last + 1):
+                span = (start - 1 if number == first else 0, end - 1 if number == last else None)
+                self.stars.setdefault(number, []).append(span)
+
+    def line(self, number: int) -> str:
+        """One line, from 1; empty if it may not be shown."""
+        if number > self.shown:
+            return ""
+        line = self.lines[number - 1]
+        for start, end in self.stars.get(number, ()):
+            stop = len(line) if end is None else end
+            line = line[:start] + "*" * (stop - start) + line[stop:]
+        return line

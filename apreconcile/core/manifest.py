@@ -29,16 +29,16 @@ def load_manifest(
 ) -> Manifest:
     """The manifest of a spec, given as (name, bytes) of its files. Raises SpecError with every problem there is.
 
-    `variables` are those of `--var`. `read_file` gets the spec file and the path of a `{file: PATH}`, and raises
-    UnreadableFileError, or any other Error, if the file cannot be used.
+    A file that is named twice is read once. `variables` are those of `--var`. `read_file` gets the spec file and the
+    path of a `{file: PATH}`, and raises Error if the file cannot be used.
     """
     words = frozenset(mark.masked for kind in kinds for name in kind.marks if (mark := kind.mark(name, Items)))
-    files = [read(name, data, secret_words=words) for name, data in sources]
+    files = [read(name, data, secret_words=words) for name, data in dict(sources).items()]
     findings = Findings(files[0].name if files else "the spec")
     roots = _roots(files, findings)
     document = join(roots, tuple(kinds), findings)
     whole = len(roots) == len(files)
-    values = scope(document.variables, variables, environ, findings)
+    values = scope(document.variables, variables, environ, findings, complete=whole)
     keys = {kind.name: document.sections[kind.plural] for kind in kinds}
     desk = Desk(findings, values, read_file, keys if whole else None)
     if whole:

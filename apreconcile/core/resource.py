@@ -46,6 +46,8 @@ def read_resource(kind: Kind, key: str, entry: Entry, base: Fields, desk: Desk) 
     references(kind, read, desk)
     _required(kind, read, desk, entry.place, new=new)
     fields, parent = _wire(kind, read)
+    if parent is None and kind.parent in read.entries:
+        return None
     return Wanted(address, fields, entry.place, imports, parent)
 
 
@@ -76,7 +78,8 @@ def _required(kind: Kind, read: Fields, desk: Desk, place: Place, *, new: bool) 
         entry, subject = read.entries.get(other), f"{read.subject}: {other}"
         if entry is None and new:
             message, hint = f"`{name}: {value}` needs a `{other}`", f"add `{other}: …`"
-            desk.findings.add(read.entries[name].node.place, message, subject=subject, hint=hint)
+            where = place if name in read.inherited else read.entries[name].node.place
+            desk.findings.add(where, message, subject=subject, hint=hint)
         elif entry and not read.values[other] and (other,) not in read.told:
             message = f"cannot be empty with `{name}: {value}`"
             desk.findings.add(entry.node.place, message, subject=subject, hint="write text, or {file: PATH}")
@@ -85,17 +88,18 @@ def _required(kind: Kind, read: Fields, desk: Desk, place: Place, *, new: bool) 
 def _imports(node: Node, kind: Kind, subject: str, desk: Desk) -> str | None:
     """The text of `import:`: an id, a number in E.164, or `none` where namesakes are a matter."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        hint = f'quote it: import: "{node.text}"' if isinstance(node, Scalar) and node.text else ""
+        written = node.text if isinstance(node, Scalar) else ""
+        hint = f'quote it: import: "{phone.meant(written) or written}"' if written else ""
         desk.findings.add(node.place, "must be an id or a phone number", subject=subject, hint=hint)
         return None
     filled = desk.scope.text(node, subject)
     if isinstance(filled, Secret):
         hint = "use ${var.NAME}, or write it out"
-        desk.findings.add(node.place, "cannot be a secret, since it is shown in every plan", subject=subject, hint=hint)
+        desk.findings.add(node.place, "cannot be a secret, since plans show it", subject=subject, hint=hint)
     if not isinstance(filled, str):
         return None
     text, other = phone.normal(filled), phone.meant(filled)
-    if other and not text.startswith("+"):
+    if other:
         message, hint = "a phone number is written in international form", f'write "{other}"'
         desk.findings.add(node.place, message, subject=subject, hint=hint)
     elif text == "none" and "name" not in kind.marks:

@@ -92,7 +92,9 @@ def _tell(kind: Kind, read: Fields, desk: Desk, path: Path, wrong: Mapping[str, 
     secret = is_masked(kind, path) or any(path == held[: len(path)] for held in read.secrets)
     said, sorts = _TYPES.get(str(here.get("type")), ("", object))
     if not isinstance(value, sorts) or (isinstance(value, bool) and sorts is not bool):
-        words = (said, _quoting(path, str(here.get("type")), node, secret=secret))
+        number = phone.meant(node.text) if kind.mark(str(path[0]), Phone) and isinstance(node, Scalar) else None
+        hint = f'write "{number}"' if number else _quoting(path, str(here.get("type")), node, secret=secret)
+        words = (said, hint)
     else:
         words = _limit(kind, path, here, None if secret else value)
     desk.findings.add(node.place, words[0] or _message(wrong, secret=secret), subject=subject, hint=words[1])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 
 from .call import Secret
 from .findings import Findings
@@ -25,7 +26,11 @@ MAX_TEXT = 10_000_000
 
 _HOLE = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
 _NAMED = re.compile(r"var\.(?P<var>[A-Za-z_][A-Za-z0-9_-]*)|env\.(?P<env>[A-Za-z_][A-Za-z0-9_]*)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+_MANY, _LONG = 500, 100
+"""More names, or longer ones, are not compared: it would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,23 @@ Value = str | Secret
 
 
 class Scope:
-    """The values strings may use. None for `values` allows no variable; a `Gap` has its problem told already."""
+    """The values that strings may use. None for `values` allows no variable; a `Gap` has its problem told already.
+
+    Unless `complete`, a file of the spec could not be read, and nobody knows which variables there are.
+    """
 
     def __init__(
-        self, values: Mapping[str, Value | Gap] | None, environ: Mapping[str, str], findings: Findings
+        self,
+        values: Mapping[str, Value | Gap] | None,
+        environ: Mapping[str, str],
+        findings: Findings,
+        *,
+        complete: bool = True,
     ) -> None:
-        self.closed = values is None
-        self.values = values or {}
+        self.values = values
         self.environ = environ
         self.findings = findings
+        self.complete = complete
         self.left = MAX_TEXT
 
     def text(self, scalar: Scalar, subject: str) -> Value | None:
@@ -90,13 +103,15 @@ class Scope:
 
     def _variable(self, named: re.Match[str], place: Place, subject: str) -> Value | Gap:
         name = named["var"]
-        if name not in self.values:
+        if self.values is None:
+            message, hint = "a default may read the environment, but no other variable", "write the text out"
+        elif name in self.values or not self.complete:
+            return self.values.get(name, Gap())
+        else:
             message = f"there is no variable `{name}`"
             hint = meant(name, self.values) or f"declare it: variables: {{{name}: {{default: …}}}}"
-            if self.closed:
-                message, hint = "a default may read the environment, but no other variable", "write the text out"
-            self.findings.add(place, message, subject=subject, hint=hint)
-        return self.values.get(name, Gap())
+        self.findings.add(place, message, subject=subject, hint=hint)
+        return Gap()
 
     def _environment(self, named: re.Match[str], place: Place, subject: str) -> Value | Gap:
         name = named["env"]
@@ -116,23 +131,29 @@ class Scope:
 
 
 def scope(
-    declared: Mapping[str, Entry], given: Mapping[str, str], environ: Mapping[str, str], findings: Findings
+    declared: Mapping[str, Entry],
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    findings: Findings,
+    *,
+    complete: bool = True,
 ) -> Scope:
     """The scope of a spec: its variables with what `--var` gave, or else with their defaults."""
     for name in given:
-        if name not in declared:
-            hint = meant(name, declared) or "declare it under variables:"
+        if name not in declared and complete:
+            hint = meant(name, declared) or "declare it under `variables:`"
             findings.add_whole(f"there is no variable `{name}`", subject=f"--var {name}", hint=hint)
         elif UNCLEAN.search(given[name]):
-            findings.add_whole("the value has control characters or is not UTF-8", subject=f"--var {name}")
+            hint = "give it as UTF-8 text"
+            findings.add_whole("the value has control characters or is not UTF-8", subject=f"--var {name}", hint=hint)
     defaults = Scope(None, environ, findings)
     values = {name: _declared(name, entry, given.get(name), defaults) for name, entry in declared.items()}
-    return Scope(values, environ, findings)
+    return Scope(values, environ, findings, complete=complete)
 
 
 def _declared(name: str, entry: Entry, given: str | None, defaults: Scope) -> Value | Gap:
     subject, findings, node = f"variables.{name}", defaults.findings, entry.node
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         hint = "use letters, digits, _ and -, beginning with a letter"
         findings.add(entry.place, "this cannot be the name of a variable", subject=subject, hint=hint)
         return Gap()
@@ -163,6 +184,7 @@ def _default(node: Node, defaults: Scope, subject: str) -> Value | Gap:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """The hint that another name was meant; empty where none is near."""
-    near = get_close_matches(name, list(known), n=1)
+    """The hint that another name was meant; empty where none is near, or where there are too many to compare."""
+    names = list(islice(known, _MANY + 1))
+    near = get_close_matches(name, names, n=1) if len(names) <= _MANY and len(name) <= _LONG else []
     return f"did you mean `{near[0]}`?" if near else ""

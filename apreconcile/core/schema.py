@@ -1,0 +1,126 @@
+"""The JSON Schema of a spec, for editors, is made of the same models that validate it.
+
+It judges one file: what other files or `defaults` may give (`project`, `name`, `url`) is never required by it, so that
+it refuses no spec that loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from .address import KEY
+from .document import PROJECT, VERSION
+from .kind import ClearsWith, Kind, Phone, Refers
+from .shape import Shape, shape
+from .variables import NAME
+
+Json: TypeAlias = dict[str, Any]
+
+_FILE = {"$ref": "#/definitions/file"}
+_VARIABLE = {"$ref": "#/definitions/variable"}
+_NOISE = frozenset({"title", "default"})
+
+
+def json_schema(kinds: Sequence[Kind]) -> Json:
+    """The schema of a whole document; the same kinds give the same value, in the same order."""
+    sections = {kind.plural: _section(kind) for kind in kinds}
+    no_import = {"propertyNames": {"not": {"const": "import"}}}
+    defaults = {kind.plural: {"allOf": [{"$ref": f"#/definitions/{kind.name}"}], **no_import} for kind in kinds}
+    once = {
+        "version": {"const": VERSION, "description": "The version of the spec's format."},
+        "project": {
+            "description": "Names the state, and marks the numbers.",
+            "anyOf": [{"type": "string", "pattern": f"^{PROJECT.pattern}$"}, _VARIABLE],
+        },
+        "variables": {
+            "description": "What ${var.NAME} stands for; --var NAME=VALUE wins over the default.",
+            **_map({"anyOf": [{"$ref": "#/definitions/default"}, {"type": "null"}]}, NAME.pattern),
+        },
+        "defaults": _object(defaults, "Fields that every resource of a kind has, unless it says otherwise."),
+        "state": _object({"store": {"anyOf": [{"const": "local"}, _VARIABLE]}}, "Where the state is kept."),
+    }
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "apreconcile spec",
+        **_object({**once, **sections}, "The agents, phone numbers and webhooks of an AgentPhone account."),
+        "definitions": _definitions(kinds),
+    }
+
+
+def _definitions(kinds: Sequence[Kind]) -> Json:
+    named: Json = {
+        "file": {
+            **_object({"file": {"type": "string", "minLength": 1}}, "The text of this file, in the spec's folder."),
+            "required": ["file"],
+        },
+        "variable": {"type": "string", "pattern": r"\$\{(var|env)\."},
+        "default": _object({"default": {"type": "string"}}, "A variable; without a default it needs --var."),
+    }
+    for kind in kinds:
+        fields = {name: _field(kind, name, inner) for name, inner in shape(kind.spec)["properties"].items()}
+        named[kind.name] = _object({**fields, "import": _imports(kind)}, shape(kind.spec).get("description", ""))
+        for name, inner in shape(kind.spec).get("$defs", {}).items():
+            named[name] = _clean(inner)
+    return named
+
+
+def _section(kind: Kind) -> Json:
+    """The map of all resources of a kind."""
+    return _map({"$ref": f"#/definitions/{kind.name}"}, KEY.pattern)
+
+
+def _field(kind: Kind, name: str, inner: Shape) -> Json:
+    """One field of a resource."""
+    cleaned = _clean(inner)
+    refers = kind.mark(name, Refers)
+    if refers:
+        cleaned = {"type": "string", "description": f"The key of the {refers.kind}."}
+    elif kind.mark(name, Phone):
+        about = "A phone number in international form, such as +14155550100."
+        cleaned = {"description": about, "anyOf": [{"type": "string", "pattern": r"^\+"}, _VARIABLE, _FILE]}
+    if not kind.mark(name, ClearsWith):
+        return cleaned
+    described = {"description": cleaned.pop("description")} if "description" in cleaned else {}
+    return {**described, "anyOf": [*cleaned.pop("anyOf", [cleaned]), {"type": "null"}]}
+
+
+def _imports(kind: Kind) -> Json:
+    about = f"Adopt this {kind.name}: an id, or a phone number in international form."
+    anew = " `none` makes a new one although a namesake exists." if "name" in kind.marks else ""
+    return {"type": "string", "minLength": 1, "description": about + anew}
+
+
+def _clean(inner: Shape) -> Json:
+    """A schema of pydantic's without null, and with the other ways in which a spec may give text."""
+    others = [other for other in inner.get("anyOf", ()) if other.get("type") != "null"]
+    if len(others) == 1:
+        return _clean({**{name: value for name, value in inner.items() if name != "anyOf"}, **others[0]})
+    kept = {name: value for name, value in inner.items() if name not in _NOISE}
+    if "$ref" in kept:
+        return {**kept, "$ref": str(kept["$ref"]).replace("#/$defs/", "#/definitions/")}
+    if kept.get("type") == "string":
+        return _text(kept)
+    if "properties" in kept:
+        kept["properties"] = {name: _clean(below) for name, below in kept["properties"].items()}
+    for below in ("items", "additionalProperties"):
+        if isinstance(kept.get(below), Mapping):
+            kept[below] = _clean(kept[below])
+    return kept
+
+
+def _text(kept: Json) -> Json:
+    """Text, its variables, and the file that may hold it."""
+    about = {"description": kept.pop("description")} if "description" in kept else {}
+    choice = "enum" in kept or "const" in kept
+    variable = [_VARIABLE] if kept.keys() - {"type"} else []
+    return {**about, "anyOf": [kept, *variable, *([] if choice else [_FILE])]}
+
+
+def _object(properties: Json, description: str) -> Json:
+    about = {"description": description} if description else {}
+    return {"type": "object", **about, "properties": properties, "additionalProperties": False}
+
+
+def _map(values: Json, key: str) -> Json:
+    return {"type": "object", "propertyNames": {"pattern": f"^{key}$"}, "additionalProperties": values}
