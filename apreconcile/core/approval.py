@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from .call import Wire, canonical
+from .call import canonical
 from .change import Create
 from .plan import Plan, Scope, Step
 from .state import State
+from .wire import Wire
 
 VERBS = ("buy", "rebuy", "release", "delete", "rotate", "unprotect")
 TOKEN = re.compile(rf"({'|'.join(VERBS)}):([a-z]+\.[a-z0-9][a-z0-9-]*)@([0-9a-f]{{32}})")

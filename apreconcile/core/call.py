@@ -9,12 +9,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 from .address import Address
-
-Wire: TypeAlias = Any
-"""JSON as the API speaks it, in which an `IdOf` or a `Secret` may stand for a value."""
+from .wire import Wire, shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Reply:
 class Check:
     """A read, and what its reply must show. `expect` None means: gone (404, null, or `status: released`).
 
-    Keys that the reply lacks are taken as null; `""`, null and `[]` count as the same.
+    Keys that the reply lacks are not judged; `""`, null and `[]` count as the same.
     """
 
     call: Call
@@ -115,7 +112,7 @@ class Check:
         wanted = replace_holes(
             dict(self.expect), lambda hole: ids.get(hole.address, "") if isinstance(hole, IdOf) else hole.text
         )
-        return all((seen.get(name) or None) == (value or None) for name, value in wanted.items())
+        return shows(seen, wanted)
 
 
 def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:

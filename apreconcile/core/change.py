@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from .address import Address
-from .call import Wire
 from .snapshot import Seen
 from .wanted import Wanted
+from .wire import Wire
 
 
 class Risk(StrEnum):

@@ -7,7 +7,6 @@ the server then showed.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +14,13 @@ from dataclasses import dataclass, field
 from deepdiff import DeepDiff
 
 from .address import Address
-from .call import IdOf, Secret, Wire, canonical, holes, replace_holes
+from .call import IdOf, Secret, canonical, holes, replace_holes
 from .change import Blocked, FieldDiff
 from .kind import ClearsWith, Default, Fixed, Items, Kind, Phone, Refers, Wish
 from .snapshot import Seen
 from .state import Memory, Resource
 from .wanted import Wanted
-
-ABSENT = None
+from .wire import Wire, close, settled
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class Difference:
 def digest(value: Wire, salt: str) -> str:
     """The salted hash of a value, by which it is known again without being kept. 32 hex digits."""
     plain = replace_holes(value, lambda hole: f"\0{hole.address}" if isinstance(hole, IdOf) else hole.text)
-    return hashlib.sha256(salt.encode() + b"\0" + canonical(_settled(plain))).hexdigest()[:32]
+    return hashlib.sha256(salt.encode() + b"\0" + canonical(settled(plain))).hexdigest()[:32]
 
 
 def memories(wanted: Wanted, salt: str, before: Resource | None) -> dict[str, Memory]:
@@ -103,6 +101,8 @@ def settled_memories(
 ) -> dict[str, Memory]:
     """What was sent together with what the server now shows, where that is neither the old value nor the default.
 
+    A field without a known default (a voice's id) has one form only: it is equal or it is not.
+
     `before` are the values that were live before the write, None for something new. A write whose read-back still
     shows the old value did not converge, so it must not be remembered as equal.
     """
@@ -111,7 +111,9 @@ def settled_memories(
         if name not in wanted.fields or kind.mark(name, Wish) or kind.mark(name, Refers):
             continue
         default = kind.mark(name, Default)
-        old = before.get(name) if before is not None else (default.value if default else None)
+        if default is None:
+            continue
+        old = before.get(name) if before is not None else default.value
         if _equal(live.get(name), wanted.fields[name], kind, name) or not _equal(live.get(name), old, kind, name):
             known[name] = Memory(memory.sent, digest(live.get(name), salt), memory.secret)
     return known
@@ -141,7 +143,7 @@ def _equal(value: Wire, shown: Wire, kind: Kind, name: str) -> bool:
     plain = replace_holes(value, lambda hole: hole.text if isinstance(hole, Secret) else hole)
     if items and isinstance(plain, list) and isinstance(shown, list):
         return _items_equal(items, plain, shown)
-    return _close(_settled(plain), _settled(shown))
+    return close(plain, shown)
 
 
 def _items_equal(items: Items, wanted: Sequence[Wire], shown: Sequence[Wire]) -> bool:
@@ -151,24 +153,7 @@ def _items_equal(items: Items, wanted: Sequence[Wire], shown: Sequence[Wire]) ->
 
 
 def _declared_equal(wanted: Mapping[str, Wire], live: Mapping[str, Wire]) -> bool:
-    return all(_close(_settled(value), _settled(live.get(name))) for name, value in wanted.items())
-
-
-def _settled(value: Wire) -> Wire:
-    """One form for what means the same: empty text, empty list and null; a whole float and its int."""
-    if value in ("", [], {}):
-        return ABSENT
-    if isinstance(value, float) and math.isfinite(value):
-        rounded = round(value, 6)
-        return int(rounded) if rounded == int(rounded) else rounded
-    return value
-
-
-def _close(one: Wire, other: Wire) -> bool:
-    numbers = isinstance(one, int | float) and isinstance(other, int | float)
-    if numbers and not isinstance(one, bool) and not isinstance(other, bool):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
-    return type(one) is type(other) and bool(one == other)
+    return all(close(value, live.get(name)) for name, value in wanted.items())
 
 
 def _digits(phone: str) -> str:
@@ -238,7 +223,7 @@ def _nested(at: str, before: Mapping[str, Wire], after: Mapping[str, Wire]) -> l
         path = level.path(output_format="list")
         word = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
         old, new = _leaf(left, path), _leaf(after, path)
-        if not (_settled(old) is None and _settled(new) is None):
+        if not (settled(old) is None and settled(new) is None):
             diffs.append(FieldDiff(at + word, old, new, secret=is_secret(new)))
     return sorted(diffs, key=lambda diff: diff.field)
 

@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .call import Wire
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .match import MARK
 from .snapshot import Seen, Snapshot
+from .wire import Wire
 from .writing import spec_text
 
 Tree = dict[str, Wire]

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from .address import Address
-from .call import Call, Check, Wire
+from .call import Call, Check
 from .change import Change, Create, Delete, Risk, Update
 from .facts import Question, Words, World
 from .snapshot import Seen
 from .wanted import Wanted
+from .wire import Wire
 
 
 class Spec(BaseModel):

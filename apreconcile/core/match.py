@@ -83,10 +83,11 @@ class _Matcher:
     def run(self) -> Matching:
         self._check_visibility()
         markers = self._markers()
-        wanted = [one for one in self.manifest.resources if one.address.kind in self.kinds]
-        for one in wanted:
-            self._match(one, self.kinds[one.address.kind], markers)
-        self._settle_claims()
+        for kind in self.kinds.values():
+            for one in self.manifest.resources:
+                if one.address.kind == kind.name:
+                    self._match(one, kind, markers)
+            self._settle_claims()
         self._find_orphans()
         taken = {(seen.kind, seen.id) for seen in (*self.found.bound.values(), *self.found.orphans.values())}
         listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)

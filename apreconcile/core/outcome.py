@@ -9,7 +9,6 @@ from enum import StrEnum
 from .address import Address
 from .plan import Plan
 
-
 UNSAFE = 9
 """The exit code of a block that makes writing unsafe."""
 
@@ -61,14 +60,17 @@ class Report:
     """What the taken steps add to the monthly bill, in US dollars."""
 
 
-def exit_code(plan: Plan, outcomes: Sequence[Outcome], *, converged: bool | None, unsaved: bool, stopped: bool) -> int:
-    """The first of 6 7 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed."""
+def exit_code(
+    plan: Plan, outcomes: Sequence[Outcome], *, converged: bool | None, unsaved: bool, conflict: bool, stopped: bool
+) -> int:
+    """The first of 6 7 8 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed."""
     words = {outcome.word for outcome in outcomes}
     stops = {one.exit for one in plan.blocked}
     changed, failed = Word.DONE in words, Word.FAILED in words
     holds = {
         6: Word.UNKNOWN in words or bool(plan.unsettled),
         7: changed and (failed or unsaved or converged is False),
+        8: conflict,
         9: bool(plan.unsafe) or UNSAFE in stops,
         1: failed,
         5: bool(stops - {UNSAFE}),

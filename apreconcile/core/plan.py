@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .address import Address
-from .call import Call, Check, Wire
+from .call import Call, Check
 from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, FieldDiff, Risk, action
 from .snapshot import Seen
+from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

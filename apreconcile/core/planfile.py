@@ -10,11 +10,12 @@ from typing import Any, Never, TypeAlias
 
 from apreconcile.version import __version__
 
-from .call import IdOf, Secret, Wire, canonical, holes, replace_holes
+from .call import IdOf, Secret, canonical, holes, replace_holes
 from .change import Blocked, FieldDiff
 from .errors import BlockedError, PlanFileError
 from .plan import Plan, Scope, Step, blocked, summary
 from .planshape import first_fault
+from .wire import Wire
 
 FORMAT = "apreconcile.plan/1"
 FAMILY = "apreconcile.plan/"

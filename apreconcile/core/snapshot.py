@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .call import Wire
+from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

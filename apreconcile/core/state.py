@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .address import Address
-from .call import Wire
 from .errors import StoreError
+from .wire import Wire
 
 FORMAT = "apreconcile.state/1"
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .address import Address
-from .call import IdOf, Secret, Wire, holes
+from .call import IdOf, Secret, holes
+from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from .call import Wire
+from .wire import Wire
 
 WIDE = 1_000_000
 """No line is folded: a folded line is another text to whoever edits it."""

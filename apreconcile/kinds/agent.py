@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from apreconcile.core.call import Call, Check, Wire
+from apreconcile.core.call import Call, Check
 from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Items, Kind, Phone, Spec
 from apreconcile.core.snapshot import Seen
+from apreconcile.core.wire import Wire
 
 E164 = r"^\+[1-9]\d{1,14}$"
 
@@ -44,7 +45,7 @@ class CustomTool(Spec):
 class AgentSpec(Spec):
     """An AI phone agent. `voiceMode: hosted` requires a systemPrompt."""
 
-    name: str | None = Field(None, min_length=1)
+    name: Annotated[str | None, Field(min_length=1), Default(None)] = None
     description: Text = None
     voiceMode: Annotated[Literal["webhook", "hosted"] | None, Default("webhook")] = None
     systemPrompt: Text = None

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from apreconcile.core.call import Call, Check, IdOf, Wire
+from apreconcile.core.call import Call, Check, IdOf
 from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
+from apreconcile.core.wire import Wire
 
 WINDOW = timedelta(days=30)
 

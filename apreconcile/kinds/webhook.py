@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from apreconcile.core.call import Call, Check, IdOf, Secret, Wire
+from apreconcile.core.call import Call, Check, IdOf, Secret
 from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import Default, Kind, Refers, Spec
 from apreconcile.core.snapshot import Seen
+from apreconcile.core.wire import Wire
 
 DEFAULTS: Mapping[str, Wire] = {"contextLimit": 10, "timeout": 30}
 LOOPBACK = r"http://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(/\S*)?"
@@ -23,7 +24,7 @@ class WebhookSpec(Spec):
     """Where events are sent. Without an agent it is the project's webhook; the agent cannot be changed."""
 
     agent: Annotated[str | None, Refers("agent")] = None
-    url: str = Field(pattern=rf"^(https://[^\s/]\S*|{LOOPBACK})$", max_length=2083)
+    url: Annotated[str, Field(pattern=rf"^(https://[^\s/]\S*|{LOOPBACK})$", max_length=2083), Default(None)]
     contextLimit: Annotated[int | None, Field(ge=0, le=50), Default(10)] = None
     timeout: Annotated[int | None, Field(ge=5, le=120), Default(30)] = None
 
@@ -66,7 +67,10 @@ def guard(change: Change) -> Check | None:
         return Check(Call("GET", path), None)
     if isinstance(change, Adopt):
         return None
-    return Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **_live(change.live)})
+    shown_then = {
+        name: change.live.body[name] for name in ("url", "contextLimit", "timeout") if name in change.live.body
+    }
+    return Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **shown_then})
 
 
 def settle(change: Change) -> Check | None:
@@ -130,7 +134,7 @@ WEBHOOK = Kind(
     spec=WebhookSpec,
     path=lambda parent: tuple(map(str, slot(parent))),
     shown=shown,
-    label=lambda seen: str(seen.body.get("url") or seen.id),
+    label=lambda seen: f"a webhook to {host(seen.body.get('url'))}",
     create=create,
     update=update,
     delete=delete,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from apreconcile.core.call import Call, Reply, Wire
+from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import Error, NetworkError
+from apreconcile.core.wire import Wire
 
 from .masking import Masking
 from .refusal import one_line, refusal, where

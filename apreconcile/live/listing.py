@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from apreconcile.core.call import Call, Reply, Wire
+from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import ApiError, UnsafeError
+from apreconcile.core.wire import Wire
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
 Item: TypeAlias = dict[str, Wire]

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from apreconcile.core.call import Call, Reply, Wire
+from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import ApiError, NotFoundError
 from apreconcile.core.kind import Kind
 from apreconcile.core.match import missing, slots
 from apreconcile.core.snapshot import Seen, Snapshot
 from apreconcile.core.state import State
 from apreconcile.core.wanted import Manifest
+from apreconcile.core.wire import Wire
 
 from .listing import list_all
 

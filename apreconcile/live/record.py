@@ -41,12 +41,16 @@ class Holder:
 
 
 class Record:
-    """The state of a run. `unsaved` is the error that keeps results out of the store, if one does."""
+    """The state of a run. `unsaved` is the error that keeps results out of the store, if one does.
+
+    `conflict` is true once another run turned out to hold the document.
+    """
 
     def __init__(self, state: State, keep: Keep, holder: Holder, *, pace: Pace, now: Callable[[], datetime]) -> None:
         self.state = state
         self.writes = 0
         self.unsaved: Error | None = None
+        self.conflict = False
         self.now_is = now
         self.holder = holder
         self._keep = keep
@@ -107,8 +111,9 @@ class Record:
         started = self._pace.clock()
         try:
             stored = await self._keep(replace(self.state, lock=lock))
-        except BaseException:
+        except BaseException as problem:
             self.dirty = True
+            self.conflict = self.conflict or isinstance(problem, LockedError)
             raise
         self.unsaved = None
         self.writes += 1

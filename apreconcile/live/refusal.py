@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from apreconcile.core.call import Call, Wire
+from apreconcile.core.call import Call
 from apreconcile.core.errors import ApiError, CredentialsError, Error, NotFoundError
 from apreconcile.core.verdict import CARRIER_CODES
+from apreconcile.core.wire import Wire
 
 from .masking import Masking
 

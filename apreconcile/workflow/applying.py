@@ -67,10 +67,10 @@ async def apply(
     approvals = weigh(plan, approve)
     warnings = tuple(f"the token {one} matches no step of this plan" for one in approvals.strangers)
     before = account.client.requests
+    if plan.steps or plan.unsettled:
+        check_lock(planned.found.state, account.now(), account.settle)
     if plan.unsafe or plan.unsettled or not plan.steps:
         return _untouched(planned, warnings)
-    state = planned.found.state
-    check_lock(state, account.now(), account.settle)
     run = _begin(account, planned, watch or Silence(), stop or Stop())
     outcomes = await take(plan, approvals.granted | frozenset(granted), run.work)
     done = any(outcome.word is Word.DONE for outcome in outcomes)
@@ -82,7 +82,8 @@ async def apply(
     return Report(
         exit=exit_code(
             plan, outcomes,
-            converged=converged, unsaved=run.record.unsaved is not None, stopped=run.work.stop.soft.is_set(),
+            converged=converged, unsaved=run.record.unsaved is not None,
+            conflict=run.record.conflict, stopped=run.work.stop.soft.is_set(),
         ),
         converged=converged,
         digest=plan.digest,
@@ -187,7 +188,8 @@ def _remembered(run: _Run, found: Findings) -> State:
 
 async def _saved(run: _Run) -> tuple[str, ...]:
     """Close the record. If the store refuses, say where each result is and what to run."""
-    if not run.record.writes and not run.record.dirty:
+    told = {outcome.word for outcome in run.work.words.values()} & {Word.DONE, Word.UNKNOWN}
+    if not run.record.writes and not told:
         return ()
     try:
         await run.record.close()
@@ -212,7 +214,7 @@ def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
     plan = planned.plan
     because = "policy" if plan.unsafe else str(plan.unsettled[0].address) if plan.unsettled else None
     outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, because) for step in plan.steps)
-    code = exit_code(plan, outcomes, converged=None, unsaved=False, stopped=False)
+    code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
     remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
     return Report(
         code, None if outcomes or plan.blocked else True, plan.digest, outcomes, remaining, plan.requests, warnings
