@@ -5,6 +5,7 @@ The server's parts are imported when one is started: 150 ms that a program witho
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,12 @@ class Running:
     url: str
 
 
-def serve(options: Options, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], object] = print) -> None:
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def serve(options: Options, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], object] = _say) -> None:
     """Serve until SIGINT or SIGTERM, then return.
 
     `announce` is called first, once the socket accepts, with `listening on http://127.0.0.1:PORT`. Raises ValueError

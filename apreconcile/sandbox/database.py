@@ -17,6 +17,8 @@ from typing import Any
 Row = sqlite3.Row | dict[str, Any]
 """One stored object, by column name."""
 
+VERSION = 1
+"""The version of these tables; a file of another one is not opened."""
 BUSY_SECONDS = 20.0
 
 _TABLES = """
@@ -132,7 +134,10 @@ def _keepers() -> Iterator[str]:
 
 
 def connect(path: str | Path) -> sqlite3.Connection:
-    """Open the world at this path, made when absent and readable by its owner only, for one thread at a time."""
+    """Open the world at this path, made when absent and readable by its owner only, for one thread at a time.
+
+    Raises ValueError for a file that is something else, or another version's.
+    """
     if str(path) != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch(mode=0o600)
@@ -141,13 +146,28 @@ def connect(path: str | Path) -> sqlite3.Connection:
     )
     db.row_factory = sqlite3.Row
     db.create_function("machine_now", 0, time.time)
+    try:
+        new = _is_new(db)
+    except (sqlite3.DatabaseError, ValueError) as other:
+        db.close()
+        message = f"{path} is not a sandbox of this version; remove it to start afresh"
+        raise ValueError(message) from other
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
-    if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'past_until'").fetchone()[0] == 0:
-        db.executescript(f"BEGIN IMMEDIATE;\n{_TABLES}\nCOMMIT;")
-        for trigger in _keepers():
-            db.execute(trigger)
+    if new:
+        keepers = "".join(f"{trigger};\n" for trigger in _keepers())
+        db.executescript(f"BEGIN IMMEDIATE;\n{_TABLES}{keepers}PRAGMA user_version = {VERSION};\nCOMMIT;")
     return db
+
+
+def _is_new(db: sqlite3.Connection) -> bool:
+    """Whether a file is empty; ValueError if it is neither that nor a world of this version."""
+    version, tables = db.execute(
+        "SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
+    if (version == 0) != (tables == 0) or version not in {0, VERSION}:
+        raise ValueError(version)
+    return bool(version == 0)
 
 
 @contextmanager
