@@ -23,8 +23,6 @@ _ROOTS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionError, "the connection was cut"),
 )
 _NAMES: tuple[tuple[type[BaseException], str], ...] = (
-    (TimeoutError, "it took too long"),
-    (httpx.TimeoutException, "it took too long"),
     (httpx.ProxyError, "the proxy refused"),
     (httpx.ConnectError, "no connection"),
     (httpx.RemoteProtocolError, "the connection was closed early, or it does not speak HTTP"),
@@ -46,6 +44,8 @@ def no_answer(base: BaseUrl, problem: Exception, *, sent: bool) -> NetworkError:
 
 def _cause(problem: Exception) -> str:
     """In words: what the system said if it did, else what httpx made of it."""
+    if isinstance(problem, TimeoutError | httpx.TimeoutException):
+        return "it took too long"
     for sort, words in _ROOTS:
         if any(isinstance(link, sort) for link in _chain(problem)):
             return words

@@ -32,9 +32,9 @@ class Pace:
 class Limits:
     """One per client: how many calls are under way, how many of those send, and a moment before which none does.
 
-    `concurrency` calls are under way at a time, until each has its end. At first all of them may send at once; each time
-    that the API asks for a wait only half as many, and one more after every fifty that got through. Who was told to wait
-    goes before those that never tried, so that a slow limit starves nobody.
+    `concurrency` calls are under way at a time, until each has its end. At first all of them may send at once; each
+    time that the API asks for a wait only half as many, and one more after every fifty that got through. Who was told
+    to wait goes before those that never tried, so that a slow limit starves nobody.
     """
 
     def __init__(self, concurrency: int, pace: Pace) -> None:

@@ -18,6 +18,9 @@ from .failure import NEVER_LEFT, no_answer
 from .hosts import BaseUrl
 
 _CONNECT_TIMEOUT = 10.0
+"""Seconds for TCP, and again for TLS; at most a third of the whole, since httpcore forgets to close a handshake that is
+cancelled from outside."""
+
 _KEPT_FOR = 5.0
 """Seconds that an idle connection is kept; servers commonly keep theirs no shorter."""
 
@@ -129,7 +132,7 @@ def _http(base: BaseUrl, key: Secret, trust: ssl.SSLContext, timeout: float, kep
     try:
         return httpx.AsyncClient(
             headers=headers,
-            timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout)),
+            timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout / 3)),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=kept, keepalive_expiry=_KEPT_FOR),
             verify=trust,
             trust_env=not base.loopback,

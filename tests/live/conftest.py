@@ -44,13 +44,20 @@ class Server:
     busiest: int = 0
     url: str = ""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def heard_as_many_as(self, count: int) -> None:
+        async with self.news:
+            await self.news.wait_for(lambda: len(self.heard) >= count)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.tasks.append(asyncio.current_task())
         try:
             while (heard := await hear(reader)) is not None:
-                self.heard.append(heard)
+                async with self.news:
+                    self.heard.append(heard)
+                    self.news.notify_all()
                 act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 self.busy += 1
                 self.busiest = max(self.busy, self.busiest)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from tests.live.conftest import KEY, Time, hang, reply, reset, say
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call, IdOf, Secret
@@ -17,6 +16,7 @@ from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkEr
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.version import __version__
+from tests.live.conftest import KEY, Time, hang, reply, reset, say
 
 pytestmark = pytest.mark.anyio
 
@@ -254,8 +254,7 @@ async def test_a_repeat_is_not_sent_after_its_time_either(server, client, time):
 async def test_a_cancelled_call_closes_its_connection(server, client):
     server.script = [hang, reply()]
     call = asyncio.create_task(client.send(BUY))
-    while not server.heard:
-        await asyncio.sleep(0.001)
+    await server.heard_as_many_as(1)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -267,8 +266,7 @@ async def test_cancelled_callers_give_their_places_back(server):
     server.script = [hang]
     async with Client(check_base_url(server.url), KEY, concurrency=2) as client:
         calls = [asyncio.create_task(client.send(READ)) for _ in range(6)]
-        while len(server.heard) < 2:
-            await asyncio.sleep(0.001)
+        await server.heard_as_many_as(2)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
