@@ -224,7 +224,8 @@ def test_the_list_is_paged_in_order_of_creation(api, seed):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=1.5", "offset=-1", "limit=", "offset=99999999999999999999"]
+    "query",
+    ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=1.5", "offset=-1", "limit=", "offset=99999999999999999999"],
 )
 def test_a_page_out_of_range_is_422(api, query):
     answer = api.get(f"/v1/agents?{query}")
@@ -260,7 +261,10 @@ def test_attaching_a_held_number_moves_it_or_is_refused(start):
         api = start(db=":memory:", held_number=mode)
         api.post(
             "/_sandbox/seed",
-            json={"agents": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}], "numbers": [{"id": "n", "agentId": "a"}]},
+            json={
+                "agents": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}],
+                "numbers": [{"id": "n", "agentId": "a"}],
+            },
         )
         assert api.post("/v1/agents/b/numbers", json={"numberId": "n"}).status_code == status
         assert api.get("/v1/numbers/n").json()["agentId"] == holder

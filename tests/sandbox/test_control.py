@@ -88,7 +88,10 @@ def test_the_clock_goes_forward_for_everybody(api, as_key):
     assert first[:10] < now[:10] <= second[:10]
 
 
-@pytest.mark.parametrize("body", [{}, {"advance": -1}, {"advance": "1"}, {"advance": True}, {"advance": 1e300}, {"advance": 1, "x": 1}, [], None])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"advance": -1}, {"advance": "1"}, {"advance": True}, {"advance": 1e300}, {"advance": 1, "x": 1}, [], None],
+)
 def test_the_clock_takes_seconds_only(api, body):
     assert api.post("/_sandbox/clock", json=body).status_code == 422
 
@@ -109,7 +112,9 @@ def test_reset_empties_the_bearers_account_only(api, as_key):
         assert api.get(path).json()["total"] == 0
         assert other.get(path).json()["total"] == 1
     assert api.get("/v1/usage").json()["numbers"]["used"] == 0
-    assert [entry["account"] for entry in as_key(None).get("/_sandbox/ledger").json()["entries"]] == [account_of("key-two")]
+    assert [entry["account"] for entry in as_key(None).get("/_sandbox/ledger").json()["entries"]] == [
+        account_of("key-two")
+    ]
 
 
 def test_reset_without_a_bearer_empties_the_world(api, as_key, fault):
@@ -149,12 +154,24 @@ def test_seeding_wants_a_bearer(as_key):
 
 def test_a_seed_returns_all_that_it_made_whole(api, seed):
     made = seed(
-        agents=[{"id": "agent_1", "name": "A", "voiceMode": "hosted", "createdAt": "2026-01-01T00:00:00Z"}, {"name": "B"}],
+        agents=[
+            {"id": "agent_1", "name": "A", "voiceMode": "hosted", "createdAt": "2026-01-01T00:00:00Z"},
+            {"name": "B"},
+        ],
         numbers=[
-            {"id": "num_1", "phoneNumber": "+14155550123", "agentId": "agent_1", "externalId": "apr:x", "expiresAt": "2999-01-01T00:00:00Z"},
+            {
+                "id": "num_1",
+                "phoneNumber": "+14155550123",
+                "agentId": "agent_1",
+                "externalId": "apr:x",
+                "expiresAt": "2999-01-01T00:00:00Z",
+            },
             {"areaCode": "604", "country": "CA"},
         ],
-        webhooks=[{"url": "https://all.example"}, {"agentId": "agent_1", "url": "https://one.example", "timeout": 5, "secret": "whsec_given"}],
+        webhooks=[
+            {"url": "https://all.example"},
+            {"agentId": "agent_1", "url": "https://one.example", "timeout": 5, "secret": "whsec_given"},
+        ],
         calls=[{"numberId": "num_1"}],
         messages=[{"numberId": "num_1", "body": "hi"}],
     )
@@ -187,7 +204,10 @@ def test_seeded_numbers_cost_nothing_and_pass_every_limit(api, seed):
         ({"agents": [{"name": "A", "id": "a b"}]}, ["body", "agents", 0, "id"]),
         ({"agents": [{"name": "A", "id": "a"}, {"name": "A", "id": "a"}]}, ["body", "agents", 1, "id"]),
         ({"numbers": [{"agentId": "nobody"}]}, ["body", "numbers", 0, "agentId"]),
-        ({"numbers": [{"phoneNumber": "+14155550123"}, {"phoneNumber": "+14155550123"}]}, ["body", "numbers", 1, "phoneNumber"]),
+        (
+            {"numbers": [{"phoneNumber": "+14155550123"}, {"phoneNumber": "+14155550123"}]},
+            ["body", "numbers", 1, "phoneNumber"],
+        ),
         ({"webhooks": [{"url": "x"}]}, ["body", "webhooks", 0, "url"]),
         ({"calls": [{"numberId": "nobody"}]}, ["body", "calls", 0, "numberId"]),
         ({"numberLimit": -1}, ["body", "numberLimit"]),
@@ -219,6 +239,14 @@ def test_seeding_ten_thousand_of_each_takes_seconds(api, seed, world):
     assert phones == (10_000,)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/_sandbox/seed", 405), ("GET", "/_sandbox", 404), ("GET", "/_sandbox/x/y", 404), ("DELETE", "/_sandbox/ledger", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/_sandbox/seed", 405),
+        ("GET", "/_sandbox", 404),
+        ("GET", "/_sandbox/x/y", 404),
+        ("DELETE", "/_sandbox/ledger", 405),
+    ],
+)
 def test_control_has_no_other_routes(api, method, path, status):
     assert api.request(method, path).status_code == status

@@ -64,7 +64,11 @@ def test_the_body_and_the_query_choose_what_is_in_the_event(api, seed, receiver)
     api.post("/v1/webhooks/test?agentId=b", json=said)
     event = json.loads(receiver.got[0][2])
     assert (event["agentId"], event["channel"]) == ("b", "whatsapp")
-    assert {name: event["data"][name] for name in ("from", "to", "message")} == {"from": "+1555", "to": "+1666", "message": "hello"}
+    assert {name: event["data"][name] for name in ("from", "to", "message")} == {
+        "from": "+1555",
+        "to": "+1666",
+        "message": "hello",
+    }
     assert api.post("/v1/webhooks/test?agentId=nobody").status_code == 404
     assert api.post("/v1/webhooks/test", json={"channel": "fax"}).status_code == 422
 
@@ -84,7 +88,11 @@ def test_an_agents_event_goes_to_its_own_webhook(api, seed, receiver):
 def test_a_refused_event_is_a_failed_delivery_and_no_redirect_is_followed(api, receiver, status):
     receiver.status = status
     api.post("/v1/webhooks", json={"url": receiver.url})
-    assert api.post("/v1/webhooks/test").json() == {"success": False, "httpStatus": status, "errorMessage": f"HTTP {status}"}
+    assert api.post("/v1/webhooks/test").json() == {
+        "success": False,
+        "httpStatus": status,
+        "errorMessage": f"HTTP {status}",
+    }
     assert len(receiver.got) == 1
 
 
@@ -130,7 +138,13 @@ def test_deliveries_are_listed_and_counted(api, seed, receiver):
     api.post("/v1/webhooks", json={"url": receiver.url})
     assert api.get("/v1/webhooks/deliveries").json() == {"items": [], "total": 0, "offset": 0, "limit": 50}
     assert api.get("/v1/webhooks/deliveries/stats").json() == {
-        "total": 0, "success": 0, "failed": 0, "pending": 0, "successRate": 0, "byEventType": {}, "byHour": [],
+        "total": 0,
+        "success": 0,
+        "failed": 0,
+        "pending": 0,
+        "successRate": 0,
+        "byEventType": {},
+        "byHour": [],
     }
     api.post("/v1/webhooks/test")
     api.post("/_sandbox/clock", json={"advance": 7200})
@@ -139,8 +153,18 @@ def test_deliveries_are_listed_and_counted(api, seed, receiver):
     page = api.get("/v1/webhooks/deliveries?limit=1&offset=1").json()
     assert {**page, "items": None} == {"items": None, "total": 2, "offset": 1, "limit": 1}
     assert set(page["items"][0]) == {
-        "id", "messageId", "eventType", "channel", "status", "httpStatus", "errorMessage", "responseBody", "attemptCount",
-        "lastAttemptAt", "nextRetryAt", "createdAt",
+        "id",
+        "messageId",
+        "eventType",
+        "channel",
+        "status",
+        "httpStatus",
+        "errorMessage",
+        "responseBody",
+        "attemptCount",
+        "lastAttemptAt",
+        "nextRetryAt",
+        "createdAt",
     }
     assert page["items"][0]["responseBody"] == "done"
     assert api.get("/v1/webhooks/deliveries?hours=1").json()["total"] == 1
@@ -148,7 +172,12 @@ def test_deliveries_are_listed_and_counted(api, seed, receiver):
     assert (stats["total"], stats["success"], stats["failed"], stats["successRate"]) == (2, 1, 1, 50.0)
     assert stats["byEventType"] == {"agent.message": {"total": 2, "success": 1, "failed": 1, "pending": 0}}
     assert [hour["success"] for hour in stats["byHour"]] == [1, 0]
-    assert api.get("/v1/webhooks/deliveries/all-time").json() == {"total": 2, "success": 1, "failed": 1, "successRate": 50.0}
+    assert api.get("/v1/webhooks/deliveries/all-time").json() == {
+        "total": 2,
+        "success": 1,
+        "failed": 1,
+        "successRate": 50.0,
+    }
     assert api.get("/v1/usage").json()["stats"]["failedWebhookDeliveries"] == 1
 
 

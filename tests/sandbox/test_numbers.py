@@ -71,7 +71,9 @@ def test_an_area_code_in_stock_is_honoured(api, country, code):
     assert buy(api, country=country, areaCode=code)["phoneNumber"].startswith(f"+1{code}")
 
 
-@pytest.mark.parametrize(("country", "code"), [("US", "907"), ("CA", "867"), ("US", "416"), ("CA", "415"), ("US", "000")])
+@pytest.mark.parametrize(
+    ("country", "code"), [("US", "907"), ("CA", "867"), ("US", "416"), ("CA", "415"), ("US", "000")]
+)
 def test_an_area_code_out_of_stock_gets_another_number_of_the_country(api, country, code):
     number = buy(api, country=country, areaCode=code)
     assert number["country"] == country
@@ -158,12 +160,17 @@ def test_external_id_and_expiry_can_be_changed(api):
     number = buy(api)
     path = f"/v1/numbers/{number['id']}"
     assert api.patch(path, json={"externalId": "tag"}).json() == {**number, "externalId": "tag"}
-    assert api.patch(path, json={"expiresAt": "2999-01-02T03:04:05+01:00"}).json()["expiresAt"] == "2999-01-02T02:04:05.000000Z"
+    assert (
+        api.patch(path, json={"expiresAt": "2999-01-02T03:04:05+01:00"}).json()["expiresAt"]
+        == "2999-01-02T02:04:05.000000Z"
+    )
     assert api.patch(path, json={"expiresAt": "1999-01-01"}).status_code == 422
     assert api.patch(path, json={"expiresAt": None, "externalId": None}).json() == number
 
 
-@pytest.mark.parametrize(("mode", "status", "after"), [("ignore", 200, "tag"), ("reject", 422, "tag"), ("clear", 200, None)])
+@pytest.mark.parametrize(
+    ("mode", "status", "after"), [("ignore", 200, "tag"), ("reject", 422, "tag"), ("clear", 200, None)]
+)
 def test_null_for_a_numbers_tag_does_what_the_switch_says(start, mode, status, after):
     api = start(null_handling=mode)
     path = f"/v1/numbers/{buy(api, externalId='tag')['id']}"
@@ -213,7 +220,9 @@ def test_a_search_filters_by_place(api, query, state):
     assert {offer["state"] for offer in offers} == {state}
 
 
-@pytest.mark.parametrize("query", [{"areaCode": "907"}, {"country": "GB"}, {"city": "Atlantis"}, {"zip": "10001", "state": "CA"}])
+@pytest.mark.parametrize(
+    "query", [{"areaCode": "907"}, {"country": "GB"}, {"city": "Atlantis"}, {"zip": "10001", "state": "CA"}]
+)
 def test_a_search_may_find_nothing(api, query):
     assert api.get("/v1/numbers/available", params=query).json() == {"data": []}
 

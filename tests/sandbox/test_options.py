@@ -32,11 +32,13 @@ def test_the_defaults_are_the_documented_ones():
     ],
 )
 def test_a_value_outside_is_refused(switch):
-    with pytest.raises(ValueError, match="must|lets nobody"):
+    with pytest.raises(ValueError, match=r"must|lets nobody"):
         Options(**{"db": "x.db", **switch})
 
 
-@pytest.mark.parametrize(("balance", "cents"), [(100, 10_000), (5.99, 599), (Decimal("2.995"), 300), (0, 0), (-1, -100)])
+@pytest.mark.parametrize(
+    ("balance", "cents"), [(100, 10_000), (5.99, 599), (Decimal("2.995"), 300), (0, 0), (-1, -100)]
+)
 def test_the_balance_is_kept_in_cents(balance, cents):
     assert Options(db="x.db", balance=balance).balance_cents == cents
 

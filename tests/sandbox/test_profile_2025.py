@@ -13,11 +13,21 @@ def api(start):
 
 
 def test_an_agent_has_the_older_fields_and_phone_numbers(api):
-    answer = api.post("/v1/agents", json={"name": "Sales", "voiceMode": "hosted", "language": "no such", "maxSilenceMs": 1})
+    answer = api.post(
+        "/v1/agents", json={"name": "Sales", "voiceMode": "hosted", "language": "no such", "maxSilenceMs": 1}
+    )
     assert answer.status_code == 201
     agent = answer.json()
     assert list(agent) == [
-        "id", "name", "description", "voiceMode", "systemPrompt", "beginMessage", "voice", "phoneNumbers", "createdAt",
+        "id",
+        "name",
+        "description",
+        "voiceMode",
+        "systemPrompt",
+        "beginMessage",
+        "voice",
+        "phoneNumbers",
+        "createdAt",
     ]
     assert (agent["voice"], agent["phoneNumbers"]) == ("11labs-Brian", [])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", agent["createdAt"])
@@ -28,7 +38,9 @@ def test_an_agent_has_the_older_fields_and_phone_numbers(api):
 
 def test_a_number_has_six_fields_and_no_tag(api):
     agent = api.post("/v1/agents", json={"name": "A"}).json()["id"]
-    answer = api.post("/v1/numbers", json={"areaCode": "415", "agentId": agent, "externalId": "apr:x", "expiresAt": "never"})
+    answer = api.post(
+        "/v1/numbers", json={"areaCode": "415", "agentId": agent, "externalId": "apr:x", "expiresAt": "never"}
+    )
     assert answer.status_code == 201
     number = answer.json()
     assert list(number) == ["id", "phoneNumber", "country", "status", "agentId", "createdAt"]
@@ -37,7 +49,9 @@ def test_a_number_has_six_fields_and_no_tag(api):
     assert [held["id"] for held in api.get(f"/v1/agents/{agent}").json()["phoneNumbers"]] == [number["id"]]
     assert api.get("/_sandbox/ledger").json()["entries"][0]["externalId"] is None
     assert api.delete(f"/v1/agents/{agent}").json() == {
-        "success": True, "message": "Agent deleted", "unassignedNumbers": [number["id"]],
+        "success": True,
+        "message": "Agent deleted",
+        "unassignedNumbers": [number["id"]],
     }
     assert api.delete(f"/v1/numbers/{number['id']}").status_code == 200
     assert api.get(f"/v1/numbers/{number['id']}").json()["status"] == "released"
@@ -86,17 +100,29 @@ def test_usage_and_voices_have_the_older_shape(api):
         "stats": {"messagesLast30d": 0, "callsLast30d": 0, "minutesLast30d": 0},
     }
     assert api.get("/v1/agents/voices").json()["data"][0] == {
-        "voiceId": "11labs-Brian", "name": "Brian", "provider": "elevenlabs", "gender": "male",
+        "voiceId": "11labs-Brian",
+        "name": "Brian",
+        "provider": "elevenlabs",
+        "gender": "male",
     }
 
 
 def test_traffic_has_the_older_shape(api):
-    number = api.post("/_sandbox/seed", json={"numbers": [{"id": "n"}], "messages": [{"numberId": "n", "body": "hi"}]}).json()
+    number = api.post(
+        "/_sandbox/seed", json={"numbers": [{"id": "n"}], "messages": [{"numberId": "n", "body": "hi"}]}
+    ).json()
     page = api.get("/v1/numbers/n/messages").json()
     assert page["total"] == 1
     assert set(page["data"][0]) == {"id", "from", "to", "body", "direction", "status", "receivedAt"}
     (conversation,) = api.get("/v1/conversations").json()["data"]
-    assert set(conversation) == {"id", "phoneNumber", "participant", "messageCount", "lastMessageAt", "lastMessagePreview"}
+    assert set(conversation) == {
+        "id",
+        "phoneNumber",
+        "participant",
+        "messageCount",
+        "lastMessageAt",
+        "lastMessagePreview",
+    }
     whole = api.get(f"/v1/conversations/{conversation['id']}?messageLimit=1").json()
     assert len(whole["messages"]) == 1
     assert number["numbers"][0]["id"] == "n"

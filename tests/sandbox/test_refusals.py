@@ -14,9 +14,7 @@ def raw(api, content: bytes) -> bytes:
         return line.recv(65_536)
 
 
-@pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Basic a2V5", "key-one"]
-)
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic a2V5", "key-one"])
 def test_without_a_key_every_call_is_401_in_fastapis_shape(start, header):
     api = start(key=None)
     headers = {} if header is None else {"Authorization": header}
@@ -63,8 +61,21 @@ def test_literal_paths_come_before_ids(api, seed):
 @pytest.mark.parametrize(
     ("shape", "body"),
     [
-        ("envelope", {"error": {"message": "Phone number not found", "code": "PHONE_NUMBER_NOT_FOUND", "type": "not_found", "details": []}}),
-        ("flat", {"message": "Phone number not found", "code": "PHONE_NUMBER_NOT_FOUND", "type": "not_found", "details": []}),
+        (
+            "envelope",
+            {
+                "error": {
+                    "message": "Phone number not found",
+                    "code": "PHONE_NUMBER_NOT_FOUND",
+                    "type": "not_found",
+                    "details": [],
+                }
+            },
+        ),
+        (
+            "flat",
+            {"message": "Phone number not found", "code": "PHONE_NUMBER_NOT_FOUND", "type": "not_found", "details": []},
+        ),
         ("detail", {"detail": "Phone number not found"}),
     ],
 )
@@ -130,7 +141,9 @@ def test_a_large_prompt_is_kept(api):
     assert api.get(f"/v1/agents/{agent['id']}").json()["systemPrompt"] == prompt
 
 
-@pytest.mark.parametrize("known", ["a%2Fb", "%00", "%F0%9F%8E%A7", "..", "%2e%2e", "x'; DROP TABLE agents; --", "%ff", "a?b", "*"])
+@pytest.mark.parametrize(
+    "known", ["a%2Fb", "%00", "%F0%9F%8E%A7", "..", "%2e%2e", "x'; DROP TABLE agents; --", "%ff", "a?b", "*"]
+)
 def test_a_strange_id_is_just_not_there(api, known):
     path = known.replace(" ", "%20").replace("?", "%3F")
     for tail in ("", "/webhook", "/numbers/x"):
@@ -146,7 +159,11 @@ def test_an_encoded_slash_stays_inside_its_segment(api, seed):
 
 
 def test_bytes_that_are_no_http_break_nothing(api):
-    for content in (b"\x16\x03\x01 hello\r\n\r\n", b"GET\r\n\r\n", b"POST /v1/agents HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+    for content in (
+        b"\x16\x03\x01 hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /v1/agents HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ):
         assert raw(api, content).startswith((b"HTTP/1.1 400", b""))
     assert api.get("/v1/agents").status_code == 200
 

@@ -68,12 +68,11 @@ def test_a_kill_at_any_time_loses_nothing_that_was_answered(world):
                     return
 
     for _ in range(2):
-        with program(world) as (process, url):
-            with ThreadPoolExecutor(4) as pool:
-                for _ in range(4):
-                    pool.submit(buy, url, 10_000)
-                time.sleep(0.4)
-                process.kill()
+        with program(world) as (process, url), ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(buy, url, 10_000)
+            time.sleep(0.4)
+            process.kill()
     bought = [entry["numberId"] for entry in ledger(world)]
     assert len(answered) > 20
     assert len(bought) == len(set(bought))
@@ -117,7 +116,7 @@ def test_what_was_done_is_there_for_the_next_server(world):
 def test_a_taken_port_and_a_public_address_are_refused(world):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         serve(Options(db=world), port=taken.getsockname()[1])
-    for host in ("0.0.0.0", "10.0.0.1", "::"):
+    for host in ("0.0.0.0", "10.0.0.1", "::"):  # noqa: S104 (to be refused)
         with pytest.raises(ValueError, match="loopback only"):
             serve(Options(db=world), host=host)
     assert not world.exists()

@@ -3,23 +3,42 @@ from __future__ import annotations
 import pytest
 
 CALLS = [
-    {"id": f"c{n}", "numberId": "n", "startedAt": f"2026-01-0{n}T10:00:00Z", "durationSeconds": 60 * n, "fromNumber": f"+1555555010{n}"}
+    {
+        "id": f"c{n}",
+        "numberId": "n",
+        "startedAt": f"2026-01-0{n}T10:00:00Z",
+        "durationSeconds": 60 * n,
+        "fromNumber": f"+1555555010{n}",
+    }
     for n in range(1, 4)
 ]
 MESSAGES = [
-    {"id": f"m{n}", "numberId": "n", "receivedAt": f"2026-01-0{n}T10:00:00Z", "body": f"text {n}", "from": "+15555550100"}
+    {
+        "id": f"m{n}",
+        "numberId": "n",
+        "receivedAt": f"2026-01-0{n}T10:00:00Z",
+        "body": f"text {n}",
+        "from": "+15555550100",
+    }
     for n in range(1, 5)
 ]
 
 
 @pytest.fixture(autouse=True)
 def history(seed):
-    calls = [CALLS[0], {**CALLS[1], "direction": "outbound", "status": "failed"}, {**CALLS[2], "transcripts": [{"id": "t"}]}]
+    calls = [
+        CALLS[0],
+        {**CALLS[1], "direction": "outbound", "status": "failed"},
+        {**CALLS[2], "transcripts": [{"id": "t"}]},
+    ]
     seed(
         agents=[{"id": "a", "name": "A"}, {"id": "b", "name": "B"}],
         numbers=[{"id": "n", "agentId": "a", "phoneNumber": "+14155550123"}, {"id": "quiet"}],
         calls=calls,
-        messages=[*MESSAGES, {"id": "other", "numberId": "n", "from": "+15555550199", "receivedAt": "2026-02-01T00:00:00Z"}],
+        messages=[
+            *MESSAGES,
+            {"id": "other", "numberId": "n", "from": "+15555550199", "receivedAt": "2026-02-01T00:00:00Z"},
+        ],
     )
 
 
@@ -46,7 +65,12 @@ def test_a_call_is_read_with_its_transcript(api):
     call = api.get("/v1/calls/c3").json()
     assert call["transcripts"] == [{"id": "t"}]
     assert "transcripts" not in api.get("/v1/calls").json()["data"][0]
-    assert (call["agentName"], call["phoneNumberId"], call["toNumber"], call["durationSeconds"]) == ("A", "n", "+14155550123", 180)
+    assert (call["agentName"], call["phoneNumberId"], call["toNumber"], call["durationSeconds"]) == (
+        "A",
+        "n",
+        "+14155550123",
+        180,
+    )
     assert call["endedAt"] == "2026-01-03T10:03:00.000000Z"
     assert api.get("/v1/calls/c3/transcript").json() == {"data": [{"id": "t"}]}
     assert api.get("/v1/calls/nobody").status_code == 404
@@ -65,7 +89,12 @@ def test_a_numbers_messages_are_read_by_time(api):
     assert ids(api.get(path, params={"after": "2026-01-03T10:00:00Z"})) == ["other", "m4"]
     assert set(api.get(path).json()) == {"data", "hasMore"}
     message = api.get(path).json()["data"][-1]
-    assert (message["from_"], message["to"], message["body"], message["direction"]) == ("+15555550100", "+14155550123", "text 1", "inbound")
+    assert (message["from_"], message["to"], message["body"], message["direction"]) == (
+        "+15555550100",
+        "+14155550123",
+        "text 1",
+        "inbound",
+    )
     assert api.get(path, params={"before": "soon"}).status_code == 422
     assert api.get(path, params={"limit": 201}).status_code == 422
     assert api.get("/v1/numbers/nobody/messages").status_code == 404
@@ -74,7 +103,11 @@ def test_a_numbers_messages_are_read_by_time(api):
 def test_conversations_are_threads_of_a_number_and_somebody(api):
     first, second = api.get("/v1/conversations").json()["data"]
     assert (first["participant"], first["messageCount"]) == ("+15555550199", 1)
-    assert (second["participant"], second["messageCount"], second["lastMessagePreview"]) == ("+15555550100", 4, "text 4")
+    assert (second["participant"], second["messageCount"], second["lastMessagePreview"]) == (
+        "+15555550100",
+        4,
+        "text 4",
+    )
     assert second["lastMessageAt"] == "2026-01-04T10:00:00.000000Z"
     assert api.get("/v1/agents/a/conversations").json()["total"] == 2
     assert api.get("/v1/agents/b/conversations").json()["total"] == 0

@@ -42,7 +42,13 @@ def test_usage_has_the_keys_of_every_sdk(api, busy):
 
 def test_a_seeded_limit_and_balance_take_the_place_of_the_options(api, seed):
     assert seed(numberLimit=3, balance=2.5) == {
-        "agents": [], "numbers": [], "webhooks": [], "calls": [], "messages": [], "numberLimit": 3, "balance": 2.5,
+        "agents": [],
+        "numbers": [],
+        "webhooks": [],
+        "calls": [],
+        "messages": [],
+        "numberLimit": 3,
+        "balance": 2.5,
     }
     assert api.get("/v1/usage").json()["numbers"] == {"used": 0, "limit": 3, "remaining": 3}
     assert api.post("/v1/numbers", json={}).status_code == 402
