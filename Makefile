@@ -1,0 +1,60 @@
+# Everything happens in .venv, which the first target that needs it makes; Python, make and git are enough.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(PIP) --no-build-isolation --editable
+CODE := apreconcile tests bench examples
+
+export PYTHONUTF8 := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format lint types contracts tests bench clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/runtime ## install, then plan and apply an account on this machine, aloud
+	@sh examples/demo.sh
+
+test: .venv/dev ## install, then run the tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not tools"
+
+check: format lint types contracts tests ## what a change must pass: format, lint, types, import contracts, all tests
+
+format: .venv/dev
+	$(BIN)/python -m ruff format --check $(CODE)
+
+lint: .venv/dev
+	$(BIN)/python -m ruff check $(CODE)
+
+types: .venv/dev
+	$(BIN)/python -m mypy
+
+contracts: .venv/dev
+	$(BIN)/lint-imports
+
+tests: .venv/dev
+	$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+bench: .venv/dev ## measure: requests, state writes, start-up, the sandbox
+	$(BIN)/python bench/run.py
+
+clean: ## remove .venv, caches and what the demo made
+	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "apreconcile wants Python 3.11 or later: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	touch $@
+
+.venv/runtime: .venv/made pyproject.toml constraints.txt
+	$(INSTALL) .
+	touch $@
+
+.venv/dev: .venv/made pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
+	touch $@ .venv/runtime
