@@ -26,7 +26,10 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`."""
+    """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`.
+
+    `token` is what a held step waits for now: the first write of a state gives it an id, and so all steps new tokens.
+    """
 
     address: Address
     action: str
@@ -35,6 +38,7 @@ class Outcome:
     id: str | None = None
     phone_number: str | None = None
     error: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

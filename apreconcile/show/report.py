@@ -66,6 +66,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "id": outcome.id,
         "phoneNumber": outcome.phone_number,
         "error": outcome.error,
+        "token": outcome.token,
     }
 
 
@@ -78,7 +79,7 @@ def report_text(
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report.outcomes, steps, command)
+    lines += _held(report.outcomes, command)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
     return [*lines, *_closing(report, width)]
@@ -156,12 +157,8 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]], command: str) -> Lines:
-    tokens = [
-        token
-        for outcome in outcomes
-        if outcome.word is Word.HELD and (token := steps.get((str(outcome.address), outcome.action), {}).get("token"))
-    ]
+def _held(outcomes: Sequence[Outcome], command: str) -> Lines:
+    tokens = [outcome.token for outcome in outcomes if outcome.word is Word.HELD and outcome.token]
     if not tokens:
         return []
     rows = [(*say("  "), Span(Style.COPY, escape.line(f"{command} --approve {token}"))) for token in tokens]

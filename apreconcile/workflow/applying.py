@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import weigh
+from apreconcile.core.approval import token, weigh
 from apreconcile.core.change import Create, Delete, Update
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
@@ -73,6 +73,7 @@ async def apply(
         return _untouched(planned, warnings)
     run = _begin(account, planned, watch or Silence(), stop or Stop())
     outcomes = await take(plan, approvals.granted | frozenset(granted), run.work)
+    outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = any(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = None
     if done and not run.work.stop.soft.is_set():
@@ -93,6 +94,13 @@ async def apply(
         warnings=warnings,
         monthly=str(monthly(_taken(plan, outcomes))),
     )  # fmt: skip
+
+
+def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
+    """A held step with the token that the next run will ask for."""
+    if outcome.word is not Word.HELD:
+        return outcome
+    return replace(outcome, token=token(step, step.verb, state=run.record.state, scope=run.account.scope))
 
 
 def check_lock(state: State, now: datetime, settle: float) -> None:
