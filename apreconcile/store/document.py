@@ -11,7 +11,7 @@ from apreconcile.core.state import State, from_json, to_json
 
 
 def stamped(state: State) -> State:
-    """The state as it is to be written: the next serial, a new id of the write, and an id if it is the first."""
+    """The state as it is to be written: the next serial, a new id of the write; a first one gets its id and seed."""
     ident = secrets.token_hex(8) if state.id == "none" else state.id
     seed = state.seed or secrets.token_hex(16)
     return replace(state, id=ident, seed=seed, serial=state.serial + 1, write=secrets.token_hex(16))

@@ -167,9 +167,9 @@ async def test_gzip_is_read(server, encoding):
 async def test_a_server_that_never_ends_is_left_in_time(server, act):
     server.script = [act]
     started = real_time.monotonic()
-    error = await ended(server.url, patience=0.1)
+    error = await ended(server.url, patience=0.6)
     assert unknown(error)
-    assert real_time.monotonic() - started < 1
+    assert real_time.monotonic() - started < 5
     assert "it took too long" in str(error)
 
 
@@ -182,7 +182,7 @@ async def test_endless_early_replies_are_left_in_time(server):
         return False
 
     server.script = [early]
-    assert unknown(await ended(server.url, patience=0.1))
+    assert unknown(await ended(server.url, patience=0.6))
 
 
 async def test_a_refused_connection_sent_nothing():
@@ -202,7 +202,7 @@ async def test_a_connection_that_nobody_takes_sent_nothing():
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        error = await ended(f"http://127.0.0.1:{full.getsockname()[1]}", patience=0.1)
+        error = await ended(f"http://127.0.0.1:{full.getsockname()[1]}", patience=0.6)
         for each in waiting:
             each.close()
     assert not_sent(error)
@@ -230,7 +230,9 @@ async def test_a_server_that_speaks_no_tls_was_sent_nothing(speaks):
         writer.close()
 
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as listening:
-        error = await ended(f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}", patience=0.3)
+        error = await ended(
+            f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}", patience=15 if speaks else 0.6
+        )
     assert not_sent(error)
     assert str(error).endswith("the TLS handshake failed" if speaks else "it took too long")
     assert b"Bearer" not in heard
@@ -288,7 +290,7 @@ class TestProxies:
     async def test_a_proxy_that_fails_saw_neither_key_nor_request(self, server, monkeypatch, act):
         monkeypatch.setenv("HTTPS_PROXY", server.url.replace("//", "//me:hunter22@"))
         server.script = [act]
-        error = await ended("https://api.agentphone.ai", patience=0.3)
+        error = await ended("https://api.agentphone.ai", patience=0.6 if act is hang else 15)
         assert not_sent(error)
         assert "hunter22" not in str(error)
         assert {(heard.method, heard.target) for heard in server.heard} == {("CONNECT", "api.agentphone.ai:443")}
