@@ -94,16 +94,17 @@ class Sandbox:
         self._db.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or cut its connection."""
+        """Answer one request, or cut its connection; a server that ends while a request waits cuts it too."""
         try:
             inquiry = await _read(scope, receive)
+            reply = self._command(inquiry) if inquiry.parts[0] == "_sandbox" else await self._serve(inquiry)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            reply = CUT
         except Refusal as refusal:
             reply = refusal.reply(self._options)
             reply.headers["Connection"] = "close"
-        else:
-            reply = self._command(inquiry) if inquiry.parts[0] == "_sandbox" else await self._serve(inquiry)
         if reply is CUT:
             await _cut(receive, send)
             return

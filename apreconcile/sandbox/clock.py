@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 FURTHEST = 50 * 365 * 86400
 """Seconds by which the clock may be ahead of the machine's: fifty years."""
 
+LATEST = 240e9
+"""Seconds since the epoch: the year 9575."""
+
 
 def now(db: sqlite3.Connection) -> float:
     """Return the sandbox's time in seconds since the epoch."""
@@ -29,11 +32,14 @@ def stamp(moment: float, *, milliseconds: bool = False) -> str:
 
 
 def read(text: str) -> float:
-    """Read an ISO 8601 time, UTC where it names no zone, as seconds since the epoch; ValueError if it is none."""
+    """Read an ISO 8601 time, UTC where it names no zone, as seconds since the epoch.
+
+    ValueError if it is none, before 1970, or so far off that a sum with it could not be written.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        return moment.timestamp()
-    except OverflowError as far:
-        raise ValueError(text) from far
+    seconds = moment.timestamp()
+    if not 0 <= seconds <= LATEST:
+        raise ValueError(text)
+    return seconds

@@ -210,6 +210,7 @@ def test_seeded_numbers_cost_nothing_and_pass_every_limit(api, seed):
         ),
         ({"webhooks": [{"url": "x"}]}, ["body", "webhooks", 0, "url"]),
         ({"calls": [{"numberId": "nobody"}]}, ["body", "calls", 0, "numberId"]),
+        ({"calls": [{"numberId": "n", "transcripts": {}}]}, ["body", "calls", 0, "transcripts"]),
         ({"numberLimit": -1}, ["body", "numberLimit"]),
         ({"balance": "much"}, ["body", "balance"]),
     ],

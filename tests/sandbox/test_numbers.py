@@ -96,6 +96,8 @@ def test_numbers_are_unique_and_the_same_in_every_fresh_sandbox(start):
         ({"areaCode": "41"}, ["body", "areaCode"]),
         ({"areaCode": 415}, ["body", "areaCode"]),
         ({"expiresAt": "soon"}, ["body", "expiresAt"]),
+        ({"expiresAt": "9999-12-31T23:59:59-12:00"}, ["body", "expiresAt"]),
+        ({"expiresAt": "0001-01-01T00:00:00+14:00"}, ["body", "expiresAt"]),
         ({"expiresAt": "2020-01-01T00:00:00Z"}, ["body", "expiresAt"]),
         ({"externalId": 5}, ["body", "externalId"]),
     ],
