@@ -1,0 +1,42 @@
+"""`apply`: plan, ask, make the changes, look again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .applying import Order, applied
+from .command import command
+from .loading import manifest_of
+from .options import ADOPT, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
+from .running import run
+
+
+@command(
+    "apreconcile apply",
+    "apreconcile apply --yes --approve buy:number.main@4f1c9a2b1d0e7755c3a81f6290bd4e3a",
+    "apreconcile apply --sandbox --only agent.support",
+)
+@SPEC
+@click.option("--approve", multiple=True, metavar="TOKEN", help="Approve the one step that shows this token.")
+@click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
+@click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
+@FORMAT
+@ADOPT
+@ONLY
+@SETTLE
+@pass_settings
+def apply(settings: Settings, spec: tuple[str, ...], form: str, **asked: Any) -> int:
+    """Make the account equal to the spec: plan, ask, change, and look again.
+
+    What cannot be taken back is taken only with an approval that names exactly that step: its token (--approve), or
+    words typed at a terminal. A step without one is held, and the rest is taken.
+
+    Exits 0 if the account is as the spec wants it, 3 if a step is held or you said no, 4 if the account moved
+    meanwhile, 5 if something is blocked, 6 if an outcome is unknown, 7 if only a part was done, 8 if another run holds
+    the state, 9 if it is not safe to write.
+    """
+    order = Order(spec=spec, json=check_format(form) == "json", **asked)
+    manifest = manifest_of(settings, spec)
+    return run(settings.terminal, lambda interrupts: applied(settings, manifest, order, interrupts))

@@ -1,0 +1,140 @@
+"""Applying as a person lives it: the plan is shown, approvals and a yes are asked for, and the report says the rest."""
+
+from __future__ import annotations
+
+import json as jsons
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from apreconcile.core.address import Address
+from apreconcile.core.approval import held, weigh
+from apreconcile.core.errors import HeldError, StaleError
+from apreconcile.core.outcome import Report, Word
+from apreconcile.core.plan import Plan
+from apreconcile.core.planfile import to_json
+from apreconcile.core.wanted import Manifest
+from apreconcile.show.report import report_json, report_text
+from apreconcile.show.screen import BLANK
+from apreconcile.workflow import Account, Planned, apply, plan
+
+from .asking import ask_approvals, confirmed, takeable
+from .opening import check_state_stays, opened
+from .options import Settings
+from .progress import Requests, applying
+from .running import Interrupts
+from .showing import apply_command, planned_lines
+from .terminal import OutputError
+
+Name = tuple[str, str]
+
+FRESH = 300.0
+"""Seconds for which a plan that was shown needs no second look before it is applied."""
+_PLAN_AGAIN = "look again: apreconcile plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line asks of an apply."""
+
+    spec: tuple[str, ...] = ()
+    json: bool = False
+    approve: tuple[str, ...] = ()
+    yes: bool = False
+    require_all_approved: bool = False
+    adopt: bool = False
+    only: tuple[Address, ...] = ()
+    settle: float = 60.0
+
+
+async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:
+    """Apply a spec, and return the exit code. Raises HeldError or StaleError where nothing was sent."""
+    check_state_stays(settings, manifest)
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+    async with opened(settings, manifest, requests, settle=order.settle) as account:
+        planned = await _looked(account, order, requests)
+        looked = time.monotonic()
+        _show_plan(settings, planned, manifest, order)
+        granted = _agreed(settings, planned.plan, order)
+        if time.monotonic() - looked > FRESH:
+            planned = await _still(account, planned, order, requests)
+        report = await _taken(settings, account, planned, granted, interrupts)
+    return _reported(settings, planned.plan, report, order)
+
+
+async def _looked(account: Account, order: Order, requests: Requests) -> Planned:
+    with requests.shown("looking at the account"):
+        return await plan(account, adopt=order.adopt, only=order.only)
+
+
+async def _still(account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
+    """The same plan from a second look. Raises StaleError if it is another one."""
+    now = await _looked(account, order, requests)
+    if now.plan.digest != before.plan.digest:
+        raise StaleError("the account changed while you were reading; nothing was sent", hint=_PLAN_AGAIN)
+    return now
+
+
+def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
+    terminal, command = settings.terminal, apply_command(settings, order.spec)
+    if not order.json:
+        terminal.show(planned_lines(planned, manifest, command, terminal.width))
+    elif not terminal.quiet:
+        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width))
+
+
+def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
+    """The steps that are approved, once all questions have their answers. Raises HeldError for a no."""
+    terminal = settings.terminal
+    approvals = weigh(plan, order.approve)
+    for stranger in approvals.strangers:
+        terminal.warn(f"the token {stranger} matches no step of this plan")
+    granted = approvals.granted
+    if not plan.steps or plan.unsafe or plan.unsettled:
+        return granted
+    if order.require_all_approved:
+        _check_all_approved(plan, granted, apply_command(settings, order.spec))
+    if terminal.interactive:
+        granted |= ask_approvals(terminal, plan, granted)
+    steps = len(takeable(plan, granted))
+    if not steps or order.yes:
+        return granted
+    if not terminal.interactive:
+        command = apply_command(settings, order.spec, "--yes")
+        raise HeldError("nothing was sent: there is no terminal to ask at, and no --yes", hint=f"say yes: {command}")
+    if not confirmed(terminal, steps):
+        raise HeldError("nothing was sent: the answer was no", hint=_PLAN_AGAIN)
+    return granted
+
+
+def _check_all_approved(plan: Plan, granted: Collection[Name], command: str) -> None:
+    missing = [f"{command} --approve {step.token}" for step in held(plan, granted)]
+    if missing:
+        count = f"{len(missing)} approval{'' if len(missing) == 1 else 's'}"
+        raise HeldError(f"nothing was sent: {count} missing", hint="\n".join(missing))
+
+
+async def _taken(
+    settings: Settings, account: Account, planned: Planned, granted: frozenset[Name], interrupts: Interrupts
+) -> Report:
+    with applying(settings.terminal, planned.plan.steps) as meter:
+        interrupts.sending = bool(takeable(planned.plan, granted))
+        report = await apply(account, planned, granted=granted, watch=meter, stop=interrupts.stop)
+        interrupts.sending = False
+    return report
+
+
+def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
+    """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
+    terminal = settings.terminal
+    lines = report_text(report, to_json(plan), width=terminal.width, command=apply_command(settings, order.spec))
+    try:
+        if order.json:
+            terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
+        else:
+            terminal.show([BLANK, *lines])
+    except (OutputError, BrokenPipeError):
+        terminal.talk(lines)
+        changed = any(outcome.word is Word.DONE for outcome in report.outcomes)
+        return report.exit or (7 if changed else 1)
+    return report.exit

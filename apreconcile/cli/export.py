@@ -1,0 +1,64 @@
+"""`export`: the live account, written down as a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from apreconcile.core.document import PROJECT
+from apreconcile.core.errors import UsageError
+from apreconcile.core.export import Exported
+from apreconcile.core.wanted import Manifest
+from apreconcile.show import escape
+from apreconcile.workflow import export as write_down
+
+from .command import command
+from .loading import DEFAULT_SPEC, home_of, manifest_of
+from .opening import opened
+from .options import Settings, pass_settings
+from .progress import Requests
+from .running import run
+
+NAMELESS = "exported"
+
+
+@command("apreconcile export > agentphone.yaml", "apreconcile export --project acme-support")
+@click.option("--project", metavar="NAME", help="Its project. [that of the spec, or `exported`]")
+@pass_settings
+def export(settings: Settings, project: str | None) -> None:
+    """Print the live account as a spec with `import:` lines: planning that spec only adopts.
+
+    Header values are written as ${env.NAME}; which variables to set is said on stderr.
+    """
+    terminal = settings.terminal
+    manifest = _manifest(settings, project)
+    exported = run(terminal, lambda _: _looked(settings, manifest))
+    terminal.write(exported.text.encode())
+    for warning in exported.warnings:
+        terminal.warn(warning)
+    if exported.names:
+        terminal.warn(f"set these variables before you plan it: {', '.join(exported.names)}")
+
+
+async def _looked(settings: Settings, manifest: Manifest) -> Exported:
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+    async with opened(settings, manifest, requests) as account:
+        with requests.shown("looking at the account"):
+            return await write_down(account)
+
+
+def _manifest(settings: Settings, project: str | None) -> Manifest:
+    """An empty spec of the project that was named, else of the spec's. A file that is empty may be the export's own."""
+    home = home_of(settings)
+    if project is None and (settings.files or _has_words(Path(DEFAULT_SPEC))):
+        spec = manifest_of(settings)
+        return Manifest(spec.project, spec.environment, (), home=spec.home)
+    if project is not None and not PROJECT.fullmatch(project):
+        hint = "use small letters, digits and -, at most 40"
+        raise UsageError(f"{escape.line(project)!r} cannot be a project", hint=hint)
+    return Manifest(project or NAMELESS, settings.environment, (), home=home)
+
+
+def _has_words(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0

@@ -1,0 +1,115 @@
+"""An account is opened here: its spec found, its key taken from the environment, or a sandbox started beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from apreconcile.core.address import Address
+from apreconcile.core.errors import CredentialsError, UnsafeError, UsageError
+from apreconcile.core.wanted import Manifest
+from apreconcile.workflow import DEFAULT_BASE_URL, Account, Planned, connect, plan
+
+from .loading import manifest_of
+from .options import Settings
+from .progress import Requests
+from .running import run
+from .sandboxing import sandbox_home, started
+
+T = TypeVar("T")
+
+NOWHERE, NO_KEY = "http://127.0.0.1:9", "none"
+"""A loopback URL at which nobody answers, and no key: for commands that send nothing."""
+KEY, FORMER_KEY = "AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an account is: its key, its URL, and the folder of its state if that is not the usual one."""
+
+    key: str
+    url: str
+    home: Path | None = None
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, manifest: Manifest, requests: Requests, *, settle: float = 60.0, offline: bool = False
+) -> AsyncIterator[Account]:
+    """The account of a spec, real or sandbox; `offline` if nothing will be sent, which needs no key and no server.
+
+    Raises CredentialsError, HostError or UsageError before anything is sent.
+    """
+    if settings.environ.get("AGENTPHONE_SUB_ACCOUNT"):
+        hint = "unset AGENTPHONE_SUB_ACCOUNT, and use a key of the account itself"
+        raise UsageError("AGENTPHONE_SUB_ACCOUNT is set; sub-accounts come in a later version", hint=hint)
+    with _door(settings, manifest, offline=offline) as door:
+        async with connect(
+            manifest, key=door.key, base_url=door.url, home=door.home,
+            concurrency=settings.concurrency, settle=settle, on_request=requests,
+        ) as account:  # fmt: skip
+            yield account
+
+
+@contextmanager
+def _door(settings: Settings, manifest: Manifest, *, offline: bool) -> Iterator[Door]:
+    if settings.sandbox and offline:
+        yield Door(settings.environment, NOWHERE, sandbox_home(manifest.home))
+    elif settings.sandbox:
+        with started(settings, manifest.home) as (url, home):
+            yield Door(settings.environment, url, home)
+    else:
+        url = settings.base_url or settings.environ.get("AGENTPHONE_BASE_URL") or DEFAULT_BASE_URL
+        yield Door(NO_KEY if offline else _key(settings), url)
+
+
+def _key(settings: Settings) -> str:
+    key = settings.environ.get(KEY, "")
+    if key:
+        return key
+    former = settings.environ.get(FORMER_KEY, "")
+    if former:
+        settings.terminal.remark(f"using {FORMER_KEY}, since {KEY} is not set")
+        return former
+    hint = f"export {KEY}=…, a key of this account (dashboard, Settings, API Keys); without one, try: --sandbox"
+    raise CredentialsError(f"there is no API key: {KEY} is not set", hint=hint)
+
+
+LOST = "in CI the state would be lost with the runner, and with it what was bought"
+WRITE_STORE = "choose a store in the spec; `state: {store: local}` if the folder outlives the runner"
+
+
+def state_is_lost(settings: Settings, manifest: Manifest) -> bool:
+    """Whether this run's state would end with the runner: in CI, with no store written in the spec."""
+    return settings.in_ci and manifest.store is None and not settings.sandbox
+
+
+def check_state_stays(settings: Settings, manifest: Manifest) -> None:
+    """Raise UnsafeError where the state of this run would be lost."""
+    if state_is_lost(settings, manifest):
+        raise UnsafeError(f"nothing was sent: {LOST}", hint=WRITE_STORE)
+
+
+async def look(settings: Settings, manifest: Manifest, *, adopt: bool = False, only: Sequence[Address] = ()) -> Planned:
+    """Open the account, plan it, and close it."""
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+    async with opened(settings, manifest, requests) as account:
+        with requests.shown("looking at the account"):
+            return await plan(account, adopt=adopt, only=only)
+
+
+def within(
+    settings: Settings, work: Callable[[Account], Awaitable[T]], *, settle: float = 60.0, offline: bool = False
+) -> T:
+    """Open the account of the spec, do one thing there, close it, and return what came of it."""
+    manifest = manifest_of(settings)
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+
+    async def done() -> T:
+        async with opened(settings, manifest, requests, settle=settle, offline=offline) as account:
+            return await work(account)
+
+    return run(settings.terminal, lambda _: done())

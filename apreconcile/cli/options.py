@@ -1,0 +1,186 @@
+"""The options that all commands share, wherever they stand, and what they and the environment add up to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import click
+
+from apreconcile.core.address import Address
+from apreconcile.core.errors import UsageError
+
+from .terminal import Terminal, terminal_of
+
+DEFAULT_ENVIRONMENT = "default"
+MOST_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the shared options and the environment say. `files` are those of `-f`."""
+
+    files: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: str = DEFAULT_ENVIRONMENT
+    sandbox: bool = False
+    sandbox_db: str | None = None
+    base_url: str | None = None
+    concurrency: int = 8
+    no_color: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def terminal(self) -> Terminal:
+        """Where the command speaks."""
+        return terminal_of(no_color=self.no_color, quiet=self.quiet)
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether `CI` is set, to anything but 0 or false."""
+        return self.environ.get("CI", "").lower() not in ("", "0", "false")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options that a command has to repeat to mean the same. Values of variables are not told."""
+        words = [word for name in self.variables for word in ("--var", f"{name}=…")]
+        words += ["--sandbox"] if self.sandbox else []
+        words += ["--sandbox-db", self.sandbox_db] if self.sandbox_db else []
+        words += ["--base-url", self.base_url] if self.base_url else []
+        return tuple(words)
+
+
+def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """What was given, as settings. Raises UsageError for what later versions do."""
+    environment = given.get("env", DEFAULT_ENVIRONMENT)
+    if environment != DEFAULT_ENVIRONMENT:
+        hint = "leave -e out; the spec has no environments"
+        raise UsageError(f"there is no environment {environment!r}: only {DEFAULT_ENVIRONMENT!r}", hint=hint)
+    if given.get("sub_account"):
+        raise UsageError("--sub-account comes in a later version", hint="use a key of the account itself")
+    return Settings(
+        files=tuple(given.get("files", ())),
+        variables=dict(given.get("variables", ())),
+        environment=environment,
+        sandbox=bool(given.get("sandbox") or given.get("sandbox_db")),
+        sandbox_db=given.get("sandbox_db"),
+        base_url=given.get("base_url"),
+        concurrency=given.get("concurrency", 8),
+        no_color=bool(given.get("no_color")),
+        quiet=bool(given.get("quiet")),
+        verbose=bool(given.get("verbose")),
+        environ=environ,
+    )
+
+
+def pass_settings(body: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command its settings as first argument."""
+
+    @wraps(body)
+    def with_settings(*args: Any, **kwargs: Any) -> int | None:
+        given = click.get_current_context().find_root().ensure_object(dict)
+        return body(settings_of(given, os.environ), *args, **kwargs)
+
+    return with_settings
+
+
+class Shared(click.Option):
+    """An option that is remembered wherever it stands: of a list all values count, of the rest the last."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, expose_value=False, callback=_remember, **settings)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is None or value in ((), False):
+        return
+    given = ctx.find_root().ensure_object(dict)
+    name = str(param.name)
+    given[name] = (*given.get(name, ()), *value) if param.multiple else value
+
+
+class _Assignment(click.ParamType[tuple[str, str]]):
+    """`NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The name and the value."""
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail("it is written --var NAME=VALUE", param, ctx)
+        return name, text
+
+
+class _AddressType(click.ParamType[Address]):
+    """`agent.support`."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """The address."""
+        found = value if isinstance(value, Address) else Address.parse(str(value))
+        if found is None or found.kind not in ("agent", "number", "webhook"):
+            self.fail(f"{value!r} is no address; one looks like number.support-main", param, ctx)
+        return found
+
+
+ADDRESS = _AddressType()
+
+
+def shared_options() -> list[click.Parameter]:
+    """The options of every command."""
+    path = click.Path(path_type=str)
+    return [
+        Shared(["-f", "--file", "files"], multiple=True, type=path, metavar="SPEC",
+               help="A spec: a file or a folder. Repeat it for several. [./agentphone.yaml]"),
+        Shared(["-e", "--env"], metavar="NAME", help="The environment. [default]"),
+        Shared(["--var", "variables"], multiple=True, type=_Assignment(), help="Give a variable of the spec a value."),
+        Shared(["--sandbox"], is_flag=True, help="Use a local AgentPhone instead of the real one."),
+        Shared(["--sandbox-db"], type=path, metavar="PATH", help="Its database. [.apreconcile/sandbox.db]"),
+        Shared(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
+        Shared(["--sub-account"], metavar="ID", help="Comes in a later version."),
+        Shared(["--concurrency"], type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="Requests at once, else 8."),
+        Shared(["--no-color"], is_flag=True, help="No colours. [$NO_COLOR]"),
+        Shared(["-q", "--quiet"], is_flag=True, help="No progress and no remarks."),
+        Shared(["-v", "--verbose"], is_flag=True, help="A line about each request."),
+    ]  # fmt: skip
+
+
+def remember_version(version: str) -> click.Parameter:
+    """`--version`."""
+
+    def tell(ctx: click.Context, _param: click.Parameter, value: Any) -> None:
+        if value and not ctx.resilient_parsing:
+            click.echo(f"apreconcile {version}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=tell, help="Show the version."
+    )
+
+
+SPEC = click.argument("spec", nargs=-1, type=click.Path(path_type=str))
+FORMAT = click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
+ONLY = click.option(
+    "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
+)
+ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
+SETTLE = click.option(
+    "--settle", type=click.FloatRange(0, 3600), default=60.0, metavar="SECONDS",
+    help="How long a lost creation may take to show. [60]",
+)  # fmt: skip
+
+
+def check_format(form: str) -> str:
+    """The format. Raises UsageError for one that is not there yet, and for any other word."""
+    if form in ("markdown", "html"):
+        raise UsageError(f"--format {form} comes in a later version", hint="--format text, or --format json")
+    if form not in ("text", "json"):
+        raise UsageError(f"--format {form!r} is unknown", hint="--format text, or --format json")
+    return form

@@ -1,0 +1,67 @@
+"""`plan`: look, compare, show. Nothing is written but the file of `--out`."""
+
+from __future__ import annotations
+
+import click
+
+from apreconcile.core.address import Address
+from apreconcile.core.outcome import exit_code
+from apreconcile.core.plan import Plan
+from apreconcile.core.planfile import dump
+
+from .command import command
+from .loading import manifest_of
+from .opening import LOST, WRITE_STORE, look, state_is_lost
+from .options import ADOPT, FORMAT, ONLY, SPEC, Settings, check_format, pass_settings
+from .running import run
+from .saving import check_target, save
+from .showing import apply_command, planned_lines
+
+PENDING = 2
+
+
+@command(
+    "apreconcile plan",
+    "apreconcile plan prod.yaml --out plan.json --detailed-exitcode",
+    "apreconcile plan --sandbox --only number.support-main",
+)
+@SPEC
+@click.option("--out", metavar="FILE", help="Write the plan there, as JSON.")
+@FORMAT
+@ADOPT
+@ONLY
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
+@pass_settings
+def plan(
+    settings: Settings,
+    spec: tuple[str, ...],
+    out: str | None,
+    form: str,
+    adopt: bool,
+    only: tuple[Address, ...],
+    detailed: bool,
+) -> int:
+    """Look at the account and show what would change.
+
+    Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
+    outcome of an earlier run is open, 9 if it is not safe to write.
+    """
+    json, target, terminal = check_format(form) == "json", check_target(out) if out else None, settings.terminal
+    manifest = manifest_of(settings, spec)
+    if state_is_lost(settings, manifest):
+        terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
+    planned = run(terminal, lambda _: look(settings, manifest, adopt=adopt, only=only))
+    if json:
+        terminal.write(dump(planned.plan))
+    else:
+        terminal.show(planned_lines(planned, manifest, apply_command(settings, spec), terminal.width))
+    if target:
+        save(target, dump(planned.plan))
+        terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")
+    return _code(planned.plan, detailed=detailed)
+
+
+def _code(plan: Plan, *, detailed: bool) -> int:
+    """The first of 6 9 5 2 that holds, else 0."""
+    code = exit_code(plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    return code or (PENDING if detailed and plan.steps else 0)

@@ -1,0 +1,51 @@
+"""A plan is saved here: the file holds it whole, or what it held before."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from apreconcile.core.errors import Error
+from apreconcile.show import escape
+
+
+def check_target(path: str) -> Path:
+    """The file to write, links followed. Raises Error where no file can be, before anything is looked at."""
+    target = Path(path)
+    with suppress(OSError, RuntimeError):
+        target = target.resolve()
+    name = escape.line(path)
+    if target.is_dir():
+        raise Error(f"{name} is a folder", hint="name a file in it, such as plan.json")
+    if target.exists() and not target.is_file():
+        raise Error(f"{name} is no plain file", hint="to print the plan: --format json")
+    if not target.parent.is_dir():
+        raise Error(f"{name} cannot be written: there is no folder {escape.line(str(target.parent))}", hint="make it")
+    return target
+
+
+def save(target: Path, data: bytes) -> None:
+    """Write a file whole and rename it into place. Raises Error."""
+    new = None
+    try:
+        opened, new = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(opened, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), _mode())
+        Path(new).replace(target)
+    except OSError as problem:
+        if new:
+            Path(new).unlink(missing_ok=True)
+        why = problem.strerror or type(problem).__name__
+        raise Error(
+            f"{escape.line(str(target))} could not be written: {why}", hint="name another: --out FILE"
+        ) from problem
+
+
+def _mode() -> int:
+    """What any new file of this user gets; the plan holds no secrets."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,93 @@
+"""`state`: what is remembered of an account, honestly, and how to put it right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import click
+
+from apreconcile.core.address import Address
+from apreconcile.core.errors import UsageError
+from apreconcile.core.state import State, to_json
+from apreconcile.show.screen import Lines
+from apreconcile.show.state import state_list, state_text
+from apreconcile.workflow import Account, state_forget, state_init, state_unlock
+
+from .command import Group, command
+from .opening import within
+from .options import ADDRESS, FORMAT, SETTLE, Settings, check_format, pass_settings
+
+state = Group(
+    "state",
+    help="What is remembered of an account: which id is which address, what is open, what was bought.",
+    table={
+        "list": ("apreconcile.cli.state:list_", "What is ours, a line each."),
+        "show": ("apreconcile.cli.state:show", "The whole document."),
+        "init": ("apreconcile.cli.state:init", "Start it, setting numbers aside that are not ours."),
+        "forget": ("apreconcile.cli.state:forget", "Forget what an address is; it stays in the account."),
+        "unlock": ("apreconcile.cli.state:unlock", "Take away the lock of a run that died."),
+    },
+    examples=("apreconcile state list", "apreconcile state init --ignore num_123"),
+)
+
+
+@command("apreconcile state list", "apreconcile state list --format json")
+@FORMAT
+@pass_settings
+def list_(settings: Settings, form: str) -> None:
+    """List what is ours: address, id, phone number, and how it came to us. Offline."""
+    _told(settings, form, state_list)
+
+
+@command("apreconcile state show", "apreconcile state show --format json")
+@FORMAT
+@pass_settings
+def show(settings: Settings, form: str) -> None:
+    """Show the whole document: what is ours, what is open, what was bought, who holds it. Offline."""
+    _told(settings, form, state_text)
+
+
+def _told(settings: Settings, form: str, screen: Callable[..., Lines]) -> None:
+    as_json, terminal = check_format(form) == "json", settings.terminal
+
+    async def recalled(account: Account) -> State:
+        return (await account.recall())[0]
+
+    document = within(settings, recalled, offline=True)
+    if as_json:
+        terminal.write(json.dumps(to_json(document), ensure_ascii=False, indent=2).encode() + b"\n")
+    else:
+        terminal.show(screen(document, width=terminal.width))
+
+
+@command("apreconcile state init", "apreconcile state init --ignore num_123 --ignore num_456")
+@click.option("--ignore", multiple=True, metavar="ID", help="Set this number aside: never touched. Repeatable.")
+@click.option("--ignore-all", is_flag=True, help="Set every number aside that the spec does not import.")
+@SETTLE
+@pass_settings
+def init(settings: Settings, ignore: tuple[str, ...], ignore_all: bool, settle: float) -> None:
+    """Start the state of an account. Numbers that were there before must be imported or set aside."""
+    if ignore and ignore_all:
+        raise UsageError("--ignore and --ignore-all exclude each other", hint="apreconcile state init --help")
+    settings.terminal.tell(
+        within(
+            settings, lambda account: state_init(account, ignore=ignore, ignore_all=ignore_all), settle=settle
+        )
+    )  # fmt: skip
+
+
+@command("apreconcile state forget number.support-main")
+@click.argument("address", type=ADDRESS)
+@pass_settings
+def forget(settings: Settings, address: Address) -> None:
+    """Forget what an address is. It stays in the account, and is nobody's from then on. Offline."""
+    settings.terminal.tell(within(settings, lambda account: state_forget(account, address), offline=True))
+
+
+@command("apreconcile state unlock")
+@SETTLE
+@pass_settings
+def unlock(settings: Settings, settle: float) -> None:
+    """Take away the lock of a run that died. Refused while that run may still be writing. Offline."""
+    settings.terminal.tell(within(settings, state_unlock, settle=settle, offline=True))

@@ -1,0 +1,168 @@
+"""The two streams: data on stdout, talk on stderr; painted on a terminal, plain anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import IO, Any, TextIO, cast
+
+from apreconcile.core.errors import Error
+from apreconcile.show.layout import prose
+from apreconcile.show.screen import WIDTH, Line, Lines, Style, plain, say
+
+_NARROWEST, _WIDEST = 40, 120
+
+_PAINT: Mapping[Style, str] = {
+    Style.PLAIN: "",
+    Style.STRONG: "bold",
+    Style.QUIET: "dim",
+    Style.GOOD: "green",
+    Style.CHANGE: "yellow",
+    Style.BAD: "red",
+    Style.TAKE: "cyan",
+    Style.RISK: "bold red",
+    Style.HINT: "cyan",
+    Style.COPY: "bold",
+}
+
+
+class OutputError(Error):
+    """What was asked for could not be written to stdout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where a command speaks. `colour` is whether it may; `quiet` leaves the remarks out."""
+
+    colour: bool = True
+    quiet: bool = False
+
+    @property
+    def width(self) -> int:
+        """The columns of stdout."""
+        return width_of(sys.stdout)
+
+    @property
+    def talk_width(self) -> int:
+        """The columns of stderr."""
+        return width_of(sys.stderr)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked: stdin and stderr are terminals."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def show(self, lines: Lines) -> None:
+        """Data for a person, on stdout. Raises OutputError, or BrokenPipeError if nobody reads on."""
+        with _Written():
+            _paint(lines, sys.stdout, colour=self.colour)
+
+    def write(self, data: bytes) -> None:
+        """Data as it is, on stdout. Raises as `show` does."""
+        with _Written():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+
+    def tell(self, sentence: str) -> None:
+        """One sentence about what was done, on stdout."""
+        self.show(prose(sentence, width=self.width))
+
+    def talk(self, lines: Lines) -> None:
+        """Errors and questions, on stderr; what cannot be said there is lost."""
+        with suppress(OSError, AttributeError, ValueError):
+            _paint(lines, sys.stderr, colour=self.colour)
+            sys.stderr.flush()
+
+    def remark(self, text: str) -> None:
+        """One harmless line on stderr, unless the user wants quiet."""
+        if not self.quiet:
+            self.talk([say(text)])
+
+    def warn(self, text: str) -> None:
+        """`warning: …` on stderr, also when quiet."""
+        self.talk(prose(text, width=self.talk_width, first=say("warning: ", Style.RISK), hang=9))
+
+    def prompt(self, question: Line) -> None:
+        """A question on stderr, the cursor waiting behind it."""
+        _paint([question], sys.stderr, colour=self.colour, end="")
+        sys.stderr.flush()
+
+    @property
+    def paints_talk(self) -> bool:
+        """Whether stderr is a terminal that moves its cursor and has colours."""
+        return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
+def terminal_of(*, no_color: bool, quiet: bool) -> Terminal:
+    """The terminal that the options and the environment (NO_COLOR, TERM=dumb) ask for."""
+    barred = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Terminal(colour=not barred, quiet=quiet)
+
+
+def prepare_streams() -> None:
+    """Make both streams write whatever they are given. Raises OutputError if there is no stdout."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            cast("TextIOWrapper", stream).reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="send it somewhere, such as: > /dev/null")
+
+
+def abandon_stdout() -> None:
+    """Nobody reads stdout any more: what is still in its buffer goes nowhere, also when the program ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def is_terminal(stream: IO[Any] | None) -> bool:
+    """Whether a stream is open and a terminal."""
+    with suppress(ValueError, AttributeError):
+        return stream is not None and stream.isatty()
+    return False
+
+
+def width_of(stream: TextIO | None) -> int:
+    """The columns of a terminal, 80 for anything else."""
+    with suppress(OSError, ValueError, AttributeError):
+        if stream is not None and is_terminal(stream):
+            columns = os.get_terminal_size(stream.fileno()).columns or WIDTH
+            return max(_NARROWEST, min(columns, _WIDEST))
+    return WIDTH
+
+
+class _Written:
+    """Writing to stdout, to its last byte: a full disk is told now, and not when the program ends."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, sort: type[BaseException] | None, problem: BaseException | None, _: object) -> None:
+        try:
+            if problem is None:
+                sys.stdout.flush()
+        except OSError as late:
+            problem = late
+        if isinstance(problem, BrokenPipeError):
+            raise problem
+        if isinstance(problem, OSError):
+            abandon_stdout()
+            raise OutputError(f"standard output could not be written: {problem.strerror}") from problem
+
+
+def _paint(lines: Iterable[Line], stream: TextIO, *, colour: bool, end: str = "\n") -> None:
+    """Lines of spans on a stream. rich is loaded only for a terminal: 50 ms that a pipe does not pay."""
+    if not (colour and is_terminal(stream)):
+        stream.write(plain(lines).removesuffix("\n") + end)
+        return
+    from rich.console import Console  # noqa: PLC0415 -- the start-up gain named above
+    from rich.text import Text  # noqa: PLC0415 -- the start-up gain named above
+
+    console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
+    for line in lines:
+        console.print(Text.assemble(*((span.text, _PAINT[span.style]) for span in line)), soft_wrap=True, end=end)
