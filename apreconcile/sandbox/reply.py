@@ -65,9 +65,12 @@ def load(body: bytes | str) -> object:
     return value
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
 def dump(value: object) -> bytes:
     """Write JSON in ASCII, so that no text a client sent, lone surrogates included, can fail to be sent."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODE(value).encode()
 
 
 def ok(body: object) -> Reply:
