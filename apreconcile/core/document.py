@@ -64,7 +64,7 @@ class _Joining:
         if isinstance(entry.node, Table):
             return entry.node.entries
         empty = isinstance(entry.node, Scalar) and entry.node.value is None
-        hint = "leave it out, or write {}" if empty else ""
+        hint = "leave it out, or write {}" if empty else f"write {subject.rpartition('.')[2]}: {{KEY: …}}"
         self.findings.add(entry.node.place, "must be a map", subject=subject, hint=hint)
         return {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from . import phone
-from .call import Secret, Wire
+from .call import Secret
 from .errors import Error
 from .findings import Findings
 from .kind import ClearsWith, Fixed, Items, Kind, Phone, Refers, Wish
@@ -14,6 +14,7 @@ from .shape import allows_null, choices, fields, is_text
 from .tree import Array, Entry, Node, Path, Scalar, Table, spell
 from .variables import Scope, meant
 from .wanted import Place
+from .wire import Wire
 
 ReadFile = Callable[[str, str], str]
 """The text of the file that a spec file names, from (spec file, path); raises Error if it cannot be used."""

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from . import phone
 from .address import KEY, Address
-from .call import IdOf, Secret, Wire
+from .call import IdOf, Secret
 from .fields import Desk, Fields, read_fields
 from .kind import Kind, Refers
 from .tree import Entry, Node, Path, Scalar, Table
 from .validation import check
 from .variables import meant
 from .wanted import Place, Wanted
+from .wire import Wire
 
 REQUIRED = ("name",)
 """What a new thing must have, if its kind knows the field; an imported one has it already."""

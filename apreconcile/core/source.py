@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeAlias
 
 import yaml
 from yaml.events import (
-    AliasEvent,
     CollectionEndEvent,
     CollectionStartEvent,
     DocumentStartEvent,
@@ -135,7 +134,7 @@ class _Builder:
                 self.scalar(event, place)
             elif isinstance(event, CollectionStartEvent):
                 self.open(event, place)
-            elif isinstance(event, AliasEvent):
+            else:
                 self.alias(event, place)
         elif isinstance(event, CollectionEndEvent):
             self.close()
@@ -181,7 +180,7 @@ class _Builder:
             self.problem(node.place, f"the key {written} is not text", f'quote it: "{written}"')
         frame.key, frame.merging, frame.wants_value = node, merges, True
 
-    def alias(self, event: AliasEvent, place: Place) -> None:
+    def alias(self, event: NodeEvent, place: Place) -> None:
         """A value that stands elsewhere, counted as if it stood here."""
         if any(frame.anchor == event.anchor for frame in self.stack):
             self.stop(place, f"the alias *{event.anchor} stands inside of what it names", "write the value out")

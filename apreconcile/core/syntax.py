@@ -12,8 +12,7 @@ _CLUES = (
     ("while scanning a quoted scalar found unexpected", _OPEN_QUOTE, "close the quote"),
     ("mapping values are not allowed", "a `:` stands where no value can begin", 'quote text that contains ": "'),
     ("incompatible YAML document", "this YAML version is not known", "take the %YAML line out"),
-    ("duplicate %", "a directive is given twice", "take the lines with % out"),
-    ("duplicate tag handle", "a directive is given twice", "take the lines with % out"),
+    ("duplicate", "a directive is given twice", "take the lines with % out"),
     ("could not find expected ':'", "this key has no `:`", "write `key: value`, with a space behind the colon"),
     ("escape", "this escape is not known inside double quotes", "write \\\\ for a backslash, or use single quotes"),
     ("cannot start any token", "this character cannot begin a value", "quote the value"),
@@ -36,14 +35,17 @@ def syntax_problem(name: str, error: yaml.YAMLError, lines: tuple[str, ...]) -> 
     at = context if message == _OPEN_QUOTE and context else mark
     if at is None:
         return Problem(name, 0, 0, f"not YAML: {message}", hint=hint)
-    source = lines[at.line] if at.line < len(lines) else ""
-    before = source[: at.column]
-    if source[at.column : at.column + 1] == "\t" or (before.isspace() and "\t" in before):
+    line, column = at.line, at.column
+    if not any(rest.strip() for rest in lines[line:]):
+        line = max((number for number, text in enumerate(lines) if text.strip()), default=0)
+        column = len(lines[line].rstrip())
+    source, before = lines[line], lines[line][:column]
+    if source[column : column + 1] == "\t" or (before.isspace() and "\t" in before):
         message, hint = "a tab cannot indent a line", "indent with spaces"
     elif "bracket" in message and "${" in source:
         hint = 'inside { } and [ ], quote text that has ${…}: "${var.name}"'
-    elif "bracket" in message and context and context.line != at.line:
+    elif "bracket" in message and context and context.line < line:
         message = f"a `,` or the closing bracket for line {context.line + 1} is missing here"
     elif "no value can begin" in message and ": " not in before:
         hint = "check the indentation of this line"
-    return Problem(name, at.line + 1, at.column + 1, f"not YAML: {message}", hint=hint)
+    return Problem(name, line + 1, column + 1, f"not YAML: {message}", hint=hint)

@@ -29,8 +29,8 @@ def decode(name: str, data: bytes) -> str | Problem:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
-        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        before = error.object[: error.start].decode("utf-8", "replace")
+        message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
         return Problem(name, *position(before), message, hint="save the file as UTF-8")
     unclean = UNCLEAN.search(text)
     if unclean:

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from . import phone
-from .call import Wire
 from .fields import Desk, Fields, is_masked, unknown
 from .kind import Kind, Phone
 from .scalar import resolve
@@ -19,6 +18,7 @@ from .shape import Shape, at, choices
 from .tree import Node, Path, Scalar, find, spell
 from .variables import meant
 from .wanted import Place
+from .wire import Wire
 
 _Words: TypeAlias = tuple[str, str]
 """A sentence and its hint."""
@@ -72,6 +72,8 @@ def _missing(path: Path, read: Fields, desk: Desk, whole: Place | None) -> None:
 
 def _rule(message: str, read: Fields, desk: Desk, whole: Place | None) -> None:
     """A model's own rule about several fields. It begins with the field that it is about, if it is about one."""
+    for secret in read.secrets.values():
+        message = message.replace(secret.text, "***") if secret.text else message
     name, colon, rest = message.partition(": ")
     entry = read.entries.get(name) if colon else None
     if entry and name not in read.inherited:
@@ -82,13 +84,14 @@ def _rule(message: str, read: Fields, desk: Desk, whole: Place | None) -> None:
 
 def _tell(kind: Kind, read: Fields, desk: Desk, path: Path, wrong: Mapping[str, Any]) -> None:
     """One error of a field."""
+    path, value = _value(read.values, path)
     key, node = find(read.entries, path)
     subject = f"{read.subject}: {spell(path)}"
     if wrong["type"] == "extra_forbidden":
         hint = unknown(kind, path)
         desk.findings.add(key, f"there is no field `{path[-1]}`", subject=subject, hint=hint)
         return
-    here, value = at(kind.spec, path), _value(read.values, path)
+    here = at(kind.spec, path)
     secret = is_masked(kind, path) or any(path == held[: len(path)] for held in read.secrets)
     said, sorts = _TYPES.get(str(here.get("type")), ("", object))
     if not isinstance(value, sorts) or (isinstance(value, bool) and sorts is not bool):
@@ -155,7 +158,11 @@ def _message(wrong: Mapping[str, Any], *, secret: bool = False) -> str:
     return "is not allowed" if secret else said.replace("Input should be", "must be")
 
 
-def _value(values: Wire, path: Path) -> Wire:
-    for part in path:
+def _value(values: Wire, path: Path) -> tuple[Path, Wire]:
+    """The value on the way, and the way as far as it leads: pydantic has words of its own in it for alternatives."""
+    for index, part in enumerate(path):
+        known = part in values if isinstance(values, dict) else isinstance(values, list) and isinstance(part, int)
+        if not known:
+            return path[:index], values
         values = values[part]
-    return values
+    return path, values

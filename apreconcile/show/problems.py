@@ -26,7 +26,8 @@ def problem_lines(problem: Problem, *, width: int = WIDTH) -> Lines:
     place, *said = (escape.line(part, _MESSAGE) for part in parts)
     lines: Lines = [(Span(Style.STRONG, f"{place}: "), Span(Style.PLAIN, ": ".join(said)))]
     if problem.source and problem.column:
-        lines += _source_lines(problem.source, problem.column - 1, max(width - _INDENT, _INDENT))
+        at = min(problem.column - 1, len(problem.source))
+        lines += _source_lines(problem.source, at, max(width - _INDENT, _INDENT))
     hint = problem.hint and escape.line(problem.hint, _MESSAGE)
     return [*lines, *hint_lines(hint, width=width, indent=_INDENT)]
 
