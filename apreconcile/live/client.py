@@ -90,7 +90,7 @@ class Client:
                 wait = self._wait(tried, asked)
                 limited = isinstance(outcome, ApiError) and outcome.status == _RATE_LIMITED
                 if limited:
-                    self._limits.hold(wait)
+                    await self._limits.hold(wait)
                 waited += wait
                 late = waited > LONGEST_WAIT or self._pace.clock() - started > LONGEST_WAIT
                 if tried == TRIES or late or not self._may_help(call, outcome):

@@ -66,14 +66,17 @@ class Limits:
             else:
                 self._senders.release()
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody send for so long, and fewer afterwards."""
+    async def hold(self, seconds: float) -> None:
+        """Let nobody send for so long, and fewer afterwards. Returns at once."""
         now = self._pace.clock()
-        if now >= self._until:
-            self._owed += self._width // 2
-            self._width -= self._width // 2
-            self._fine = 0
-        self._until = max(self._until, now + seconds)
+        first, self._until = now >= self._until, max(self._until, now + seconds)
+        for _ in range(self._width // 2 if first else 0):
+            self._width -= 1
+            if self._senders.locked():
+                self._owed += 1
+            else:
+                await self._senders.acquire()
+        self._fine = 0
 
     def fine(self) -> None:
         """A request got through."""
