@@ -136,7 +136,7 @@ def _keepers() -> Iterator[str]:
 def connect(path: str | Path) -> sqlite3.Connection:
     """Open the world at this path, made when absent and readable by its owner only, for one thread at a time.
 
-    Raises ValueError for a file that is something else, or another version's.
+    Raises sqlite3.DatabaseError for a file that is something else, or another version's.
     """
     if str(path) != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def connect(path: str | Path) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, ValueError) as other:
         db.close()
         message = f"{path} is not a sandbox of this version; remove it to start afresh"
-        raise ValueError(message) from other
+        raise sqlite3.DatabaseError(message) from other
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     if new:

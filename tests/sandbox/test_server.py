@@ -187,7 +187,7 @@ def test_a_file_that_is_no_sandbox_is_refused_and_left_alone(world, content):
             db.execute("CREATE TABLE mine (x)")
     else:
         world.write_bytes(content)
-    with pytest.raises(ValueError, match="is not a sandbox of this version"), running(Options(db=world)):
+    with pytest.raises(sqlite3.DatabaseError, match="is not a sandbox of this version"), running(Options(db=world)):
         pass
-    with pytest.raises(ValueError, match="is not a sandbox of this version"):
+    with pytest.raises(sqlite3.DatabaseError, match="is not a sandbox of this version"):
         ledger(world)
