@@ -1,0 +1,244 @@
+"""A trial is an account of its own on a sandbox, a spec in a folder of its own, and all that can be done with them.
+
+Every bearer token is an account, so that tests share a server; its faults are global, so that they take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import textwrap
+import time as real_time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from apreconcile import workflow
+from apreconcile.core.address import Address
+from apreconcile.core.errors import Error
+from apreconcile.core.outcome import Report
+from apreconcile.live.limits import Pace
+from apreconcile.sandbox import Options, Running, running
+
+
+@dataclass
+class Clock:
+    """Real time and what was skipped of it: who waits for a second is a second later at once."""
+
+    skipped: float = 0.0
+    carried: Callable[[float], None] | None = None
+
+    async def pause(self, seconds: float) -> None:
+        self.skip(seconds)
+        await asyncio.sleep(0)
+
+    def skip(self, seconds: float) -> None:
+        self.skipped += seconds
+        if self.carried:
+            self.carried(seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.skipped)
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(lambda: real_time.monotonic() + self.skipped, self.pause, lambda _, longest: longest)
+
+
+@dataclass
+class Trial:
+    """`key` is the account. Runs are whole: each opens the account, does one thing, and closes it."""
+
+    url: str
+    folder: Path
+    key: str
+    http: httpx.Client
+    clock: Clock = field(default_factory=Clock)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    settle: float = 60.0
+    concurrency: int = 8
+    base_url: str | None = None
+    heard: list[str] = field(default_factory=list)
+
+    def spec(self, text: str | Mapping[str, Any], name: str = "agentphone.yaml") -> Trial:
+        """Write the spec; version and project are added where it has none."""
+        if isinstance(text, str):
+            text = textwrap.dedent(text)
+            text = text if "version:" in text else f"version: 1\nproject: acme\n{text}"
+        else:
+            text = json.dumps({"version": 1, "project": "acme", **text})
+        (self.folder / name).write_text(text)
+        return self
+
+    def load(self) -> workflow.loading.Manifest:
+        return workflow.load([str(self.folder / "agentphone.yaml")], environ=self.environ)
+
+    @asynccontextmanager
+    async def open(self, *, pace: Pace | None = None) -> AsyncIterator[workflow.Account]:
+        async with workflow.connect(
+            self.load(),
+            key=self.key,
+            base_url=self.base_url or self.url,
+            settle=self.settle,
+            concurrency=self.concurrency,
+            on_request=self.heard.append,
+            pace=pace or self.clock.pace,
+            now=self.clock.now,
+        ) as account:
+            yield account
+
+    def run(self, do: Callable[[workflow.Account], Any]) -> Any:
+        async def whole() -> Any:
+            async with self.open() as account:
+                return await do(account)
+
+        return asyncio.run(whole())
+
+    def plan(self, **how: Any) -> workflow.Planned:
+        return self.run(lambda account: workflow.plan(account, **how))
+
+    def apply(self, approve: Sequence[str] | None = None, *, adopt: bool = False, **how: Any) -> Report:
+        """Plan and apply; with every approval, unless they are given."""
+
+        async def both(account: workflow.Account) -> Report:
+            planned = await workflow.plan(account, adopt=adopt)
+            tokens = tokens_of(planned.plan) if approve is None else approve
+            return await workflow.apply(account, planned, approve=tokens, **how)
+
+        return self.run(both)
+
+    def settled(self) -> Trial:
+        """Apply what there is, and demand that it is done."""
+        report = self.apply(adopt=True)
+        assert report.exit == 0, said(report)
+        return self
+
+    def export(self) -> Any:
+        return self.run(workflow.export)
+
+    def bind(self, address: str, ident: str) -> str:
+        return self.run(lambda account: workflow.resolve_bind(account, Address.parse(address), ident))
+
+    def not_created(self, address: str) -> str:
+        return self.run(lambda account: workflow.resolve_not_created(account, Address.parse(address)))
+
+    def seed(self, **things: Any) -> dict[str, Any]:
+        return self._asked("POST", "/_sandbox/seed", things)
+
+    def fault(self, match: str, do: str, **more: int) -> None:
+        self._asked("POST", "/_sandbox/faults", [{"match": match, "do": do, **more}])
+
+    def no_faults(self) -> None:
+        self._asked("DELETE", "/_sandbox/faults", None)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        return self._asked("GET", "/_sandbox/ledger", None)["entries"]
+
+    def purchases(self) -> list[str]:
+        """The marker of each purchase there ever was."""
+        return [line["externalId"] for line in self.ledger() if line["type"] == "purchase"]
+
+    def requests(self, *methods: str) -> list[dict[str, Any]]:
+        data = self._asked("GET", "/_sandbox/requests", None)["data"]
+        return [one for one in data if not methods or one["method"] in methods]
+
+    def writes(self) -> list[tuple[str, str]]:
+        return [(one["method"], one["path"]) for one in self.requests("POST", "PATCH", "DELETE", "PUT")]
+
+    def get(self, path: str) -> Any:
+        """What the API itself shows, asked in a way that the log of the account does not mix up with ours."""
+        answer = self.http.get(path, headers={"Authorization": f"Bearer {self.key}"})
+        return answer.json() if answer.status_code == 200 else None
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """What somebody else does to the account."""
+        answer = self.http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.key}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / ".apreconcile" / "acme.default.json"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+
+    def ids(self) -> dict[str, str]:
+        return {at: held["id"] for at, held in self.state.get("resources", {}).items()}
+
+    def _asked(self, method: str, path: str, body: Any) -> Any:
+        answer = self.http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.key}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def tokens_of(plan: Any) -> list[str]:
+    return [step.token for step in plan.steps if step.token]
+
+
+def said(report: Report) -> str:
+    """A report as a failing test shows it."""
+    lines = [
+        f"{one.address} {one.action} {one.word.value} {one.because or ''} {one.error or ''}" for one in report.outcomes
+    ]
+    return "\n".join([f"exit {report.exit}, converged {report.converged}", *lines, *report.warnings])
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Running]:
+    with running(Options(db=":memory:", number_limit=100_000, balance=1_000_000)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def control(sandbox: Running) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def trials(sandbox: Running, control: httpx.Client, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
+    """Make trials, each with an account and a folder of its own."""
+    made: list[Trial] = []
+
+    def make(**more: Any) -> Trial:
+        folder = tmp_path / f"trial{len(made)}"
+        folder.mkdir()
+        made.append(Trial(sandbox.url, folder, f"sk_live_{secrets.token_hex(12)}", control, **more))
+        return made[-1]
+
+    yield make
+    if made:
+        made[0].no_faults()
+
+
+@pytest.fixture
+def trial(trials: Callable[..., Trial]) -> Trial:
+    return trials()
+
+
+@pytest.fixture
+def report_text() -> Callable[[Report], str]:
+    return said
+
+
+@pytest.fixture
+def exit_of() -> Callable[[Callable[[], Any]], int]:
+    """The exit code that a command would end with."""
+
+    def end(do: Callable[[], Any]) -> int:
+        try:
+            result = do()
+        except Error as problem:
+            return problem.exit_code
+        return result.exit if isinstance(result, Report) else 0
+
+    return end

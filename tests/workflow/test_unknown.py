@@ -1,0 +1,239 @@
+"""A creation whose reply was lost is said, kept, and settled by looking; until then nothing can be bought again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from apreconcile.core.address import Address
+from apreconcile.core.errors import BlockedError, Error, LockedError
+from apreconcile.core.outcome import Word
+from apreconcile.live.record import stamp
+
+BUY = 'numbers: {main: {areaCode: "415"}}'
+NUMBER = Address("number", "main")
+
+
+@pytest.fixture
+def lost(trial):
+    """An account that holds a number whose purchase was never answered."""
+    trial.spec(BUY).fault("POST /v1/numbers", "commit-then-drop")
+    assert trial.apply().exit == 6
+    return trial
+
+
+@pytest.fixture
+def nothing(trial):
+    """A purchase that was never answered and bought nothing."""
+    trial.spec(BUY).fault("POST /v1/numbers", "drop")
+    assert trial.apply().exit == 6
+    return trial
+
+
+def bought(trial):
+    return trial.get("/v1/numbers")["data"][0]["id"]
+
+
+def test_the_intent_stays_open_in_the_stored_state(lost):
+    intent = lost.state["intents"]["number.main"]
+    assert (intent["action"], intent["risks"]) == ("create", ["spends"])
+    assert [line["outcome"] for line in lost.state["ledger"]] == ["unknown"]
+    assert lost.state["lock"] is None
+
+
+def test_the_next_plan_is_unsettled_and_names_what_is_new_and_both_ways_out(lost):
+    plan = lost.plan().plan
+    assert [one.exit for one in plan.unsettled] == [6]
+    assert not plan.steps
+    assert bought(lost) in plan.unsettled[0].reason
+    assert f"apreconcile resolve number.main --bind {bought(lost)}" in plan.unsettled[0].hint
+    assert "apreconcile resolve number.main --not-created" in plan.unsettled[0].hint
+
+
+def test_applying_again_sends_nothing_and_ends_in_six(lost):
+    before = lost.writes()
+    report = lost.apply()
+    assert (report.exit, lost.writes()) == (6, before)
+
+
+def test_an_approval_does_not_open_the_way_either(lost):
+    tokens = lost.state["intents"]["number.main"]["token"]
+    assert lost.apply([tokens]).exit == 6
+    assert len(lost.purchases()) == 1
+
+
+def test_binding_settles_it(lost):
+    said = lost.bind("number.main", bought(lost))
+    assert bought(lost) in said
+    assert lost.plan().plan.empty
+    assert lost.state["intents"] == {}
+    assert [(line["outcome"], line["id"]) for line in lost.state["ledger"]] == [("bought", bought(lost))]
+    assert lost.state["resources"]["number.main"]["phoneNumber"].startswith("+1415")
+
+
+def test_saying_not_created_is_refused_while_it_may_still_be_on_its_way(nothing):
+    with pytest.raises(LockedError) as refused:
+        nothing.not_created("number.main")
+    assert refused.value.exit_code == 8
+    assert nothing.state["intents"]
+    nothing.clock.skip(30 + 30 + 60 - 5)
+    with pytest.raises(LockedError):
+        nothing.not_created("number.main")
+    nothing.clock.skip(10)
+    nothing.not_created("number.main")
+    assert nothing.state["intents"] == {}
+    assert nothing.state["ledger"] == []
+
+
+def test_after_not_created_it_is_bought_once_and_with_a_new_token(nothing):
+    spent = nothing.state["intents"]["number.main"]["token"]
+    nothing.clock.skip(200)
+    nothing.not_created("number.main")
+    token = nothing.plan().plan.steps[0].token
+    assert token != spent
+    assert nothing.apply([spent]).exit == 3
+    assert nothing.apply([token]).exit == 0
+    assert nothing.purchases() == ["apr:acme/default/main"]
+
+
+def test_the_settling_time_is_the_one_that_was_asked_for(nothing):
+    nothing.settle = 600
+    nothing.clock.skip(200)
+    with pytest.raises(LockedError):
+        nothing.not_created("number.main")
+    nothing.clock.skip(500)
+    nothing.not_created("number.main")
+
+
+def test_not_created_said_in_error_adopts_the_number_by_its_marker(lost):
+    lost.clock.skip(200)
+    lost.not_created("number.main")
+    steps = lost.plan().plan.steps
+    assert [(step.action, step.live.id) for step in steps] == [("adopt", bought(lost))]
+    lost.settled()
+    assert len(lost.purchases()) == 1
+
+
+def test_an_open_purchase_is_not_forgotten_when_its_key_leaves_the_spec(lost):
+    lost.spec('numbers: {primary: {areaCode: "415"}}').clock.skip(1000)
+    plan = lost.plan().plan
+    assert [str(one.address) for one in plan.unsettled] == ["number.main"]
+    assert lost.apply().exit == 6
+    assert len(lost.purchases()) == 1
+
+
+def test_an_open_creation_of_an_agent_is_not_forgotten_when_its_key_leaves_the_spec(trial):
+    trial.spec("agents: {a: {name: A}}").fault("POST /v1/agents", "commit-then-drop")
+    assert trial.apply().exit == 6
+    trial.spec("agents: {b: {name: B}}")
+    assert [str(one.address) for one in trial.plan().plan.unsettled] == ["agent.a"]
+
+
+def test_an_unknown_purchase_stops_every_other_purchase_of_the_run_but_not_what_is_free(trial):
+    trial.spec("""
+        agents: {a: {name: A}}
+        numbers: {one: {}, three: {}, two: {}}
+        webhooks: {w: {url: "https://a.dev/x"}}
+    """).fault("POST /v1/numbers", "commit-then-status:502")
+    report = trial.apply()
+    words = {str(one.address): (one.word, one.because) for one in report.outcomes}
+    assert words == {
+        "agent.a": (Word.DONE, None),
+        "number.one": (Word.UNKNOWN, None),
+        "number.three": (Word.SKIPPED, "unknown-purchase"),
+        "number.two": (Word.SKIPPED, "unknown-purchase"),
+        "webhook.w": (Word.DONE, None),
+    }
+    assert report.exit == 6
+    assert trial.purchases() == ["apr:acme/default/one"]
+    assert set(trial.state["intents"]) == {"number.one"}
+    assert "number.two" not in trial.state["turns"], "a token that was not used is given back"
+
+
+def test_what_depends_on_an_unknown_agent_is_skipped_and_names_it(trial):
+    trial.spec("""
+        agents: {a: {name: A}, b: {name: B}}
+        numbers: {one: {agent: a}, two: {agent: b}}
+        webhooks: {w: {agent: a, url: "https://a.dev/x"}}
+    """).fault("POST /v1/agents", "commit-then-drop")
+    trial.concurrency = 1
+    words = {str(one.address): (one.word, one.because) for one in trial.apply().outcomes}
+    assert words == {
+        "agent.a": (Word.UNKNOWN, None),
+        "agent.b": (Word.DONE, None),
+        "number.one": (Word.SKIPPED, "agent.a"),
+        "number.two": (Word.DONE, None),
+        "webhook.w": (Word.SKIPPED, "agent.a"),
+    }
+
+
+def test_a_bound_purchase_whose_wish_was_not_met_is_no_change_of_the_wish(trial):
+    trial.spec('numbers: {main: {areaCode: "415", type: imessage}}')
+    trial.fault("POST /v1/numbers", "commit-then-drop")
+    trial.fault("POST /v1/numbers", "ignore-field:areaCode")
+    assert trial.apply().exit == 6
+    trial.bind("number.main", bought(trial))
+    plan = trial.plan().plan
+    assert plan.empty, plan.blocked
+    assert any("the wish was not met" in warning for warning in plan.warnings)
+    trial.spec('numbers: {main: {areaCode: "212", type: imessage}}')
+    assert [one.exit for one in trial.plan().plan.blocked] == [5]
+
+
+def test_an_unknown_purchase_is_not_settled_while_a_run_holds_the_state(lost):
+    lost.clock.skip(200)
+    document, until = lost.state, lost.clock.now() + timedelta(minutes=4)
+    who = {"run": "r", "who": "bob", "where": "ci", "since": stamp(lost.clock.now()), "until": stamp(until)}
+    lost.state_file.write_text(json.dumps(document | {"lock": who}))
+    for settle in (lambda: lost.bind("number.main", bought(lost)), lambda: lost.not_created("number.main")):
+        with pytest.raises(LockedError, match="bob"):
+            settle()
+    lost.clock.skip(1000)
+    lost.bind("number.main", bought(lost))
+
+
+REFUSED = {
+    "an id that is not there": ("num_none", Error, "shows no number"),
+    "what another address holds": ("num_held", BlockedError, "number.held already"),
+    "another project's number": ("num_theirs", BlockedError, "marker"),
+    "what was there before": ("num_old", BlockedError, "before"),
+    "what is released": ("num_gone", Error, "released"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_binding_refuses(trial, case):
+    ident, sort, words = REFUSED[case]
+    trial.seed(numbers=[{"id": "num_held"}, {"id": "num_old"}])
+    trial.spec("numbers: {held: {import: num_held}, rest: {import: num_old}}").settled()
+    state = trial.state
+    del state["resources"]["number.rest"]
+    trial.state_file.write_text(json.dumps(state))
+    trial.spec('numbers: {held: {import: num_held}, main: {areaCode: "415"}}')
+    trial.fault("POST /v1/numbers", "drop")
+    assert trial.apply().exit == 6
+    trial.seed(numbers=[{"id": "num_theirs", "externalId": "apr:other/default/x"}, {"id": "num_gone", "status": "released"}])
+    trial.clock.skip(200)
+    before = trial.state
+    with pytest.raises(sort, match=words):
+        trial.bind("number.main", ident)
+    assert trial.state == before
+
+
+def test_nothing_is_resolved_that_is_not_open(trial):
+    trial.spec("agents: {a: {name: A}}").settled()
+    with pytest.raises(Error, match="no unknown outcome"):
+        trial.bind("agent.a", "x")
+    with pytest.raises(Error, match="no unknown outcome"):
+        trial.not_created("agent.a")
+
+
+def test_a_lost_agent_is_bound_and_then_updated_like_any_other(trial):
+    trial.spec("agents: {a: {name: A, modelTier: max}}").fault("POST /v1/agents", "commit-then-drop")
+    assert trial.apply().exit == 6
+    trial.bind("agent.a", trial.get("/v1/agents")["data"][0]["id"])
+    assert trial.plan().plan.empty
+    trial.spec("agents: {a: {name: A, modelTier: turbo}}").settled()
+    assert len(trial.get("/v1/agents")["data"]) == 1
