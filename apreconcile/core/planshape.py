@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .address import Address
-from .call import Wire
+from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,9 @@ def _faults(value: Any, shape: Any, at: str) -> Iterator[str]:
     if isinstance(shape, _Leaf):
         if not shape.holds(value):
             yield f"{at} is not {shape.words}"
+    elif isinstance(shape, list) and not isinstance(value, list):
+        yield f"{at} is not a list"
     elif isinstance(shape, list):
-        if not isinstance(value, list):
-            yield f"{at} is not a list"
-            return
         for index, item in enumerate(value):
             yield from _faults(item, shape[0], f"{at}[{index}]")
     elif not isinstance(value, dict):

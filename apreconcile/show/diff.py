@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from . import escape
+from .layout import count
 from .screen import Line, Lines, Span, Style, cells, quiet, say, wrap
 
 ROWS = 60
@@ -41,13 +42,14 @@ class _Op(NamedTuple):
 def text_diff(before: Sequence[str], after: Sequence[str], *, width: int, indent: int) -> Lines:
     """The lines of two texts: `- ` removed, `+ ` added, `~ ` changed within, and how many in between are unchanged."""
     lines: Lines = []
-    margin = " " * indent
+    margin, hidden = " " * indent, 0
     for row in _rows(before, after):
         first = (*say(margin), *say(f"{row.sign} ", row.style))
-        lines += wrap(row.spans, width, first=first, hang=indent + 2)
-    if len(lines) > ROWS:
-        more = len(lines) - ROWS
-        lines[ROWS:] = [(*say(margin), *quiet(f"… and {more} more rows of it; --format json has it whole"))]
+        made = wrap(row.spans, width, first=first, hang=indent + 2) if len(lines) < ROWS else []
+        hidden += not made or len(lines) + len(made) > ROWS
+        lines += made
+    if hidden:
+        lines[ROWS:] = [(*say(margin), *quiet(f"… and {count(hidden, 'more line')}; --format json has it whole"))]
     return lines
 
 
@@ -74,7 +76,7 @@ def _folded(same: Sequence[str], *, at_start: bool, at_end: bool) -> Iterator[_R
 def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[_Row]:
     """Each old line beside the first new one that is like it; lines without a partner are removed or added."""
     start = 0
-    small = sum(map(len, old)) * len(new) <= _MOST_COMPARED
+    small = (len(old) + sum(map(len, old))) * len(new) <= _MOST_COMPARED
     for text in old:
         found = next(_partners(text, new, start), None) if small else None
         if found is None:

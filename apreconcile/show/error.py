@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from apreconcile.core.errors import Error, Problem, SpecError
+from apreconcile.core.errors import Error, SpecError
 
 from .layout import hint_lines, prose
+from .problems import problem_lines
 from .screen import WIDTH, Lines, Style, say
 
 _HEAD = "error: "
@@ -17,11 +18,5 @@ def error_lines(error: Error, *, width: int = WIDTH) -> Lines:
         first = say(" " * len(_HEAD)) if lines else say(_HEAD, Style.RISK)
         lines += prose(part, width=width, first=first, hang=len(_HEAD))
     if isinstance(error, SpecError):
-        lines += [line for problem in error.problems for line in _problem_lines(problem, width)]
+        lines += [line for problem in error.problems for line in problem_lines(problem, width=width)]
     return [*lines, *hint_lines(error.hint, width=width)]
-
-
-def _problem_lines(problem: Problem, width: int) -> Lines:
-    parts = (problem.place, problem.subject, problem.message)
-    lines = prose(": ".join(part for part in parts if part), width=width, first=say("  "), hang=4)
-    return [*lines, *hint_lines(problem.hint, width=width, indent=4)]

@@ -16,6 +16,7 @@ _INVISIBLE = re.compile(
 _WIDE_SPACE = "\u3000"
 """The space of Japanese and Chinese text; its width tells it from other spaces."""
 
+_SUSPECT = re.compile(r"[^ -~]")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -37,14 +38,13 @@ def block(text: str) -> str:
 def _safe(text: str) -> str:
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
-    return "".join(char if _visible(char) else _escaped(char) for char in text)
+    return _SUSPECT.sub(_shown, text)
 
 
-def _visible(char: str) -> bool:
-    return (char.isprintable() and not _INVISIBLE.match(char)) or char == _WIDE_SPACE
-
-
-def _escaped(char: str) -> str:
+def _shown(found: re.Match[str]) -> str:
+    char = found[0]
+    if (char.isprintable() and not _INVISIBLE.match(char)) or char == _WIDE_SPACE:
+        return char
     code = ord(char)
     if code < 0x100:  # noqa: PLR2004 -- two hex digits reach so far
         return _NAMED.get(char) or f"\\x{code:02x}"

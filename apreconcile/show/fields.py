@@ -45,12 +45,17 @@ def _changed(diff: dict[str, Any], name: str, column: int, width: int, indent: i
         return _aligned(name, say(f"{MASK}, changes"), column, width, indent)
     if _is_nested(before) or _is_nested(after):
         return [*_head(name, width, indent), *_outlines(before, after, secret=secret, width=width, indent=indent + 2)]
-    was, now = scalar(before, secret=secret), scalar(after, secret=secret)
-    room = width - indent - column
-    if cells(was) + cells(now) + 3 <= room and not _has_lines(before) and not _has_lines(after):
-        return _aligned(name, _arrow(was, now), column, width, indent)
-    if _is_prose(before) or _is_prose(after):
-        return [*_head(name, width, indent), *_texts(before, after, width=width, indent=indent + 2)]
+    if not _holds("\n", before, after):
+        was, now = scalar(before, secret=secret), scalar(after, secret=secret)
+        if cells(was) + cells(now) + 3 <= width - indent - column:
+            return _aligned(name, _arrow(was, now), column, width, indent)
+        if not _holds(" ", before, after):
+            return _stacked(name, was, now, column, width, indent)
+    return [*_head(name, width, indent), *_texts(before, after, width=width, indent=indent + 2)]
+
+
+def _stacked(name: str, was: str, now: str, column: int, width: int, indent: int) -> Lines:
+    """Two values that are too wide for one line and have no words to compare, one below the other."""
     first = _aligned(name, say(was, Style.BAD), column, width, indent)
     start = indent + (column if cells(name) < column else 4)
     arrow = (*say(" " * (start - len(_ARROW))), *quiet(_ARROW))
@@ -82,16 +87,12 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, dict | list) and bool(value)
 
 
-def _has_lines(value: Any) -> bool:
-    return isinstance(value, str) and "\n" in value
-
-
 def _is_long(text: str, room: int) -> bool:
     return "\n" in text or (" " in text and len(text) > room)
 
 
-def _is_prose(value: Any) -> bool:
-    return isinstance(value, str) and (" " in value or "\n" in value)
+def _holds(mark: str, *values: Any) -> bool:
+    return any(isinstance(value, str) and mark in value for value in values)
 
 
 def _shortened(text: str, width: int, indent: int) -> Lines:

@@ -45,7 +45,7 @@ def hint_lines(hint: str | None, *, width: int, indent: int = 0) -> Lines:
     """`hint: …`, and further lines of it below."""
     hang = indent + len(_HINT)
     lines: Lines = []
-    for part in hint.split("\n") if hint else ():
+    for part in hint.strip("\n").split("\n") if hint else ():
         first = say(" " * hang) if lines else (*say(" " * indent), *say(_HINT, Style.HINT))
         lines += prose(part, width=width, first=first, hang=hang)
     return lines

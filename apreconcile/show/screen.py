@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 
@@ -70,6 +71,7 @@ def cells(text: str) -> int:
     return sum(map(_cell, text))
 
 
+@lru_cache(maxsize=4096)
 def _cell(char: str) -> int:
     if unicodedata.category(char) in {"Mn", "Me"}:
         return 0
@@ -90,9 +92,11 @@ def wrap(spans: Iterable[Span], width: int, *, first: Line = (), hang: int = 0) 
     fresh = used <= hang
     for gap, word in _words(spans, max(width - hang, _NARROW)):
         between = gap
-        if not fresh and used + _size(gap) + _size(word) > width:
-            lines.append(list(say(" " * hang)))
-            used, between = hang, []
+        if used + _size(gap) + _size(word) > width:
+            between = []
+            if not fresh:
+                lines.append(list(say(" " * hang)))
+                used = hang
         lines[-1] += [*between, *word]
         used += _size(between) + _size(word)
         fresh = False

@@ -29,7 +29,8 @@ _RISKS = {
     "unprotects": "LIFTS THE PROTECTION: it can be deleted afterwards",
     "reroutes": "REROUTES what is live: calls or events go elsewhere",
 }
-_TITLES = {9: "Not safe to write:", 6: "Outcome not known yet:"}
+_UNSAFE = "Not safe: apply writes nothing until this is settled:"
+_TITLES = {9: "Not safe to go on with:", 6: "Outcome not known yet:"}
 _BLOCKED = "Blocked:"
 _INDENT = 6
 _UNMANAGED = 10
@@ -97,19 +98,24 @@ def _waits(step: Mapping[str, Any], held: set[str]) -> list[str]:
 
 def _title(document: Mapping[str, Any], width: int) -> Lines:
     scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
-    host = "this machine (loopback)" if scope["host"] == "loopback" else escape.line(scope["host"])
+    host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
-    return wrap((*strong(name), *say(f" at {host}{inside}")), width)
+    return wrap((*strong(name), *say(f" {host}{inside}")), width)
 
 
 def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
     """What stands in the way, the gravest first."""
     lines: Lines = []
-    for title in (*_TITLES.values(), _BLOCKED):
-        stops = [stop for stop in blocked if _TITLES.get(stop.get("exit", 0), _BLOCKED) == title]
+    for title in (_UNSAFE, *_TITLES.values(), _BLOCKED):
+        stops = [stop for stop in blocked if _stop_title(stop) == title]
         rows = [row for stop in stops for row in _stop(stop, width)]
         lines += [say(title, Style.RISK), *rows, BLANK] if stops else []
     return lines
+
+
+def _stop_title(stop: Mapping[str, Any]) -> str:
+    title = _TITLES.get(stop.get("exit", 0), _BLOCKED)
+    return _UNSAFE if title == _TITLES[9] and stop["address"] is None else title
 
 
 def _stop(stop: Mapping[str, Any], width: int) -> Lines:

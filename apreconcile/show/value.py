@@ -29,8 +29,8 @@ def scalar(value: Any, *, secret: bool = False) -> str:
     plain = escape.line(value, _LIMIT)
     if plain == value and plain == plain.strip() and _BARE.fullmatch(plain) and not _LITERAL.fullmatch(plain):
         return plain
-    inner = value[:_LIMIT].replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + escape.line(inner) + ("…" if len(value) > _LIMIT else "") + '"'
+    inner = value[: _LIMIT + 1].replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escape.line(inner, _LIMIT)}"'
 
 
 def outline(value: Any, *, secret: bool = False) -> list[str]:
