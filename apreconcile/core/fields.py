@@ -95,7 +95,7 @@ class _Reading:
         if node.value is None:
             return self.null(node, path)
         if isinstance(node.value, str):
-            filled = self.desk.scope.text(node, self.subject(path))
+            filled = self.desk.scope.text(node, self.subject(path)) if "${" in node.value else node.value
             return self.gap(path) if filled is None else self.text(filled, node.place, path)
         return node.value
 

@@ -9,6 +9,9 @@ import re
 
 from .tree import Plain
 
+_FIRST = frozenset("+-.0123456789~nNtTfF")
+"""What is not text begins with one of these."""
+
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
@@ -20,6 +23,8 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 def resolve(text: str) -> Plain:
     """What an unquoted, untagged text means. Infinity and NaN come back as floats; the caller refuses them."""
+    if text and text[0] not in _FIRST:
+        return text
     if text in _NULL:
         return None
     if text in _BOOL:

@@ -26,7 +26,7 @@ from .errors import Problem
 from .scalar import resolve
 from .syntax import syntax_problem
 from .text import UNCLEAN, decode, lines
-from .tree import Array, Entry, Node, Scalar, Table, scalars
+from .tree import Array, Entry, Node, Scalar, Table, scalars, spell
 from .wanted import Place
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -155,7 +155,7 @@ class _Builder:
         value = resolve(text) if plain else text
         if isinstance(value, float) and not isfinite(value):
             self.problem(place, f"{text} is not a finite number", f'quote it if it is text: "{text}"')
-        unclean = UNCLEAN.search(text)
+        unclean = UNCLEAN.search(text) if event.style == '"' else None
         if unclean:
             self.problem(place, f"the text has the control character U+{ord(unclean.group()):04X}", "take it out")
         node = Scalar(value, place, text, _position(event.end_mark))
@@ -273,11 +273,21 @@ class _Builder:
 
     def stop(self, place: Place, message: str, hint: str) -> NoReturn:
         """Refuse the rest of the file."""
-        raise _StopError(Problem(place.file, place.line, place.column, message, hint=hint))
+        raise _StopError(Problem(place.file, place.line, place.column, message, self.where(), hint=hint))
 
     def problem(self, place: Place, message: str, hint: str) -> None:
         """Refuse something and read on."""
-        self.problems.append(Problem(place.file, place.line, place.column, message, hint=hint))
+        self.problems.append(Problem(place.file, place.line, place.column, message, self.where(), hint=hint))
+
+    def where(self) -> str:
+        """The way to what is being read: `agents.support.customTools[0]`."""
+        inside: list[str | int] = []
+        for frame in self.stack:
+            if not frame.is_map:
+                inside.append(len(frame.items))
+            elif frame.wants_value and frame.key:
+                inside.append(frame.key.text)
+        return spell(tuple(inside))
 
 
 def _position(mark: Any) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from typing import Annotated, Literal, Self
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
@@ -548,6 +548,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=100), st.lists(LINES, max_size=12).map("\n".join), st.lists(WORDS, max_size=40).map("".join)
@@ -567,6 +568,7 @@ def test_whatever_comes_in_a_manifest_or_all_problems_come_out(text):
         assert "s3cret" not in repr(problem)
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_sections_is_nothing(random):
     sections = [

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core import source
@@ -139,6 +139,23 @@ def test_a_wrong_escape_has_its_place_in_the_text():
     assert found.problems[0].message == "not YAML: this escape is not known inside double quotes"
 
 
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("a: 1\na: 2\n", ""),
+        ("agents: {a: {x: 1, x: 2}}\n", "agents.a"),
+        ("a: [{b: 1}, {c: !t 5}]\n", "a[1].c"),
+        ("a: [1, !t [2]]\n", "a[1]"),
+        ("a: {b: [*gone]}\n", "a.b[0]"),
+        ("a: {1: {b: !t 2}}\n", "a.1.b"),
+        ("a: {[x]: {b: !t 2}}\n", "a.b"),
+        ("a: {b: {<<: 5}}\n", "a.b"),
+    ],
+)
+def test_a_problem_says_inside_of_what_it_lies(text, subject):
+    assert subject in [problem.subject for problem in read("f", text.encode()).problems]
+
+
 def test_a_complaint_without_a_place_is_one_about_the_file():
     problem = syntax_problem("f", yaml.YAMLError("nothing helps"), ("",))
     assert (problem.place, problem.message) == ("f", "not YAML: nothing helps")
@@ -249,6 +266,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @LOADERS
+@settings(deadline=None)
 @given(text=st.lists(FRAGMENTS, max_size=30).map("".join))
 def test_any_text_gives_a_tree_or_a_problem_with_a_place(text, loader):
     found = read("f", text.encode(), loader=loader)
@@ -259,12 +277,14 @@ def test_any_text_gives_a_tree_or_a_problem_with_a_place(text, loader):
         assert problem.line <= len(found.lines)
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_give_a_tree_or_a_problem(data):
     found = read("f", data)
     assert found.root is not None or found.problems
 
 
+@settings(deadline=None)
 @given(text=st.lists(FRAGMENTS, max_size=12).map("".join))
 def test_both_parsers_build_the_same_tree(text):
     python, libyaml = (read("f", text.encode(), loader=loader) for loader in (yaml.SafeLoader, source.LOADER))

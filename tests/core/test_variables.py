@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core import variables
@@ -141,6 +141,7 @@ def test_a_near_name_is_offered_where_that_is_cheap(name, known, hint):
     assert meant(name, known) == hint
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="$${}var.env.TOKENa-_ ", max_size=40))
 def test_any_string_is_filled_or_told(text):
     findings = Findings("f")
@@ -148,6 +149,7 @@ def test_any_string_is_filled_or_told(text):
     assert (filled is None) == bool(findings.problems)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_an_escaped_string_is_the_string(text):
     findings = Findings("f")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.errors import Problem
@@ -86,6 +86,7 @@ def test_a_message_that_quotes_half_the_file_is_cut():
     assert len(plain(problem_lines(Problem("a.yaml", 1, 1, f"there is no field `{'x' * 10_000}`")))) < 500
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120), st.integers(1, 140), st.integers(1, 100))
 def test_no_line_is_wider_than_the_screen(source, column, width):
     source = source.replace("\n", "")
