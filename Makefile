@@ -46,15 +46,18 @@ clean: ## remove .venv, caches and what the demo made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "apreconcile wants Python 3.11 or later: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .venv
-	$(PIP) hatchling editables
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is wanted; name it: make PYTHON=…")'
+	@echo "making .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) hatchling editables
+	@touch $@
 
 .venv/runtime: .venv/made pyproject.toml constraints.txt
-	$(INSTALL) .
-	touch $@
+	@echo "installing apreconcile into .venv"
+	@$(INSTALL) .
+	@touch $@
 
 .venv/dev: .venv/made pyproject.toml constraints.txt
-	$(INSTALL) '.[dev]'
-	touch $@ .venv/runtime
+	@echo "installing apreconcile and what its tests need into .venv"
+	@$(INSTALL) '.[dev]'
+	@touch $@ .venv/runtime
