@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import textwrap
+import threading
 import time as real_time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +245,83 @@ def exit_of() -> Callable[[Callable[[], Any]], int]:
         return result.exit if isinstance(result, Report) else 0
 
     return end
+
+
+class Front:
+    """A server before the sandbox: it passes requests on, but for those that it was told to answer itself."""
+
+    def __init__(self, behind: str) -> None:
+        self.behind = behind
+        self.told: list[list[Any]] = []
+        self.passed = httpx.Client(base_url=behind, trust_env=False, timeout=30)
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def _any(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                content = self.rfile.read(length)
+                status, headers, body = front.reply(self.command, self.path, dict(self.headers), content)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 -- the library's own names
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def __call__(self, trial: Trial) -> Trial:
+        """Let a trial's runs go through here; what it looks at for itself does not."""
+        trial.base_url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        return trial
+
+    def answer(
+        self, method: str, path: str, status: int = 200, body: Any = None, *, times: int = 1, nth: int = 1,
+        headers: Mapping[str, str] | None = None, commit: bool = False,
+    ) -> None:  # fmt: skip
+        """Answer a request so; `*` in the path is any segment. With `commit` the sandbox does the work first.
+
+        A body of bytes is sent as it is, anything else as JSON.
+        """
+        pattern = re.compile(path.replace("*", "[^/?]+") + r"(\?.*)?")
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.told.append([method, pattern, nth, times, status, dict(headers or {}), content, commit])
+
+    def reply(self, method: str, path: str, headers: dict[str, str], content: bytes) -> tuple[int, dict[str, str], bytes]:
+        for told in self.told:
+            if told[0] == method and told[1].fullmatch(path) and told[3] > 0:
+                told[2] -= 1
+                if told[2] <= 0:
+                    told[3] -= 1
+                    if told[7]:
+                        self.pass_on(method, path, headers, content)
+                    return told[4], {"Content-Type": "application/json", **told[5]}, told[6]
+        return self.pass_on(method, path, headers, content)
+
+    def pass_on(self, method: str, path: str, headers: dict[str, str], content: bytes) -> tuple[int, dict[str, str], bytes]:
+        kept = {name: headers[name] for name in ("Authorization", "Content-Type") if name in headers}
+        answer = self.passed.request(method, path, content=content, headers=kept)
+        return answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}, answer.content
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+        self.passed.close()
+
+
+@pytest.fixture
+def front(sandbox: Running) -> Iterator[Front]:
+    it = Front(sandbox.url)
+    yield it
+    it.close()

@@ -207,10 +207,7 @@ REFUSED = {
 def test_binding_refuses(trial, case):
     ident, sort, words = REFUSED[case]
     trial.seed(numbers=[{"id": "num_held"}, {"id": "num_old"}])
-    trial.spec("numbers: {held: {import: num_held}, rest: {import: num_old}}").settled()
-    state = trial.state
-    del state["resources"]["number.rest"]
-    trial.state_file.write_text(json.dumps(state))
+    trial.spec("numbers: {held: {import: num_held}}").settled()
     trial.spec('numbers: {held: {import: num_held}, main: {areaCode: "415"}}')
     trial.fault("POST /v1/numbers", "drop")
     assert trial.apply().exit == 6
