@@ -34,7 +34,7 @@ def serve(options: Options, host: str = "127.0.0.1", port: int = 0, announce: Ca
     """Serve until SIGINT or SIGTERM, then return.
 
     `announce` is called first, once the socket accepts, with `listening on http://127.0.0.1:PORT`. Raises ValueError
-    for a host that is not loopback, OSError where the port is taken, sqlite3.DatabaseError for a file that is no sandbox.
+    for a host that is not loopback, OSError where the port is taken, sqlite3.DatabaseError for another file.
     """
     from apreconcile.sandbox import server  # noqa: PLC0415 (the start-up gain named above)
 

@@ -141,6 +141,19 @@ def connect(path: str | Path) -> sqlite3.Connection:
     if str(path) != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch(mode=0o600)
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return _open(path)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            if not busy or time.monotonic() > until:
+                raise
+        time.sleep(0.01)  # a file that another server is just making is busy at once, whatever the timeout
+
+
+def _open(path: str | Path) -> sqlite3.Connection:
+    """Open a world, laid out; its tables are made all at once or not at all."""
     db = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
@@ -148,15 +161,18 @@ def connect(path: str | Path) -> sqlite3.Connection:
     db.create_function("machine_now", 0, time.time)
     try:
         new = _is_new(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        if new:
+            keepers = "".join(f"{trigger};\n" for trigger in _keepers())
+            db.executescript(f"BEGIN IMMEDIATE;\n{_TABLES}{keepers}PRAGMA user_version = {VERSION};\nCOMMIT;")
+    except sqlite3.OperationalError:
+        db.close()
+        raise
     except (sqlite3.DatabaseError, ValueError) as other:
         db.close()
         message = f"{path} is not a sandbox of this version; remove it to start afresh"
         raise sqlite3.DatabaseError(message) from other
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    if new:
-        keepers = "".join(f"{trigger};\n" for trigger in _keepers())
-        db.executescript(f"BEGIN IMMEDIATE;\n{_TABLES}{keepers}PRAGMA user_version = {VERSION};\nCOMMIT;")
     return db
 
 
