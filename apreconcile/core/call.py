@@ -42,7 +42,7 @@ class Call:
 
     method: str
     path: tuple[str | IdOf, ...]
-    body: Wire = None
+    body: Wire = field(default=None, repr=False)
     query: tuple[tuple[str, str], ...] = ()
     names: Address | None = None
 
@@ -89,7 +89,7 @@ class Reply:
     """What came back: HTTP's status and the decoded body (None for an empty one)."""
 
     status: int
-    body: Wire = None
+    body: Wire = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Check:
     """
 
     call: Call
-    expect: Mapping[str, Wire] | None = field(default_factory=dict)
+    expect: Mapping[str, Wire] | None = field(default_factory=dict, repr=False)
 
     def holds(self, reply: Reply, ids: Mapping[Address, str]) -> bool:
         """Whether the reply shows what is expected."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -31,8 +32,8 @@ class FieldDiff:
     """`field` is the spec's word (`agent`, `customTools[lookup].url`). A secret's values are never shown."""
 
     field: str
-    before: Wire
-    after: Wire
+    before: Wire = attribute(repr=False)
+    after: Wire = attribute(repr=False)
     secret: bool = False
 
 
@@ -56,7 +57,7 @@ class Update:
     wanted: Wanted
     live: Seen
     fields: tuple[FieldDiff, ...]
-    send: Mapping[str, Wire]
+    send: Mapping[str, Wire] = attribute(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from deepdiff import DeepDiff
 
@@ -42,10 +42,18 @@ def memories(wanted: Wanted, salt: str, before: Resource | None) -> dict[str, Me
     """What was sent, for every field of the spec; what was secret once stays secret, until it is forgotten."""
     known = dict(before.fields) if before else {}
     for name, value in wanted.fields.items():
-        sent, old = digest(value, salt), known.get(name)
-        secret = is_secret(value) or bool(old and old.secret)
-        known[name] = Memory(sent, old.shown if old and old.sent == sent else None, secret)
+        sent, old = digest(value, salt), known.get(name) or Memory("")
+        secret = old.secret or isinstance(value, Secret)
+        parts = {*old.parts, *(_part(value, at) for at, hole in holes(value, "") if at and isinstance(hole, Secret))}
+        known[name] = Memory(sent, old.shown if old.sent == sent else None, secret, tuple(sorted(parts)))
     return known
+
+
+def _part(value: Wire, at: str) -> str:
+    """Where a secret is inside a list of items, by the item's name: `lookup/url` for `/0/url`."""
+    index, _, rest = at[1:].partition("/")
+    item = value[int(index)] if isinstance(value, list) else {}
+    return f"{item.get('name', index)}/{rest}"
 
 
 def is_secret(value: Wire) -> bool:
@@ -83,7 +91,7 @@ def difference(
                 reason = f"{name} is fixed: it is {shown}, and the spec says {value}"
                 found.blocked.append(Blocked(wanted.address, reason, "another number needs a key of its own"))
             else:
-                _differ(found, kind, wanted, name, shown, secret=bool(memory and memory.secret))
+                _differ(found, kind, wanted, name, _hidden(shown, memory), secret=bool(memory and memory.secret))
     return found
 
 
@@ -97,25 +105,32 @@ def first_fields(kind: Kind, wanted: Wanted) -> tuple[FieldDiff, ...]:
 
 
 def settled_memories(
-    kind: Kind, wanted: Wanted, seen: Seen, *, sent: Resource, before: Mapping[str, Wire] | None, salt: str
+    kind: Kind,
+    wanted: Wanted,
+    seen: Seen,
+    *,
+    sent: Resource,
+    names: Collection[str],
+    before: Mapping[str, Wire] | None,
+    salt: str,
 ) -> dict[str, Memory]:
     """What was sent together with what the server now shows, where that is neither the old value nor the default.
 
     A field without a known default (a voice's id) has one form only: it is equal or it is not.
 
-    `before` are the values that were live before the write, None for something new. A write whose read-back still
-    shows the old value did not converge, so it must not be remembered as equal.
+    `names` are the fields that were sent. `before` are the values that were live before the write, None for something
+    new. A write whose read-back still shows the old value did not converge: it must not be remembered as equal.
     """
     live, known = kind.shown(seen), dict(sent.fields)
     for name, memory in sent.fields.items():
-        if name not in wanted.fields or kind.mark(name, Wish) or kind.mark(name, Refers):
+        if name not in names or kind.mark(name, Wish) or kind.mark(name, Refers):
             continue
         default = kind.mark(name, Default)
         if default is None:
             continue
         old = before.get(name) if before is not None else default.value
-        if _equal(live.get(name), wanted.fields[name], kind, name) or not _equal(live.get(name), old, kind, name):
-            known[name] = Memory(memory.sent, digest(live.get(name), salt), memory.secret)
+        if equal(kind, name, wanted.fields[name], live.get(name)) or not equal(kind, name, old, live.get(name)):
+            known[name] = replace(memory, shown=digest(live.get(name), salt))
     return known
 
 
@@ -130,12 +145,12 @@ def _wish(
 
 
 def _same(kind: Kind, name: str, value: Wire, shown: Wire, *, memory: Memory | None, salt: str) -> bool:
-    if _equal(value, shown, kind, name):
+    if equal(kind, name, value, shown):
         return True
     return bool(memory and memory.sent == digest(value, salt) and memory.shown == digest(shown, salt))
 
 
-def _equal(value: Wire, shown: Wire, kind: Kind, name: str) -> bool:
+def equal(kind: Kind, name: str, value: Wire, shown: Wire) -> bool:
     """Equality after known normalising: E.164, `""` and null, float noise, declared keys of a list of items."""
     if kind.mark(name, Phone) and isinstance(value, str) and isinstance(shown, str):
         return _digits(value) == _digits(shown)
@@ -156,6 +171,22 @@ def _declared_equal(wanted: Mapping[str, Wire], live: Mapping[str, Wire]) -> boo
     return all(close(value, live.get(name)) for name, value in wanted.items())
 
 
+def _hidden(shown: Wire, memory: Memory | None) -> Wire:
+    """Live items in which the parts that were secret once are `Secret`."""
+    if not memory or not memory.parts or not isinstance(shown, list):
+        return shown
+
+    def hide(value: Wire, at: str) -> Wire:
+        if at in parts:
+            return Secret(canonical(value).decode() if not isinstance(value, str) else value)
+        if isinstance(value, dict):
+            return {name: hide(one, f"{at}/{name}") for name, one in value.items()}
+        return value
+
+    parts = set(memory.parts)
+    return [hide(one, str(one.get("name"))) if isinstance(one, dict) else one for one in shown]
+
+
 def _digits(phone: str) -> str:
     return re.sub(r"[\s().-]", "", phone)
 
@@ -170,10 +201,14 @@ def _differ(found: Difference, kind: Kind, wanted: Wanted, name: str, shown: Wir
         live = {one[items.key]: one for one in shown or () if isinstance(one, dict) and items.key in one}
         found.fields += _item_fields(name, items, value, live)
         found.blocked += _undeclared(wanted.address, name, items, value, live)
-        found.send[name] = [{**live.get(one[items.key], {}), **one} for one in value]
+        found.send[name] = [{**_bare(live.get(one[items.key], {})), **one} for one in value]
     else:
         found.fields.append(FieldDiff(name, shown, value, secret=secret or is_secret(value)))
         found.send[name] = value
+
+
+def _bare(live: Mapping[str, Wire]) -> Mapping[str, Wire]:
+    return {name: value for name, value in live.items() if value is not None}
 
 
 def _undeclared(
@@ -207,7 +242,7 @@ def _item_fields(name: str, items: Items, wanted: Sequence[Wire], live: Mapping[
         diffs += [
             FieldDiff(f"{at}.{items.masked}[{key}]", old.get(key), value, secret=True)
             for key, value in masked.items()
-            if old.get(key) != (value.text if isinstance(value, Secret) else value)
+            if _text(old.get(key)) != _text(value)
         ]
     kept = {one[items.key] for one in wanted}
     gone = [key for key in live if key not in kept]
@@ -216,16 +251,20 @@ def _item_fields(name: str, items: Items, wanted: Sequence[Wire], live: Mapping[
 
 def _nested(at: str, before: Mapping[str, Wire], after: Mapping[str, Wire]) -> list[FieldDiff]:
     """The leaves at which two nested values differ."""
-    left = replace_holes(before, lambda _: None)
-    right = replace_holes(after, lambda hole: hole.text if isinstance(hole, Secret) else str(hole.address))
+    left, right = replace_holes(before, _text), replace_holes(after, _text)
     diffs = []
     for level in (one for found in DeepDiff(left, right, view="tree").values() for one in found):
         path = level.path(output_format="list")
         word = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-        old, new = _leaf(left, path), _leaf(after, path)
+        old, new = _leaf(before, path), _leaf(after, path)
         if not (settled(old) is None and settled(new) is None):
-            diffs.append(FieldDiff(at + word, old, new, secret=is_secret(new)))
+            diffs.append(FieldDiff(at + word, old, new, secret=is_secret(new) or is_secret(old)))
     return sorted(diffs, key=lambda diff: diff.field)
+
+
+def _text(value: Wire) -> Wire:
+    """The value itself of a secret, for comparing only."""
+    return value.text if isinstance(value, Secret) else value
 
 
 def _leaf(value: Wire, path: Sequence[str | int]) -> Wire:

@@ -1,12 +1,13 @@
 """Every error a user can meet is one of these; each knows its exit code and carries a hint.
 
-Error
+Error:
 ├── SpecError            the spec has problems (all of them at once)      1
 ├── CredentialsError     no key, or a key that was refused                1
 ├── HostError            a host that the key must not go to               1
 ├── ApiError             the API answered with an error                   1
 │   └── NotFoundError    404                                              1
 ├── NetworkError         no readable answer came back                     1
+│   └── TooLateError     not sent: its time was over                      1
 ├── StoreError           state could not be read or written               1
 ├── PlanFileError        a saved plan that cannot be used                 1
 ├── HeldError            an approval is missing                           3
@@ -94,6 +95,10 @@ class NetworkError(Error):
     def __init__(self, message: str, *, sent: bool, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.sent = sent
+
+
+class TooLateError(NetworkError):
+    """The moment after which no byte of a call may leave had come before it left; nothing was sent."""
 
 
 class StoreError(Error):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .match import MARK
 from .snapshot import Seen, Snapshot
+from .state import Resource
 from .wire import Wire
 from .writing import spec_text
 
@@ -34,8 +35,18 @@ class Exported:
         return spec_text(self.document)
 
 
-def export(snapshot: Snapshot, kinds: Sequence[Kind], *, project: str, environment: str = "default") -> Exported:
-    """The spec of a whole account. `project` names it; things that carry another project's marker are left out."""
+def export(
+    snapshot: Snapshot,
+    kinds: Sequence[Kind],
+    *,
+    project: str,
+    environment: str = "default",
+    known: Mapping[tuple[str, str], Resource] | None = None,
+) -> Exported:
+    """The spec of a whole account. `project` names it; things that carry another project's marker are left out.
+
+    `known` is what state remembers of live things, by kind and id: what was secret there is secret here.
+    """
     document: Tree = {"version": 1, "project": project}
     names: list[str] = []
     keys: dict[tuple[str, str], str] = {}
@@ -47,7 +58,8 @@ def export(snapshot: Snapshot, kinds: Sequence[Kind], *, project: str, environme
         for seen in held:
             key = _key(_named(kind, seen, keys), set(entries), taken=_marked_key(kind, seen, project, environment))
             keys[seen.kind, seen.id] = key
-            entries[key] = _entry(kind, seen, key, keys, names)
+            secrets = _Secrets(key, (known or {}).get((seen.kind, seen.id)), names)
+            entries[key] = _entry(kind, seen, keys, secrets)
         if entries:
             document[kind.plural] = entries
     return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings))
@@ -98,7 +110,33 @@ def _key(text: str, used: set[str], *, taken: str | None) -> str:
     return key
 
 
-def _entry(kind: Kind, seen: Seen, key: str, keys: Mapping[tuple[str, str], str], names: list[str]) -> Tree:
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """Names the environment variables of one resource's secrets, each once."""
+
+    key: str
+    held: Resource | None
+    names: list[str]
+
+    def knows(self, field: str) -> bool:
+        """Whether a whole field is a secret."""
+        return bool(self.held and field in self.held.fields and self.held.fields[field].secret)
+
+    def parts(self, field: str) -> tuple[str, ...]:
+        """Where secrets are inside a list of items."""
+        return self.held.fields[field].parts if self.held and field in self.held.fields else ()
+
+    def variable(self, *words: str) -> str:
+        """`${env.NAME}` with a name that nothing else has."""
+        plain = re.sub(r"[^A-Z0-9]+", "_", "_".join((self.key, *words)).upper()).strip("_")
+        name = first = f"_{plain}" if plain[:1].isdigit() else plain
+        while name in self.names:
+            name = f"{first}_{self.names.count(name) + sum(one.startswith(first) for one in self.names)}"
+        self.names.append(name)
+        return f"${{env.{name}}}"
+
+
+def _entry(kind: Kind, seen: Seen, keys: Mapping[tuple[str, str], str], secrets: _Secrets) -> Tree:
     """One resource as the spec would say it."""
     entry: Tree = {"import": seen.id}
     live = kind.shown(seen)
@@ -111,38 +149,40 @@ def _entry(kind: Kind, seen: Seen, key: str, keys: Mapping[tuple[str, str], str]
                 entry[name] = keys[refers.kind, ident]
         elif value in (None, "", []) or kind.mark(name, Wish):
             continue
+        elif secrets.knows(name):
+            entry[name] = secrets.variable(name)
         elif kind.mark(name, Fixed) or default is None or value != default.value:
-            entry[name] = _value(value, kind.mark(name, Items), key, names)
+            entry[name] = _value(value, kind.mark(name, Items), name, secrets)
     return entry
 
 
-def _value(value: Wire, items: Items | None, key: str, names: list[str]) -> Wire:
+def _value(value: Wire, items: Items | None, field: str, secrets: _Secrets) -> Wire:
     """A live value as YAML that reads back as the same; secrets as the variables that have to hold them."""
     if items and isinstance(value, list):
-        return [_item(one, items, key, names) for one in value]
+        return [_item(one, items, field, secrets) for one in value]
+    return _plain(value)
+
+
+def _plain(value: Wire) -> Wire:
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, Mapping):
-        return {name: _value(one, None, key, names) for name, one in value.items() if one is not None}
-    if isinstance(value, list):
-        return [_value(one, None, key, names) for one in value]
-    return value
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
-def _item(one: Wire, items: Items, key: str, names: list[str]) -> Wire:
+def _item(one: Wire, items: Items, field: str, secrets: _Secrets) -> Wire:
+    """One item of a list: its masked map, and what was secret in it, as variables."""
     if not isinstance(one, Mapping):
         return one
-    plain = {name: _value(value, None, key, names) for name, value in one.items() if value is not None}
-    held = one.get(items.masked)
-    if isinstance(held, Mapping) and held:
-        hidden = {}
-        for header in held:
-            words = f"{key}_{one.get(items.key)}_{header}"
-            variable = re.sub(r"[^A-Z0-9]+", "_", words.upper()).strip("_")
-            variable = f"_{variable}" if variable[:1].isdigit() else variable
-            names.append(variable)
-            hidden[header] = f"${{env.{variable}}}"
-        plain[items.masked] = hidden
-    else:
-        plain.pop(items.masked, None)
+    tool = str(one.get(items.key))
+    hidden = {part.removeprefix(f"{tool}/") for part in secrets.parts(field) if part.startswith(f"{tool}/")}
+    plain: Tree = {}
+    for name, value in one.items():
+        if value is None or (name == items.masked and not value):
+            continue
+        if name == items.masked and isinstance(value, Mapping):
+            plain[name] = {key: secrets.variable(tool, key) if text else text for key, text in value.items()}
+        else:
+            plain[name] = secrets.variable(tool, name) if name in hidden else _plain(value)
     return plain

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .change import Blocked
+from .diff import equal
 from .kind import Kind
 from .snapshot import Seen, Snapshot
 from .state import Resource, State
@@ -36,6 +37,7 @@ class Matching:
     unsafe: list[Blocked] = field(default_factory=list)
     unsettled: list[Blocked] = field(default_factory=list)
     unmanaged: tuple[Seen, ...] = ()
+    renamed: set[Address] = field(default_factory=set)
     older: bool = False
 
     @property
@@ -66,8 +68,8 @@ def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[
 
 def missing(snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> tuple[tuple[str, str], ...]:
     """The (kind, id) of what state holds and the lists lack: to be read by id before anything is called lost."""
-    marked = {kind.name for kind in kinds if kind.marked}
-    held = [(at.kind, held.id) for at, held in state.resources.items() if at.kind in marked]
+    listed = {kind.name for kind in kinds if not kind.single}
+    held = [(at.kind, held.id) for at, held in state.resources.items() if at.kind in listed]
     return tuple(sorted(one for one in held if snapshot.get(*one) is None))
 
 
@@ -89,6 +91,7 @@ class _Matcher:
                     self._match(one, kind, markers)
             self._settle_claims()
         self._find_orphans()
+        self._find_open(markers)
         taken = {(seen.kind, seen.id) for seen in (*self.found.bound.values(), *self.found.orphans.values())}
         listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
         self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in taken)
@@ -97,15 +100,17 @@ class _Matcher:
 
     def _match(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> None:
         at = wanted.address
-        intent = self.state.intents.get(at)
+        if self._is_open(at):
+            return
         seen = self._held(wanted, kind)
-        if intent and intent.action == "create":
-            self.found.unsettled.append(self._unsettled(wanted, kind, markers))
-        elif seen is not None:
+        if seen is not None:
             self._bind(wanted, kind, seen, None)
+        elif moved := self._moved_slot(wanted, kind):
+            hint = "a webhook of another agent needs a key of its own"
+            self._block(at, f"its agent is fixed: it is the webhook of {moved}", hint)
         elif at in self.state.resources and kind.marked:
             self.found.lost[at] = self.state.resources[at]
-        elif marked := markers.get(self.manifest.marker(at), []):
+        elif kind.marked and (marked := markers.get(self.manifest.marker(at), [])):
             self._bind(wanted, kind, marked[0], "it carries this address's marker")
         elif wanted.imports and wanted.imports != "none":
             self._import(wanted, kind)
@@ -126,6 +131,21 @@ class _Matcher:
             return seen if seen and seen.id == held.id else None
         seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
         return None if seen is None or seen.body.get("status") == "released" else seen
+
+    def _is_open(self, at: Address) -> bool:
+        intent = self.state.intents.get(at)
+        return intent is not None and intent.action == "create"
+
+    def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
+        """Whose slot still has what state holds for this address, if the spec now names another's."""
+        held = self.state.resources.get(wanted.address)
+        if held is None or not kind.single:
+            return None
+        old = self.snapshot.slot(kind.name, held.parent)
+        if old is None or old.id != held.id:
+            return None
+        owners = {(seen.kind, seen.id): at for at, seen in self.found.bound.items()}
+        return str(owners.get((kind.parent or "", held.parent or ""), held.parent or "the project"))
 
     def _parent(self, wanted: Wanted) -> str:
         """The id of the parent, or a word that no id is, so that its slot is empty."""
@@ -198,9 +218,12 @@ class _Matcher:
         if holder is not None and holder != at:
             hint = f"keep the old key `{holder.key}`"
             self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
+            if holder not in self.manifest.by_address:
+                self._block(holder, f"looks like {at} under another key", hint)
+                self.found.renamed.add(holder)
             return
         live = kind.shown(seen)
-        if all(live.get(name) == value for name, value in wanted.fields.items()):
+        if all(equal(kind, name, value, live.get(name)) for name, value in wanted.fields.items()):
             self._bind(wanted, kind, seen, "its slot has exactly this webhook")
         elif self.adopt:
             self._bind(wanted, kind, seen, "taken from its slot by --adopt")
@@ -250,6 +273,8 @@ class _Matcher:
                 seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
             if seen is None or seen.body.get("status") == "released":
                 gone.append(at)
+            elif at in self.found.renamed:
+                self.found.bound[at] = seen
             else:
                 self.found.orphans[at] = seen
         self.found.gone = tuple(gone)
@@ -288,19 +313,24 @@ class _Matcher:
             hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
             self.found.unsafe.append(Blocked(None, reason, hint, exit=9))
 
-    def _unsettled(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> Blocked:
-        at, intent = wanted.address, self.state.intents[wanted.address]
+    def _find_open(self, markers: Mapping[str, list[Seen]]) -> None:
+        """Creations of unknown outcome, also of addresses that the spec no longer has."""
+        for at in sorted(self.state.intents):
+            if self._is_open(at) and at.kind in self.kinds:
+                self.found.unsettled.append(self._unsettled(at, self.kinds[at.kind], markers))
+
+    def _unsettled(self, at: Address, kind: Kind, markers: Mapping[str, list[Seen]]) -> Blocked:
+        intent, wanted = self.state.intents[at], self.manifest.by_address.get(at)
         known = set(intent.seen)
         fresh = [one for one in self.snapshot.of(kind.name) if one.id not in known and not self._refused_quietly(one)]
-        sure = (
-            markers.get(self.manifest.marker(at), []) or [one for one in fresh if kind.namesake(wanted, one)] or fresh
-        )
+        alike = [one for one in fresh if wanted and kind.namesake(wanted, one)]
+        marked = markers.get(self.manifest.marker(at), []) if kind.marked else []
+        sure = marked or alike or fresh
         shown = ", ".join(f"{one.id} ({kind.label(one)})" for one in sure[:5]) or "nothing new"
         reason = f"a creation sent at {intent.opened} has no known outcome; since then the account shows {shown}"
-        bind = (
-            f"apreconcile resolve {at} --bind {sure[0].id}" if len(sure) == 1 else f"apreconcile resolve {at} --bind ID"
-        )
-        return Blocked(at, reason, f"{bind}, or if it was not made: apreconcile resolve {at} --not-created", exit=6)
+        ident = sure[0].id if len(sure) == 1 else "ID"
+        bind = f"if it was made: apreconcile resolve {at} --bind {ident}"
+        return Blocked(at, reason, f"{bind}\nif it was not: apreconcile resolve {at} --not-created", exit=6)
 
     def _refused_quietly(self, seen: Seen) -> bool:
         return any((at.kind, held.id) == (seen.kind, seen.id) for at, held in self.state.resources.items())

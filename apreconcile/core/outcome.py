@@ -28,7 +28,8 @@ class Word(StrEnum):
 class Outcome:
     """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`.
 
-    `token` is what a held step waits for now: the first write of a state gives it an id, and so all steps new tokens.
+    `changed` is true if anything was done, also by a step that failed half-way. `token` is what a held step waits for
+    now: the first write of a state gives it an id, and so all steps new tokens.
     """
 
     address: Address
@@ -39,6 +40,7 @@ class Outcome:
     phone_number: str | None = None
     error: str | None = None
     token: str | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def exit_code(
     """The first of 6 7 8 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed."""
     words = {outcome.word for outcome in outcomes}
     stops = {one.exit for one in plan.blocked}
-    changed, failed = Word.DONE in words, Word.FAILED in words
+    changed, failed = any(outcome.changed for outcome in outcomes), Word.FAILED in words
     holds = {
         6: Word.UNKNOWN in words or bool(plan.unsettled),
         7: changed and (failed or unsaved or converged is False),

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from graphlib import TopologicalSorter
 
 from .address import Address
 from .approval import token
@@ -74,9 +73,18 @@ def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
 
 
 def make_plan(
-    found: Findings, answers: Mapping[Question, Reply], *, scope: Scope, now: datetime, requests: int
-) -> Plan:
-    """The plan: the same inputs give the same bytes, in whatever order they came."""
+    found: Findings,
+    answers: Mapping[Question, Reply],
+    *,
+    scope: Scope,
+    now: datetime,
+    requests: int,
+    only: Sequence[Address] = (),
+) -> tuple[Plan, tuple[Step, ...]]:
+    """The plan, and the steps that `only` leaves for another run; it takes those addresses and what they need.
+
+    The same inputs give the same bytes, in whatever order they came.
+    """
     matching, state = found.matching, found.state
     world = World(
         found.manifest, found.snapshot, state, now,
@@ -94,29 +102,30 @@ def make_plan(
     blocked += quota
     steps, stuck = _without_stuck(found, steps)
     blocked += stuck
-    unsafe = list(matching.unsafe)
     if matching.older:
         steps, older = _only_adopting(steps)
         blocked += older
-    unsafe += _newcomers(found, steps)
-    ordered = tuple(sorted(_linked(found, steps), key=lambda step: (step.stage, step.address)))
-    return Plan(
+    ordered = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
+    taken = _needed(ordered, only) if only else {step.address for step in ordered}
+    kept = tuple(step for step in ordered if step.address in taken)
+    plan = Plan(
         project=found.manifest.project,
         environment=found.manifest.environment,
         scope=scope,
-        steps=ordered,
-        blocked=tuple(sorted(blocked, key=_blocked_key)),
+        steps=kept,
+        blocked=tuple(sorted((one for one in blocked if not only or one.address in taken), key=_blocked_key)),
         unmanaged=tuple(Unmanaged(one.kind, one.id, found.kind(one.kind).label(one)) for one in matching.unmanaged),
         warnings=tuple(sorted(set(warnings))),
-        cost=_cost(ordered, world),
-        digest=plan_digest(state.project, state.environment, scope, ordered, state.salt),
+        cost=_cost(kept, world),
+        digest=plan_digest(state.project, state.environment, scope, kept, state.salt),
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=tuple(unsafe),
+        unsafe=(*matching.unsafe, *_newcomers(found, kept)),
         unsettled=tuple(matching.unsettled),
         bound=dict(matching.bound),
     )
+    return plan, tuple(step for step in ordered if step.address not in taken)
 
 
 def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
@@ -126,15 +135,15 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
     if seen is None:
         lost = matching.lost.get(at)
         return [Create(at, wanted, first_fields(kind, wanted), marker, lost.id if lost else None)], []
-    changes: list[Change] = []
-    if at in matching.taken:
-        changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     differs = difference(
         kind, wanted, seen,
         held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
     )  # fmt: skip
     if differs.blocked:
-        return changes, differs.blocked
+        return [], differs.blocked
+    changes: list[Change] = []
+    if at in matching.taken:
+        changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     if differs.fields:
         changes.append(Update(at, wanted, seen, tuple(differs.fields), differs.send))
     return changes, []
@@ -336,18 +345,13 @@ def _blocked_key(one: Blocked) -> tuple[str, str, str]:
     return (str(one.address or ""), one.reason, one.hint)
 
 
-def narrowed(plan: Plan, only: Sequence[Address]) -> tuple[Plan, tuple[Step, ...]]:
-    """The plan of these addresses and what they need, and the steps that were left for another run."""
-    needs = {step.address: set(step.after) for step in plan.steps}
-    order = tuple(TopologicalSorter({at: needs[at] - {at} for at in needs}).static_order())
+def _needed(steps: Sequence[Step], only: Sequence[Address]) -> set[Address]:
+    """These addresses, and those whose steps must be done before theirs. Later steps come last, so one pass will do."""
     taken = set(only)
-    for at in reversed(order):
-        if at in taken:
-            taken |= needs.get(at, set())
-    steps = tuple(step for step in plan.steps if step.address in taken)
-    stops = tuple(one for one in plan.blocked if one.address in taken)
-    left = tuple(step for step in plan.steps if step.address not in taken)
-    return replace(plan, steps=steps, blocked=stops, cost=replace(plan.cost, monthly_delta=monthly(steps))), left
+    for step in reversed(steps):
+        if step.address in taken:
+            taken |= set(step.after)
+    return taken
 
 
 def monthly(steps: Sequence[Step]) -> Decimal:

@@ -14,7 +14,7 @@ class Seen:
 
     kind: str
     id: str
-    body: Mapping[str, Wire]
+    body: Mapping[str, Wire] = field(repr=False)
     parent: str | None = None
 
 

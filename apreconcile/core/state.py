@@ -19,11 +19,15 @@ FORMAT = "apreconcile.state/1"
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Salted hashes of one field: what we sent, and what the server then showed. `secret` masks it until forgotten."""
+    """Salted hashes of one field: what we sent, and what the server then showed.
+
+    `secret` masks the whole field, `parts` (as `lookup/url`) secrets inside a list of items, until it is forgotten.
+    """
 
     sent: str
     shown: str | None = None
     secret: bool = False
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Resource:
 class Intent:
     """A step that was about to be taken: durable before its first byte leaves, closed by its result.
 
-    `seen` are the ids of that kind known before a creation. After `send_by` no byte of it leaves any more.
+    `seen` are the ids of that kind known before a creation, `fields` what it asks for. After `send_by` no byte of it
+    leaves any more.
     """
 
     address: Address
@@ -55,7 +60,7 @@ class Intent:
     target: str | None = None
     token: str | None = None
     risks: tuple[str, ...] = ()
-    why: str = ""
+    fields: Mapping[str, Memory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,9 @@ def to_json(state: State) -> dict[str, Wire]:
         "seed": state.seed,
         "serial": state.serial,
         "write": state.write,
-        "resources": {str(at): _resource_json(held) for at, held in sorted(state.resources.items())},
+        "resources": {str(at): _fields_json(held) for at, held in sorted(state.resources.items())},
         "turns": {str(at): turn for at, turn in sorted(state.turns.items()) if turn},
-        "intents": {str(at): _record(intent) for at, intent in sorted(state.intents.items())},
+        "intents": {str(at): _fields_json(intent) for at, intent in sorted(state.intents.items())},
         "ledger": [_record(line) for line in state.ledger],
         "ignored": sorted(state.ignored),
         "tombstones": [_record(stone) for stone in state.tombstones],
@@ -187,10 +192,12 @@ def _record(value: Any) -> dict[str, Wire]:
     }
 
 
-def _resource_json(held: Resource) -> dict[str, Wire]:
+def _fields_json(held: Resource | Intent) -> dict[str, Wire]:
     shown = {name: value for name, value in _record(held).items() if name != "fields"}
     fields = {
-        name: {"sent": memory.sent, "shown": memory.shown} | ({"secret": True} if memory.secret else {})
+        name: {"sent": memory.sent, "shown": memory.shown}
+        | ({"secret": True} if memory.secret else {})
+        | ({"parts": list(memory.parts)} if memory.parts else {})
         for name, memory in sorted(held.fields.items())
     }
     return {**shown, "fields": fields} if fields else shown
@@ -219,9 +226,9 @@ def _read(document: dict[str, Any]) -> State:
         seed=document["seed"],
         serial=int(document["serial"]),
         write=document["write"],
-        resources={_address(at): _resource(held) for at, held in document["resources"].items()},
+        resources={_address(at): _with_fields(Resource, held) for at, held in document["resources"].items()},
         turns={_address(at): int(turn) for at, turn in document["turns"].items()},
-        intents={_address(at): _rebuilt(Intent, intent) for at, intent in document["intents"].items()},
+        intents={_address(at): _with_fields(Intent, intent) for at, intent in document["intents"].items()},
         ledger=tuple(_rebuilt(Purchase, line) for line in document["ledger"]),
         ignored=tuple(document["ignored"]),
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
@@ -229,12 +236,12 @@ def _read(document: dict[str, Any]) -> State:
     )
 
 
-def _resource(held: dict[str, Any]) -> Resource:
+def _with_fields(sort: Any, held: dict[str, Any]) -> Any:
     fields = {
-        name: Memory(memory["sent"], memory["shown"], bool(memory.get("secret")))
+        name: Memory(memory["sent"], memory["shown"], bool(memory.get("secret")), tuple(memory.get("parts", ())))
         for name, memory in held.get("fields", {}).items()
     }
-    bare: Resource = _rebuilt(Resource, {name: value for name, value in held.items() if name != "fields"})
+    bare = _rebuilt(sort, {name: value for name, value in held.items() if name != "fields"})
     return replace(bare, fields=fields)
 
 

@@ -19,10 +19,10 @@ _BLOCK = re.compile(r"[^\S\n]\n|[^\S\n]$|^\s|[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufe
 class _Dumper(yaml.SafeDumper):
     """Quotes whatever could be read as something else; writes texts of several lines as blocks."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, _data: object) -> bool:
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, *_indentless: bool, **_named: bool) -> None:
         """Indent lists under their key, as people do."""
         super().increase_indent(flow, False)
 

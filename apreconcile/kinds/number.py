@@ -75,8 +75,8 @@ def risks(change: Change) -> frozenset[Risk]:
 
 
 def guard(change: Change) -> Check | None:
-    """A number is released only if id, E.164, status and agent are still what was shown."""
-    if not isinstance(change, Delete):
+    """A number is released, or moved, only if id, E.164, status and agent are still what was shown."""
+    if not isinstance(change, Delete | Update):
         return None
     held = ("id", "phoneNumber", "status", "agentId")
     return Check(Call("GET", _path(change.live)), {name: change.live.body.get(name) for name in held})

@@ -56,7 +56,8 @@ def risks(change: Change) -> frozenset[Risk]:
         return frozenset({Risk.IRREVERSIBLE})
     if not isinstance(change, Update):
         return frozenset()
-    moved = host(change.wanted.fields.get("url")) != host(change.live.body.get("url"))
+    url = change.wanted.fields.get("url")
+    moved = host(url.text if isinstance(url, Secret) else url) != host(change.live.body.get("url"))
     return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
 
 
@@ -97,8 +98,12 @@ def words(change: Change, world: World) -> Words:
     if isinstance(change, Create):
         return Words(why=(f"a signing secret is made; read it with `apreconcile secret show {change.address}`",))
     new = f"the receiver must be given the new secret: `apreconcile secret show {change.address}`"
-    was, now = host(change.live.body.get("url")), host(change.wanted.fields.get("url"))
-    return Words(why=(*((f"events go to {now}, no longer to {was}",) if was != now else ()), new))
+    memory = world.state.resources.get(change.address)
+    hidden = memory is not None and "url" in memory.fields and memory.fields["url"].secret
+    moved = Risk.REROUTES in risks(change)
+    was = "a host that is a secret" if hidden else host(change.live.body.get("url"))
+    now = host(change.wanted.fields.get("url"))
+    return Words(why=(*((f"events go to {now}, no longer to {was}",) if moved else ()), new))
 
 
 def _fallback(change: Delete, world: World) -> str:

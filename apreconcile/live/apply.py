@@ -12,6 +12,8 @@ from datetime import timedelta
 from itertools import groupby
 
 from apreconcile.core.call import canonical
+from apreconcile.core.change import Create
+from apreconcile.core.diff import memories
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Plan, Step
@@ -66,12 +68,14 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
     for _ in range(ROUNDS):
         if not left:
             return
+        await work.ready()
         send_by = work.pace.clock() + SEND_BY
         opening = [step for step in left if step.creates or step.token]
         try:
             if opening:
                 await work.record.now(_opened(opening, work))
         except Error as problem:
+            work.record.state = unsent([step.address for step in opening])(work.record.state)
             for step in left:
                 work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
             return
@@ -83,12 +87,12 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
 
 
 def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
-    now = work.record.now_is()
+    now, salt = work.record.now_is(), work.record.state.salt
     intents = [
         Intent(
             step.address,
             step.action,
-            hashlib.sha256(canonical([call.meaning(work.record.state.salt) for call in step.calls])).hexdigest(),
+            hashlib.sha256(canonical([call.meaning(salt) for call in step.calls])).hexdigest(),
             stamp(now + timedelta(seconds=SEND_BY)),
             work.record.holder.run,
             stamp(now),
@@ -96,6 +100,7 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
             target=step.live.id if step.live else None,
             token=step.token,
             risks=tuple(sorted(step.risks)),
+            fields=memories(step.change.wanted, salt, None) if isinstance(step.change, Create) else {},
         )
         for step in steps
     ]

@@ -20,9 +20,9 @@ Name = tuple[str, str]
 
 
 class SendBy(Protocol):
-    """Sends one call without holes; after `send_by` (the pace's clock) no byte of it leaves."""
+    """Sends one call without holes; after `send_by` (the pace's clock) no byte leaves; `once` never repeats it."""
 
-    def __call__(self, call: Call, *, send_by: float | None = None) -> Awaitable[Reply]:
+    def __call__(self, call: Call, *, send_by: float | None = None, once: bool = False) -> Awaitable[Reply]:
         """The reply; raises what the client raises."""
         ...
 
@@ -54,6 +54,8 @@ class Work:
     """One apply under way. `relist` reads all numbers again, before a refused purchase is sent once more."""
 
     send: SendBy
+    ready: Callable[[], Awaitable[None]]
+    """Waits as long as the API asked."""
     record: Record
     pace: Pace
     stop: Stop
@@ -67,13 +69,17 @@ class Work:
     words: dict[Name, Outcome] = field(default_factory=dict)
     unknown_purchase: bool = False
 
-    def give(self, step: Step, word: Word, *, because: str | None = None, error: str | None = None) -> Outcome:
-        """Give a step its word."""
+    def give(
+        self, step: Step, word: Word, *, because: str | None = None, error: str | None = None, changed: bool = False
+    ) -> Outcome:
+        """Give a step its word; `changed` says that something was done all the same."""
         live = step.live
         held = self.record.state.resources.get(step.address)
         ident = self.ids.get(step.address) or (live.id if live else None)
         phone = (held.phone_number if held else None) or (live.body.get("phoneNumber") if live else None)
-        outcome = Outcome(step.address, step.action, word, because, ident, phone, error)
+        outcome = Outcome(
+            step.address, step.action, word, because, ident, phone, error, changed=changed or word is Word.DONE
+        )
         self.words[step.name] = outcome
         self.watch.ended(step, outcome)
         return outcome

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from apreconcile.core.call import Call, Reply, Secret, holes
 from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, UnsafeError
+from apreconcile.core.verdict import certainly_not_done
 
 from .answer import Answer, read, retry_after
 from .hosts import BaseUrl
@@ -69,8 +70,14 @@ class Client:
     ) -> None:
         await self._wire.close()
 
-    async def send(self, call: Call, *, send_by: float | None = None) -> Reply:
+    async def ready(self) -> None:
+        """Wait as long as the API asked, so that what is opened next can be sent at once."""
+        await self._limits.opening()
+
+    async def send(self, call: Call, *, send_by: float | None = None, once: bool = False) -> Reply:
         """The reply to a call. After `send_by`, a moment of the pace's clock, no byte of it leaves any more.
+
+        `once` sends it a single time: somebody else could have written in its place before a second.
 
         Raises ApiError (CredentialsError for a 401), NetworkError, or UnsafeError for a path that no id makes;
         `core.verdict.certainly_not_done` says of each whether the call may have taken effect. A 429 makes every call of
@@ -78,7 +85,7 @@ class Client:
         """
         target, content = _target(call), _content(call)
         async with self._limits.turn():
-            waited, started = 0.0, self._pace.clock()
+            waited, started, doubt = 0.0, self._pace.clock(), False
             for tried in range(1, TRIES + 1):
                 if self._limits.too_long(send_by):
                     break
@@ -93,8 +100,9 @@ class Client:
                     await self._limits.hold(wait)
                 waited += wait
                 late = waited > LONGEST_WAIT or self._pace.clock() - started > LONGEST_WAIT
-                if tried == TRIES or late or not self._may_help(call, outcome):
-                    raise outcome
+                if tried == TRIES or late or once or not self._may_help(call, outcome):
+                    raise _doubtful(outcome) if doubt else outcome
+                doubt = doubt or (call.method != "GET" and not certainly_not_done(outcome))
                 if not limited:
                     await self._pace.pause(wait)
         raise too_late()
@@ -128,6 +136,13 @@ class Client:
             return min(asked, LONGEST_WAIT)
         longest = _FIRST_WAIT * 2 ** (tried - 1)
         return self._pace.between(longest / 2, longest)
+
+
+def _doubtful(outcome: Error) -> Error:
+    """A refusal after a try whose outcome is unknown: that try may have been what was done."""
+    if not certainly_not_done(outcome):
+        return outcome
+    return NetworkError(f"an earlier try may have been done; then: {outcome.message}", sent=True, hint=outcome.hint)
 
 
 def checked_key(text: str) -> str:

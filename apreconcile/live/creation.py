@@ -13,7 +13,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
 from apreconcile.core.diff import memories
-from apreconcile.core.errors import ApiError, Error
+from apreconcile.core.errors import ApiError, Error, TooLateError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
 from apreconcile.core.planning import MONTHLY
@@ -53,9 +53,9 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
             return await _after_limit(work, step)
         _refused(work, step, problem)
         return True
+    except TooLateError:
+        return False
     except Error as problem:
-        if work.pace.clock() >= send_by and certainly_not_done(problem):
-            return False
         _refused(work, step, problem)
         return True
     _made(work, step, reply)

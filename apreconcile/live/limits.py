@@ -58,7 +58,7 @@ class Limits:
         """Send one request, as soon as that is allowed."""
         await self._senders.acquire()
         try:
-            await self._opening()
+            await self.opening()
             yield
         finally:
             if self._owed:
@@ -93,7 +93,8 @@ class Limits:
         """Whether sending is held until after this moment of the clock."""
         return send_by is not None and self._until > send_by
 
-    async def _opening(self) -> None:
+    async def opening(self) -> None:
+        """Wait until sending is allowed."""
         async with self._line:
             waited_for = None
             while waited_for != self._until and (left := self._until - self._pace.clock()) > 0:

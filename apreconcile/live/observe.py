@@ -21,20 +21,23 @@ from apreconcile.core.wire import Wire
 from .listing import list_all
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
+Pause: TypeAlias = Callable[[float], Awaitable[None]]
 
 
-async def observe(send: Send, manifest: Manifest, state: State, kinds: Sequence[Kind]) -> Snapshot:
+async def observe(
+    send: Send, manifest: Manifest, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep
+) -> Snapshot:
     """Read what spec and state have something to do with. Raises UnsafeError if a list cannot be read whole."""
-    first = await _lists(send, kinds)
+    first = await _lists(send, kinds, pause)
     singles = await _singles(send, kinds, missing(first, state, kinds))
     first = Snapshot(first.listed, frozenset(), singles)
     wanted = slots(manifest, first, state, kinds)
     return Snapshot(await _with_slots(send, kinds, first, wanted), wanted, singles)
 
 
-async def observe_all(send: Send, kinds: Sequence[Kind]) -> Snapshot:
+async def observe_all(send: Send, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
     """Read everything the account has, every slot included."""
-    first = await _lists(send, kinds)
+    first = await _lists(send, kinds, pause)
     parents = {kind.parent for kind in kinds if kind.single}
     wanted = frozenset({None} | {seen.id for seen in first.listed if seen.kind in parents})
     return Snapshot(await _with_slots(send, kinds, first, wanted), wanted)
@@ -49,9 +52,9 @@ async def read_slot(send: Send, kind: Kind, parent: str | None) -> Seen | None:
     return None if body is None else _seen(kind, body, parent)
 
 
-async def _lists(send: Send, kinds: Sequence[Kind]) -> Snapshot:
+async def _lists(send: Send, kinds: Sequence[Kind], pause: Pause) -> Snapshot:
     listed = [kind for kind in kinds if not kind.single]
-    lists = await asyncio.gather(*(list_all(send, kind.path(None)) for kind in listed))
+    lists = await asyncio.gather(*(list_all(send, kind.path(None), pause=pause) for kind in listed))
     found = (_seen(kind, body) for kind, bodies in zip(listed, lists, strict=True) for body in bodies)
     return Snapshot(_sorted(kinds, found))
 

@@ -34,7 +34,7 @@ async def change(work: Work, step: Step) -> None:
             if not await _guarded(work, step):
                 return
             await work.record.hold()
-            problem, reply = await _send(work, step)
+            sent, problem, reply = await _send(work, step)
             if problem is None or (isinstance(step.change, Adopt) and isinstance(problem, ApiError)):
                 _done(work, step, reply)
                 return
@@ -43,7 +43,7 @@ async def change(work: Work, step: Step) -> None:
                 _done(work, step, shown)
                 return
             if not _worth_another(step, problem, holds=holds, tried=tried):
-                _not_done(work, step, problem, holds=holds)
+                _not_done(work, step, problem, holds=holds, changed=sent > 0)
                 return
             await work.pace.pause(PAUSE * tried)
     except Error as problem:
@@ -55,18 +55,19 @@ async def change(work: Work, step: Step) -> None:
 def _worth_another(step: Step, problem: Error, *, holds: bool | None, tried: int) -> bool:
     """A POST is sent again only if a read showed that it was not done."""
     limited = isinstance(problem, ApiError) and problem.status == LIMITED
-    posts = step.calls[-1].method == "POST"
+    posts = step.slot or step.calls[-1].method == "POST"
     return posts and tried < TRIES and holds is False and (limited or not certainly_not_done(problem))
 
 
-def _not_done(work: Work, step: Step, problem: Error, *, holds: bool | None) -> None:
-    certain = certainly_not_done(problem)
+def _not_done(work: Work, step: Step, problem: Error, *, holds: bool | None, changed: bool) -> None:
+    certain = certainly_not_done(problem) and not changed
     if certain:
         work.record.soon(lambda state: state.close(step.address, undone=True))
     elif holds is False:
         work.record.soon(lambda state: state.close(step.address))
     word = Word.FAILED if certain or holds is False else Word.UNKNOWN
-    work.give(step, word, error=problem.message)
+    half = "its first call was done, and then: " if changed else ""
+    work.give(step, word, error=half + problem.message, changed=changed)
 
 
 async def _guarded(work: Work, step: Step) -> bool:
@@ -99,18 +100,21 @@ def _moved(guard: Check, reply: Reply, work: Work) -> str:
     return f"changed since the plan was made: {', '.join(names)}" if names else "it was released"
 
 
-async def _send(work: Work, step: Step) -> tuple[Error | None, Reply | None]:
-    """Send the calls in order. A deletion of what is gone already is no error on the way to the next call."""
+async def _send(work: Work, step: Step) -> tuple[int, Error | None, Reply | None]:
+    """Send the calls in order: how many were done, what stopped them, and the last reply.
+
+    A deletion of what is gone already is no error on the way to the next call.
+    """
     reply = None
-    for call in step.calls:
+    for done, call in enumerate(step.calls):
         try:
-            reply = await work.send(call.fill(work.ids))
+            reply = await work.send(call.fill(work.ids), once=step.slot)
         except NotFoundError as problem:
             if call.method != "DELETE" or call is step.calls[-1]:
-                return problem, None
+                return done, problem, None
         except Error as problem:
-            return problem, None
-    return None, reply
+            return done, problem, None
+    return len(step.calls), None, reply
 
 
 async def _settled(work: Work, step: Step) -> tuple[bool | None, Reply | None]:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from apreconcile.core.call import Secret
-from apreconcile.core.errors import NetworkError
+from apreconcile.core.errors import NetworkError, TooLateError
 from apreconcile.version import __version__
 
 from .answer import LARGEST, Answer
@@ -68,10 +68,10 @@ class Wire:
         return Answer(response.status_code, dict(response.headers), received)
 
 
-def too_late() -> NetworkError:
+def too_late() -> TooLateError:
     """The error of a call whose moment passed before a byte of it had left."""
     hint = "the API or the network was slow; apply again"
-    return NetworkError("the call was not sent, because its time was over", sent=False, hint=hint)
+    return TooLateError("the call was not sent, because its time was over", sent=False, hint=hint)
 
 
 class _TooLateError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apreconcile.core.state import Intent, Lock, Purchase, State, Tombstone
 
 from . import escape
-from .layout import columns, count, money, resolve_lines
+from .layout import columns, count, money, more_lines, resolve_lines
 from .screen import BLANK, WIDTH, Line, Lines, Span, Style, quiet, say, strong, wrap
 
 _ROWS = 20
@@ -29,8 +29,7 @@ def state_text(state: State, *, width: int = WIDTH) -> Lines:
     if state.intents:
         lines += _section("Open: steps begun whose outcome is not written down:", _intents(state, width))
     lines += _section("Purchases:", _purchases(state.ledger, width)) if state.ledger else []
-    gone = _tombstones(state.tombstones, width)
-    lines += _section("No longer ours:", gone) if state.tombstones else []
+    lines += _section("No longer ours:", _tombstones(state.tombstones, width)) if state.tombstones else []
     aside = [say(escape.line(ident)) for ident in sorted(state.ignored)]
     lines += _section("Set aside, never touched:", aside) if aside else []
     return [*lines, *_lock(state.lock, width)]
@@ -61,8 +60,6 @@ def _intent(intent: Intent, width: int) -> Lines:
     head = (*say("? ", Style.RISK), *strong(f"{escape.line(intent.action)} {intent.address}"))
     said = f"opened {intent.opened} by run {intent.run}, to be sent by {intent.send_by}"
     lines: Lines = [head, *wrap(say(escape.line(said)), width - 2, first=say("    "), hang=4)]
-    if intent.why:
-        lines += wrap(say(escape.line(intent.why)), width - 2, first=say("    "), hang=4)
     if intent.action != "create":
         return [*lines, say("    The next plan settles it by looking.")]
     return [*lines, *resolve_lines(intent.address, indent=4)]
@@ -79,7 +76,7 @@ def _purchases(ledger: Sequence[Purchase], width: int) -> Lines:
         ]
         for line in ledger[-_ROWS:]
     ]
-    return [*_older(len(ledger)), *columns(rows, width=width - 2, indent=0)]
+    return [*_older(len(ledger), width), *columns(rows, width=width - 2, indent=0)]
 
 
 def _tombstones(stones: Sequence[Tombstone], width: int) -> Lines:
@@ -92,12 +89,11 @@ def _tombstones(stones: Sequence[Tombstone], width: int) -> Lines:
         ]
         for stone in stones[-_ROWS:]
     ]
-    return [*_older(len(stones)), *columns(rows, width=width - 2, indent=0)] if rows else []
+    return [*_older(len(stones), width), *columns(rows, width=width - 2, indent=0)]
 
 
-def _older(number: int) -> Lines:
-    hidden = number - _ROWS
-    return [quiet(f"… {hidden:,} older; --format json has them all")] if hidden > 0 else []
+def _older(number: int, width: int) -> Lines:
+    return more_lines(number - _ROWS, width=width - 2, word="older")
 
 
 def _lock(lock: Lock | None, width: int) -> Lines:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import token, weigh
-from apreconcile.core.change import Create, Delete, Update
+from apreconcile.core.change import Adopt, Create, Delete, Update
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
@@ -134,12 +134,13 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run
     by_name = {kind.name: kind for kind in KINDS}
 
     async def relist(name: str) -> tuple[Seen, ...]:
-        bodies = await list_all(account.client.send, by_name[name].path(None))
+        bodies = await list_all(account.client.send, by_name[name].path(None), pause=account.pace.pause)
         return tuple(Seen(name, str(body["id"]), body) for body in bodies)
 
     work = Work(
-        send=account.client.send, record=record, pace=account.pace, stop=stop, watch=watch, relist=relist,
-        marker=lambda one: by_name[one.kind].marker(one), concurrency=account.concurrency, seen=seen,
+        send=account.client.send, ready=account.client.ready, record=record, pace=account.pace, stop=stop,
+        watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
+        concurrency=account.concurrency, seen=seen,
     )  # fmt: skip
     return _Run(account, planned, record, work)
 
@@ -163,13 +164,13 @@ async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool, tupl
 
 async def _left(run: _Run, done: Collection[Address]) -> tuple[str, ...]:
     account = run.account
-    snapshot = await observe(account.client.send, account.manifest, run.record.state, KINDS)
+    snapshot = await observe(account.client.send, account.manifest, run.record.state, KINDS, pause=account.pace.pause)
     found = find_changes(account.manifest, snapshot, run.record.state, KINDS)
     remembered = _remembered(run, found)
     if remembered != run.record.state:
         run.record.soon(lambda state: replace(state, resources=remembered.resources))
         found = find_changes(account.manifest, snapshot, remembered, KINDS)
-    plan = await explain(account, found, account.client.requests)
+    plan, _ = await explain(account, found, account.client.requests)
     steps = [f"{step.address} did not converge: {_fields(step)}" for step in plan.steps if step.address in done]
     stops = [f"{one.address} did not converge: {one.reason}" for one in plan.blocked if one.address in done]
     return (*steps, *stops)
@@ -185,11 +186,12 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if outcome.word is not Word.DONE or isinstance(change, Delete) or seen is None or held is None:
+        if outcome.word is not Word.DONE or isinstance(change, Delete | Adopt) or seen is None or held is None:
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None
-        fields = settled_memories(kind, change.wanted, seen, sent=held, before=before, salt=state.salt)
+        names = set(change.send if isinstance(change, Update) else change.wanted.fields)
+        fields = settled_memories(kind, change.wanted, seen, sent=held, names=names, before=before, salt=state.salt)
         state = state.bind(step.address, replace(held, fields=fields))
     return state
 
@@ -225,5 +227,11 @@ def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
     code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
     remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
     return Report(
-        code, None if outcomes or plan.blocked else True, plan.digest, outcomes, remaining, plan.requests, warnings
+        code,
+        None if outcomes or plan.blocked or plan.unsafe or plan.unsettled else True,
+        plan.digest,
+        outcomes,
+        remaining,
+        plan.requests,
+        warnings,
     )

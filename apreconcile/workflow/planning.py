@@ -11,7 +11,7 @@ from apreconcile.core.call import Reply
 from apreconcile.core.errors import CredentialsError, Error
 from apreconcile.core.facts import Question
 from apreconcile.core.plan import Plan, Step
-from apreconcile.core.planning import Findings, find_changes, make_plan, narrowed, questions
+from apreconcile.core.planning import Findings, find_changes, make_plan, questions
 from apreconcile.core.state import State
 from apreconcile.kinds import KINDS
 from apreconcile.live.observe import observe
@@ -35,24 +35,28 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
     state, version = await account.recall()
     before = account.client.requests
     found = await look(account, settled(state), adopt=adopt)
-    whole = await explain(account, found, before)
-    kept, left = narrowed(whole, only) if only else (whole, ())
-    return Planned(kept, found, version, left)
+    strangers = [at for at in only if at not in account.manifest.by_address and at not in state.resources]
+    if strangers:
+        raise Error(f"neither the spec nor the state has {strangers[0]}", hint="see: apreconcile state list")
+    made, left = await explain(account, found, before, only=only)
+    return Planned(made, found, version, left)
 
 
 async def look(account: Account, state: State, *, adopt: bool = False) -> Findings:
     """Read the account and say what differs."""
-    snapshot = await observe(account.client.send, account.manifest, state, KINDS)
+    snapshot = await observe(account.client.send, account.manifest, state, KINDS, pause=account.pace.pause)
     return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt)
 
 
-async def explain(account: Account, found: Findings, before: int) -> Plan:
+async def explain(
+    account: Account, found: Findings, before: int, *, only: Sequence[Address] = ()
+) -> tuple[Plan, tuple[Step, ...]]:
     """Ask what the changes raise, and make the plan. `before` is the count of requests when looking began."""
     asked = questions(found, account.now())
     replies = await asyncio.gather(*(_answer(account, one) for one in asked))
     answers = dict(zip(asked, replies, strict=True))
     requests = account.client.requests - before
-    return make_plan(found, answers, scope=account.scope, now=account.now(), requests=requests)
+    return make_plan(found, answers, scope=account.scope, now=account.now(), requests=requests, only=only)
 
 
 async def _answer(account: Account, question: Question) -> Reply:

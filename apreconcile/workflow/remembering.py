@@ -25,6 +25,7 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     """Settle an unknown creation: it made this thing. Refuses what another address holds or what is not there."""
     state, version = await account.recall()
     intent = _open_intent(state, address)
+    check_lock(state, account.now(), 0)
     kind = kind_of(address)
     for other, held in state.resources.items():
         if other.kind == address.kind and held.id == ident:
@@ -36,7 +37,7 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     if ident in intent.seen:
         raise BlockedError(f"{ident} was there before the creation was sent", hint="bind the id that is new since then")
     phone = body.get("phoneNumber")
-    made = Resource(ident, "created", phone if isinstance(phone, str) else None)
+    made = Resource(ident, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
     after = state.bind(address, made).close(address)
     lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
     if len(lines) < len(state.ledger):
@@ -50,6 +51,7 @@ async def resolve_not_created(account: Account, address: Address) -> str:
     """Settle an unknown creation: it made nothing, says a person. Refused while it may still be on its way."""
     state, version = await account.recall()
     intent = _open_intent(state, address)
+    check_lock(state, account.now(), account.settle)
     free = datetime.fromisoformat(intent.send_by) + TIMEOUT + timedelta(seconds=account.settle)
     if account.now() < free:
         reason = f"the creation of {address} may still take effect"
@@ -99,7 +101,7 @@ async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all
         str(body["id"]): body
         for kind in KINDS
         if kind.marked
-        for body in await list_all(account.client.send, kind.path(None))
+        for body in await list_all(account.client.send, kind.path(None), pause=account.pace.pause)
         if body["id"] not in held
     }
     strangers = [ident for ident in ignore if ident not in spare]
