@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -274,6 +275,17 @@ async def test_cancelled_callers_give_their_places_back(server):
         await asyncio.gather(*(client.send(READ) for _ in range(4)))
 
 
+@pytest.mark.parametrize("act", [reply(200, {"id": "num_1"}), reply(401), reset])
+async def test_no_log_shows_the_key_or_a_body(server, client, caplog, act):
+    caplog.set_level(0)
+    server.script = [act]
+    with suppress(Error):
+        await client.send(Call("POST", AGENTS, {"password": "hunter22"}))
+    assert "send_request_headers" in caplog.text
+    assert KEY not in caplog.text
+    assert "hunter22" not in caplog.text
+
+
 async def test_each_request_is_told_in_one_line_without_a_secret(server, time):
     lines = []
     server.script = [reply(503), reply(200), reset]
@@ -328,6 +340,12 @@ async def test_the_secrets_of_the_spec_are_masked_in_what_the_server_echoes(serv
     async with Client(check_base_url(server.url), KEY, masks=["hunter22-ü", "ü-pass"], pace=time.pace) as client:
         error = await failure(client, BUY)
     assert str(error).endswith('422: refused "***" for *** and ***, *** ***')
+
+
+async def test_a_key_of_any_shape_is_masked(server):
+    server.script = [reply(401, {"detail": "unknown key an-odd-key"})]
+    async with Client(check_base_url(server.url), "an-odd-key") as client:
+        assert str(await failure(client, READ)).endswith("unknown key ***")
 
 
 async def test_time_passes_for_a_client_that_is_given_none(server):

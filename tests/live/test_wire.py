@@ -20,6 +20,7 @@ from apreconcile.core.verdict import certainly_not_done
 from apreconcile.live.answer import LARGEST
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import BaseUrl, check_base_url
+from apreconcile.live.wire import _Watch
 from tests.live.conftest import KEY, Server, drip, hang, reply, reset, say
 
 pytestmark = pytest.mark.anyio
@@ -79,8 +80,8 @@ def not_sent(error: Error) -> bool:
         pytest.param(reply(200, raw=gzip.compress(gzip.compress(NUMBER)), content_encoding="gzip, gzip"), id="twice"),
         pytest.param(reply(200, raw=NUMBER, content_encoding="gzip"), id="not gzip"),
         pytest.param(reply(200, raw=gzip.compress(NUMBER)[:-9], content_encoding="gzip"), id="cut gzip"),
-        pytest.param(reply(200, raw=gzip.compress(b" " * (LARGEST + 1)), content_encoding="gzip"), id="bomb"),
-        pytest.param(reply(200, raw=b" " * (LARGEST + 1)), id="huge"),
+        pytest.param(reply(200, raw=gzip.compress(NUMBER + b" " * LARGEST), content_encoding="gzip"), id="bomb"),
+        pytest.param(reply(200, raw=NUMBER + b" " * LARGEST), id="huge"),
         pytest.param(reply(500), id="500"),
         pytest.param(reply(502, {"error": {"code": "CARRIER_ERROR", "message": "m"}}), id="502"),
         pytest.param(reply(503, retry_after="0"), id="503"),
@@ -185,10 +186,15 @@ async def test_endless_early_replies_are_left_in_time(server):
     assert unknown(await ended(server.url, patience=0.6))
 
 
-async def test_a_refused_connection_sent_nothing():
+async def test_a_refused_connection_sent_nothing_and_is_not_tried_again(time):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        error = await ended(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        error = await ended(url)
+        async with Client(check_base_url(url), KEY, pace=time.pace) as client:
+            with pytest.raises(NetworkError):
+                await client.send(Call("GET", ("v1", "agents")))
+            assert client.requests == 1
     assert not_sent(error)
     assert "could not be reached: the connection was refused" in str(error)
     assert "sandbox serve" in error.hint
@@ -261,6 +267,10 @@ async def test_a_certificate_that_is_not_trusted_was_sent_nothing(untrusted):
     assert it.heard == []
 
 
+def test_what_was_not_seen_to_fail_early_may_have_been_sent():
+    assert _Watch(lambda: 0.0, None).may_have_sent(TimeoutError())
+
+
 class TestProxies:
     @pytest.fixture(autouse=True)
     def _no_proxies(self, monkeypatch):
@@ -296,6 +306,17 @@ class TestProxies:
         assert {(heard.method, heard.target) for heard in server.heard} == {("CONNECT", "api.agentphone.ai:443")}
         assert all("authorization" not in heard.headers and KEY not in repr(heard) for heard in server.heard)
 
+    @pytest.mark.parametrize(("method", "tries"), [("GET", 4), ("PATCH", 4), ("DELETE", 4), ("POST", 1)])
+    async def test_a_network_that_fails_is_tried_again_unless_it_is_a_post(
+        self, server, monkeypatch, time, method, tries
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        server.script = [say(b"")]
+        async with Client(check_base_url("https://api.agentphone.to"), KEY, pace=time.pace) as client:
+            with pytest.raises(NetworkError):
+                await client.send(Call(method, ("v1", "agents", "a")))
+            assert client.requests == len(server.heard) == tries
+
     @pytest.mark.parametrize("proxy", ["nonsense://me:hunter22@x", "socks5://me:hunter22@x", "http://[me:hunter22"])
     async def test_a_proxy_that_cannot_be_is_said_without_its_password(self, monkeypatch, proxy):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -306,6 +327,7 @@ class TestProxies:
         except Error as caught:
             error = caught
         assert not_sent(error)
+        assert error.__context__ is None
         assert "hunter22" not in f"{error}{error.hint}"
 
     async def test_a_netrc_does_not_replace_the_key(self, server, monkeypatch, tmp_path):
