@@ -42,19 +42,17 @@ class _Op(NamedTuple):
 def text_diff(before: Sequence[str], after: Sequence[str], *, width: int, indent: int) -> Lines:
     """The lines of two texts: `- ` removed, `+ ` added, `~ ` changed within, and how many in between are unchanged."""
     lines: Lines = []
-    margin, hidden = " " * indent, 0
-    for row in _rows(before, after):
-        first = (*say(margin), *say(f"{row.sign} ", row.style))
-        made = wrap(row.spans, width, first=first, hang=indent + 2) if len(lines) < ROWS else []
-        hidden += not made or len(lines) + len(made) > ROWS
-        lines += made
-    if hidden:
-        lines[ROWS:] = [(*say(margin), *quiet(f"… and {count(hidden, 'more line')}; --format json has it whole"))]
+    margin, ops = say(" " * indent), list(_ops(before, after, _MOST_LINES))
+    for row in _rows(ops):
+        lines += wrap(row.spans, width, first=(*margin, *say(f"{row.sign} ", row.style)), hang=indent + 2)
+        if len(lines) > ROWS:
+            differ = sum(len(op.old) + len(op.new) for op in ops if not op.same)
+            more = quiet(f"… and so on: {count(differ, 'line')} in all; --format json has them")
+            return [*lines[:ROWS], (*margin, *more)]
     return lines
 
 
-def _rows(before: Sequence[str], after: Sequence[str]) -> Iterator[_Row]:
-    ops = list(_ops(before, after, _MOST_LINES))
+def _rows(ops: Sequence[_Op]) -> Iterator[_Row]:
     for place, op in enumerate(ops):
         if op.same:
             yield from _folded(op.old, at_start=place == 0, at_end=place == len(ops) - 1)

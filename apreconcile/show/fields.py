@@ -34,7 +34,7 @@ def _born(diff: dict[str, Any], name: str, column: int, width: int, indent: int)
         return [*_head(name, width, indent), *_shortened(value, width, indent + 2)]
     if isinstance(value, dict | list) and value:
         rows = [row for text in outline(value, secret=secret) for row in _row(text, width, indent + 2)]
-        more = quiet(f"{' ' * (indent + 2)}… and {len(rows) - _NEW_ROWS} more rows")
+        more = quiet(f"{' ' * (indent + 2)}… {len(rows):,} rows in all")
         return [*_head(name, width, indent), *(rows if len(rows) <= _NEW_ROWS + 1 else [*rows[:_NEW_ROWS], more])]
     return _aligned(name, say(scalar(value, secret=secret)), column, width, indent)
 
@@ -103,8 +103,8 @@ def _shortened(text: str, width: int, indent: int) -> Lines:
         rows += wrap(say(escape.line(part, _NEW_LINES * width)), width, first=say(" " * indent), hang=indent)
     whole = len(texts) <= _NEW_LINES and len(rows) <= _NEW_LINES
     count = f"{len(texts)} lines, " if len(texts) > 1 else ""
-    size = quiet(f"{' ' * indent}… {count}{len(text):,} characters in all")
-    return rows if whole else [*rows[:_NEW_LINES], size]
+    size = wrap(quiet(f"… {count}{len(text):,} characters in all"), width, first=say(" " * indent), hang=indent + 2)
+    return rows if whole else [*rows[:_NEW_LINES], *size]
 
 
 def _texts(before: Any, after: Any, *, width: int, indent: int) -> Lines:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from apreconcile.core.address import Address
 
 from . import escape
-from .screen import BLANK, Line, Lines, Span, Style, cells, pad, say, wrap
+from .screen import BLANK, Line, Lines, Span, Style, cells, pad, quiet, say, wrap
 
 _COMMAND = re.compile(r"apreconcile(?: [^\s;,`]*[^\s;,`.:])+")
 _HINT = "hint: "
@@ -36,9 +36,9 @@ def prose(text: str, *, width: int, first: Line = (), hang: int = 0) -> Lines:
 
 def continued(command: str, *, width: int, indent: int) -> Lines:
     """A long command over several lines, each but the last ended by a backslash, so that a shell reads it as one."""
-    margin = say(" " * indent)
-    *most, last = wrap(say(command, Style.PLAIN), width - 2, first=margin, hang=indent + 2)
-    return [*((*line, *say(" \\")) for line in most), last]
+    rows = ["".join(span.text for span in line) for line in wrap(say(command), width - indent - 2, hang=2)]
+    whole = [*(f"{row} \\" for row in rows[:-1]), rows[-1]]
+    return [(*say(" " * indent), Span(Style.COPY, row)) for row in whole]
 
 
 def hint_lines(hint: str | None, *, width: int, indent: int = 0) -> Lines:
@@ -82,6 +82,12 @@ def columns(rows: Sequence[Sequence[str]], *, width: int, indent: int) -> Lines:
         start = " " * indent + "".join(pad(text, size + 2) for text, size in zip(row[:-1], sizes, strict=False))
         lines += wrap(say(row[-1]), width, first=say(start), hang=min(cells(start), width // 2))
     return lines
+
+
+def more_lines(hidden: int, *, width: int, word: str = "more") -> Lines:
+    """That some were not shown, and where they are; nothing if all were."""
+    said = quiet(f"… and {hidden:,} {word}; --format json has them all")
+    return wrap(said, width, first=say("  "), hang=4) if hidden > 0 else []
 
 
 def money(amount: str, currency: str) -> str:

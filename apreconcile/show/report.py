@@ -8,7 +8,7 @@ from typing import Any
 from apreconcile.core.outcome import Outcome, Report, Word
 
 from . import escape
-from .layout import columns, count, money, prose, resolve_lines, warning_lines
+from .layout import columns, count, money, more_lines, prose, resolve_lines, warning_lines
 from .screen import BLANK, WIDTH, Line, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
 from .text import SIGNS, UNKNOWN_SIGN
 
@@ -24,13 +24,13 @@ _STYLES = {
 }
 _BECAUSE = {
     "interrupted": "the run was interrupted",
-    "policy": "the policy forbids it",
+    "policy": "a rule stands in the way",
     "unknown-purchase": "the outcome of a purchase is unknown, so nothing more is bought",
 }
 _ENDS = {
     1: "Nothing was changed: something failed",
     2: "Changes are pending",
-    3: "Not finished: a step is held until it is approved",
+    3: "Not finished: what is held waits for its approval",
     4: "Not finished: the account moved since it was looked at; plan again",
     5: "Not finished: something is blocked",
     6: "Not finished: an outcome is unknown; nobody guesses it",
@@ -77,7 +77,7 @@ def report_text(
     steps = {(step["address"], step["action"]): step for step in document["steps"]}
     lines = _words(report.outcomes, width)
     lines += _numbers(report.outcomes)
-    lines += _secrets(report.outcomes, steps)
+    lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
     lines += _held(report.outcomes, command)
     lines += _remaining(report, width)
@@ -110,7 +110,7 @@ def _result(outcome: Outcome) -> Line:
         return say("wants an approval")
     if outcome.word is Word.SKIPPED:
         because = outcome.because or ""
-        return say(_BECAUSE.get(because) or f"because of {escape.line(because)}" if because else "")
+        return say(_BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else "")
     known = [escape.line(part) for part in (outcome.phone_number, outcome.id) if part]
     return say("  ".join(known))
 
@@ -129,13 +129,15 @@ def _numbers(outcomes: Sequence[Outcome]) -> Lines:
     return [strong("New phone numbers:" if len(new) > 1 else "New phone number:"), *rows, BLANK]
 
 
-def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> Lines:
+def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]], width: int) -> Lines:
     """The webhooks whose signing secret is another one now; it may be even where the outcome is unknown."""
     sent = [outcome for outcome in outcomes if outcome.word in {Word.DONE, Word.UNKNOWN} and _signs(outcome, steps)]
     if not sent:
         return []
     rows = [(*say("  "), Span(Style.COPY, f"apreconcile secret show {outcome.address}")) for outcome in sent]
-    return [strong("New signing secrets, for whoever receives the events:"), *rows, BLANK]
+    sure = all(outcome.word is Word.DONE for outcome in sent)
+    title = f"Signing secrets that are {'new' if sure else 'new, or may be'}; the receivers need them:"
+    return [*wrap(strong(title), width), *rows, BLANK]
 
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
@@ -148,11 +150,14 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     unknown = [outcome for outcome in outcomes if outcome.word is Word.UNKNOWN]
     if not unknown:
         return []
-    title = say("Unknown: the call was sent, and no answer tells whether it took effect.", Style.RISK)
-    lines = [title, *prose("  apreconcile plan looks again, and settles what it can.", width=width, hang=2)]
+    title = "Unknown: the call was sent, and no answer tells whether it took effect."
+    lines = [
+        *wrap(say(title, Style.RISK), width),
+        *prose("apreconcile plan looks again, and settles what it can.", width=width, first=say("  "), hang=2),
+    ]
     made = [outcome for outcome in unknown if outcome.action == "create"]
     if made:
-        lines.append(say("  Where it cannot, look at the account and say which:"))
+        lines += wrap(say("Where it cannot, look at the account and say which:"), width, first=say("  "), hang=2)
     lines += [line for outcome in made for line in resolve_lines(outcome.address, indent=4)]
     return [*lines, BLANK]
 
@@ -170,8 +175,8 @@ def _remaining(report: Report, width: int) -> Lines:
         return []
     rows = [[escape.line(left.action), str(left.address)] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
-    more = [quiet(f"  … and {hidden:,} more; --format json has them all")] if hidden else []
-    return [say("Left for another run:"), *columns(rows, width=width, indent=2), *more, BLANK]
+    shown = columns(rows, width=width, indent=2)
+    return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]
 
 
 def _closing(report: Report, width: int) -> Lines:
@@ -191,10 +196,6 @@ def ending(report: Report) -> str:
         return f"{_ENDS.get(report.exit, 'Not finished')} (exit {report.exit})."
     if not report.outcomes:
         return "Nothing to do: the account is as the spec wants it." if not report.remaining else "Nothing to do here."
-    if report.converged:
-        return "Done: the account is as the spec wants it."
-    return (
-        "Done; the account was not looked at again."
-        if report.converged is None
-        else "Done, but not all of it shows yet."
-    )
+    if report.converged is None:
+        return "Done; the account was not looked at again."
+    return "Done: the account is as the spec wants it." if report.converged else "Done, but not all of it shows yet."

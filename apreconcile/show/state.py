@@ -28,8 +28,10 @@ def state_text(state: State, *, width: int = WIDTH) -> Lines:
     lines += _section(f"Ours ({count(len(state.resources), 'resource')}):", state_list(state, width=width - 2))
     if state.intents:
         lines += _section("Open: steps begun whose outcome is not written down:", _intents(state, width))
-    lines += _section("Purchases:", _purchases(state.ledger, width)) if state.ledger else []
-    lines += _section("No longer ours:", _tombstones(state.tombstones, width)) if state.tombstones else []
+    lines += _section("Purchases (times in UTC):", _purchases(state.ledger, width)) if state.ledger else []
+    lines += (
+        _section("No longer ours (times in UTC):", _tombstones(state.tombstones, width)) if state.tombstones else []
+    )
     aside = [say(escape.line(ident)) for ident in sorted(state.ignored)]
     lines += _section("Set aside, never touched:", aside) if aside else []
     return [*lines, *_lock(state.lock, width)]
@@ -68,7 +70,7 @@ def _intent(intent: Intent, width: int) -> Lines:
 def _purchases(ledger: Sequence[Purchase], width: int) -> Lines:
     rows = [
         [
-            escape.line(line.at),
+            _when(line.at),
             str(line.address),
             money(line.amount, "USD"),
             escape.line(line.outcome),
@@ -82,7 +84,7 @@ def _purchases(ledger: Sequence[Purchase], width: int) -> Lines:
 def _tombstones(stones: Sequence[Tombstone], width: int) -> Lines:
     rows = [
         [
-            escape.line(stone.at),
+            _when(stone.at),
             str(stone.address),
             escape.line(stone.how),
             escape.line("  ".join(part for part in (stone.phone_number, stone.id) if part)),
@@ -90,6 +92,11 @@ def _tombstones(stones: Sequence[Tombstone], width: int) -> Lines:
         for stone in stones[-_ROWS:]
     ]
     return [*_older(len(stones), width), *columns(rows, width=width - 2, indent=0)]
+
+
+def _when(stamp: str) -> str:
+    """A time in ISO 8601, to the minute."""
+    return escape.line(stamp[:16].replace("T", " "))
 
 
 def _older(number: int, width: int) -> Lines:

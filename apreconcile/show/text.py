@@ -7,7 +7,7 @@ from typing import Any
 
 from . import escape
 from .fields import field_lines
-from .layout import columns, count, hint_lines, money, prose, warning_lines
+from .layout import columns, count, hint_lines, money, more_lines, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
 
 APPROVE = "apreconcile apply --approve TOKEN"
@@ -30,7 +30,7 @@ _RISKS = {
     "reroutes": "REROUTES what is live: calls or events go elsewhere",
 }
 _UNSAFE = "Not safe: apply writes nothing until this is settled:"
-_TITLES = {9: "Not safe to go on with:", 6: "Outcome not known yet:"}
+_TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: apply writes nothing until this is settled:"}
 _BLOCKED = "Blocked:"
 _INDENT = 6
 _UNMANAGED = 10
@@ -109,7 +109,7 @@ def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
     for title in (_UNSAFE, *_TITLES.values(), _BLOCKED):
         stops = [stop for stop in blocked if _stop_title(stop) == title]
         rows = [row for stop in stops for row in _stop(stop, width)]
-        lines += [say(title, Style.RISK), *rows, BLANK] if stops else []
+        lines += [*wrap(say(title, Style.RISK), width), *rows, BLANK] if stops else []
     return lines
 
 
@@ -132,9 +132,8 @@ def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
         return []
     rows = [[escape.line(item[part], width // 2) for part in ("kind", "id", "name")] for item in items[:_UNMANAGED]]
     hidden = len(items) - len(rows)
-    more = [quiet(f"  … and {hidden:,} more; --format json has them all")] if hidden else []
-    head = say("Unmanaged, left as it is (neither in the spec nor ours):")
-    return [head, *columns(rows, width=width, indent=2), *more, BLANK]
+    head = wrap(say("Unmanaged, left as it is (neither in the spec nor ours):"), width)
+    return [*head, *columns(rows, width=width, indent=2), *more_lines(hidden, width=width), BLANK]
 
 
 def _closing(document: Mapping[str, Any], resources: int | None, width: int) -> Lines:

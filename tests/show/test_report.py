@@ -1,0 +1,167 @@
+import dataclasses
+
+import pytest
+
+from apreconcile.core.address import Address
+from apreconcile.core.outcome import Outcome, Remaining, Report, Word
+from apreconcile.show.report import ending, report_json, report_text
+from apreconcile.show.screen import plain
+
+HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
+
+
+def at(text):
+    return Address.parse(text)
+
+
+def step(address, action, *risks, token=None):
+    return {"address": address, "action": action, "risks": list(risks), "token": token and f"{token}:{address}@{HEX}"}
+
+
+DOCUMENT = {
+    "steps": [
+        step("agent.front", "adopt"),
+        step("agent.front", "update"),
+        step("agent.support", "create"),
+        step("number.support-main", "create", "spends", token="buy"),
+        step("number.second", "create", "spends", token="buy"),
+        step("webhook.events", "update", "rotates-secret", token="rotate"),
+        step("webhook.support", "create"),
+        step("number.old", "delete", "irreversible", token="release"),
+        step("agent.old", "delete", "irreversible", token="delete"),
+    ]
+}
+
+
+def report(*outcomes, **more):
+    made = Report(0, None, "ab" * 32, outcomes, (), 23)
+    return dataclasses.replace(made, **more)
+
+
+def done(address, action, **more):
+    return Outcome(at(address), action, Word.DONE, **more)
+
+
+EVERYTHING = report(
+    done("agent.front", "adopt", id="agt_1"),
+    Outcome(
+        at("agent.front"),
+        "update",
+        Word.FAILED,
+        error="422: voice 'Polly.Joanna' is not one of the voices of this account \x1b[31m",
+    ),
+    done("agent.support", "create", id="agt_77"),
+    Outcome(at("number.support-main"), "create", Word.UNKNOWN, error="the reply was lost: ReadTimeout"),
+    done("number.second", "create", id="num_9", phone_number="+14155550177"),
+    done("webhook.events", "update", id="wh_1"),
+    done("webhook.support", "create", id="wh_2"),
+    Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}"),
+    Outcome(at("agent.old"), "delete", Word.SKIPPED, because="number.old"),
+    Outcome(at("number.third"), "create", Word.SKIPPED, because="unknown-purchase"),
+    Outcome(at("agent.third"), "create", Word.SKIPPED, because="interrupted"),
+    Outcome(at("agent.fourth"), "move", Word.SKIPPED),
+    Outcome(at("agent.fifth"), "update", Word.STALE, error="its name was 'Fifth' and is 'Sixth'"),
+    exit=6,
+    remaining=(Remaining(at("number.x"), "create"), Remaining(at("agent.long-name"), "update")),
+    warnings=("number.second is +14155550177, not from area 212: the wish was not met",),
+    monthly="3.00",
+)
+DONE = report(
+    done("agent.support", "create", id="agt_77"),
+    done("number.support-main", "create", id="num_9", phone_number="+14155550177"),
+    done("number.second", "create", id="num_10", phone_number="+14155550178"),
+    converged=True,
+    monthly="6.00",
+)
+HELD = report(
+    done("agent.support", "create", id="agt_77"),
+    Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}"),
+    Outcome(at("agent.old"), "delete", Word.HELD, token=f"delete:agent.old@{HEX}"),
+    exit=3,
+)
+UPDATE_UNKNOWN = report(Outcome(at("webhook.events"), "update", Word.UNKNOWN, error="500"), exit=6)
+NOTHING = report(converged=True, requests=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("everything", EVERYTHING), ("done", DONE), ("held", HELD), ("unknown", UPDATE_UNKNOWN), ("nothing", NOTHING)],
+)
+def test_a_report_reads_as_it_should(name, made, golden):
+    golden(f"report-{name}", report_text(made, DOCUMENT))
+
+
+def test_the_json_has_every_key_of_the_contract():
+    made = report(
+        done("number.second", "create", id="num_9", phone_number="+14155550177"),
+        Outcome(at("agent.old"), "delete", Word.SKIPPED, because="number.old"),
+        exit=7,
+        converged=False,
+        remaining=(Remaining(at("number.x"), "create"),),
+        monthly="3.00",
+    )
+    assert report_json(made) == {
+        "format": "apreconcile.report/1",
+        "exit": 7,
+        "converged": False,
+        "digest": "ab" * 32,
+        "steps": [
+            {"address": "number.second", "action": "create", "outcome": "done", "because": None, "id": "num_9", "phoneNumber": "+14155550177", "error": None, "token": None},
+            {"address": "agent.old", "action": "delete", "outcome": "skipped", "because": "number.old", "id": None, "phoneNumber": None, "error": None, "token": None},
+        ],
+        "remaining": [{"address": "number.x", "action": "create"}],
+        "requests": 23,
+        "cost": {"monthly_delta": "3.00", "currency": "USD"},
+    }  # fmt: skip
+    assert type(report_json(made)["steps"][0]["outcome"]) is str
+
+
+def test_the_command_is_the_one_that_was_run():
+    told = plain(report_text(HELD, DOCUMENT, command="apreconcile apply -e prod"))
+    assert f"\n  apreconcile apply -e prod --approve release:number.old@{HEX}\n" in told
+
+
+def test_a_held_step_without_a_token_is_no_line_to_paste():
+    assert "--approve" not in plain(report_text(report(Outcome(at("agent.a"), "delete", Word.HELD)), DOCUMENT))
+
+
+def test_a_long_name_takes_what_room_it_wants():
+    long = report(done("agent." + "a" * 90, "create", id="agt_1"), Outcome(at("agent.b"), "create", Word.FAILED))
+    assert max(map(len, plain(report_text(long, DOCUMENT)).splitlines())) <= 80
+
+
+def test_many_remaining_are_counted():
+    many = report(remaining=tuple(Remaining(at(f"agent.a{n}"), "create") for n in range(14)))
+    assert "  create  agent.a9\n  … and 4 more; --format json has them all\n" in plain(report_text(many, DOCUMENT))
+
+
+ONE = (done("agent.a", "create"),)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (report(converged=True), "Nothing to do: the account is as the spec wants it."),
+        (report(remaining=(Remaining(at("agent.a"), "create"),)), "Nothing to do here."),
+        (report(*ONE, converged=True), "Done: the account is as the spec wants it."),
+        (report(*ONE, converged=None), "Done; the account was not looked at again."),
+        (report(*ONE, converged=False), "Done, but not all of it shows yet."),
+        (report(*ONE, exit=1), "Nothing was changed: something failed (exit 1)."),
+        (report(*ONE, exit=130), "Interrupted: nothing more was sent (exit 130)."),
+        (report(*ONE, exit=77), "Not finished (exit 77)."),
+    ],
+)
+def test_the_last_sentence_agrees_with_the_exit_code(made, says):
+    assert ending(made) == says
+    assert plain(report_text(made, DOCUMENT)).endswith(f"{says}\n")
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
+def test_every_exit_code_has_a_sentence_of_its_own(code):
+    assert ending(report(exit=code)) != f"Not finished (exit {code})."
+    assert ending(report(exit=code)).endswith(f"(exit {code}).")
+
+
+def test_money_that_does_not_change_is_not_spoken_of():
+    assert "Cost" not in plain(report_text(report(*ONE), DOCUMENT))
+    assert "Cost: -$3.00/month." in plain(report_text(report(*ONE, monthly="-3.00"), DOCUMENT))

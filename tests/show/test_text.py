@@ -1,0 +1,177 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apreconcile.core.planfile import encode, load
+from apreconcile.show.screen import Style, cells, plain
+from apreconcile.show.text import plan_text, risk_words
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
+HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
+
+
+def case(path):
+    made = json.loads(path.read_text(encoding="utf-8"))
+    return load(encode(made["plan"])), made["options"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_plan_reads_as_it_should(path, golden):
+    document, options = case(path)
+    golden(path.stem, plan_text(document, **options))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_screen_has_eighty_columns(path):
+    document, options = case(path)
+    assert all(cells(row) <= 80 for row in plain(plan_text(document, **options)).splitlines())
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_every_token_stands_on_a_line_of_its_own(path):
+    document, options = case(path)
+    for width in (20, 80):
+        rows = [row.strip() for row in plain(plan_text(document, width=width, **options)).splitlines()]
+        assert all(step["token"] in rows for step in document["steps"] if step["token"])
+
+
+def test_the_order_of_the_keys_is_nothing():
+    """`plan` shows the document before it was canonical, `show` after."""
+    document, options = case(next(path for path in CASES if path.stem == "everything"))
+    turned = json.loads(json.dumps(document), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert plan_text(turned, **options) == plan_text(document, **options)
+
+
+def test_a_single_resource_is_spoken_of_as_one():
+    document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
+    assert "No changes: 1 resource is as the spec wants it." in plain(plan_text(document, resources=1))
+
+
+def test_several_approvals_are_counted_and_the_hint_may_be_left_out():
+    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    told = plain(plan_text(document, approvals_hint=None))
+    assert "4 steps want an approval of their own.\n" in told
+    given_with = plain(plan_text(document, approvals_hint="apreconcile apply -e prod --approve TOKEN"))
+    assert "approval of their own: apreconcile apply -e prod --approve TOKEN\n" in given_with
+
+
+def test_every_known_risk_has_words_in_capitals():
+    for risk in ("irreversible", "spends", "rotates-secret", "unprotects", "reroutes"):
+        assert risk_words(risk).split()[0].isupper()
+    assert risk_words("eats\x1bbabies") == r"UNKNOWN RISK eats\x1bbabies: take it as irreversible"
+
+
+def a_document(steps, **more):
+    words = ("create", "update", "delete", "adopt", "move", "forget")
+    summary = {word: sum(step["action"] == word for step in steps) for word in words}
+    return {
+        "project": "acme", "environment": "default", "scope": {"host": "api.agentphone.ai", "sub_account": None},
+        "digest": "ab" * 32, "expires": "2026-01-02T03:04:05Z", "tool": "apreconcile 0", "requests": 1, "steps": steps,
+        "summary": {**summary, "blocked": len(more.get("blocked", ())), "unmanaged": len(more.get("unmanaged", ()))},
+        "cost": {"monthly_delta": "3.00", "currency": "USD", "numbers_used": None, "numbers_limit": None},
+        "blocked": [], "unmanaged": [], "warnings": [], **more,
+    }  # fmt: skip
+
+
+def a_step(number, **more):
+    address = f"agent.a{number}"
+    return {
+        "address": address, "action": "update", "risks": [], "token": None, "after": [], "why": [], "fields": [], **more,
+    }  # fmt: skip
+
+
+def test_a_cost_whose_quota_nobody_knows():
+    assert "Cost: +$3.00/month.\n" in plain(plan_text(a_document([a_step(1)])))
+
+
+def test_a_thousand_steps_are_shown_in_a_moment():
+    old = "\n".join(f"Rule {n}: answer the question from page {n} of the handbook." for n in range(60))
+    fields = [
+        {"field": "systemPrompt", "before": old, "after": old.replace("page 30", "page thirty")},
+        {"field": "voice", "before": "Polly.Amy", "after": "Polly.Joanna"},
+    ]
+    document = a_document([a_step(n, fields=fields, token=f"delete:agent.a{n}@{HEX}") for n in range(1000)])
+    start = time.process_time()
+    lines = plan_text(document)
+    assert time.process_time() - start < 5
+    assert len(lines) > 9000
+
+
+def rule(n):
+    return f"line {n} of {'word ' * 30}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x" * 2_000_000, "y" * 2_000_000),
+        ("x " * 500_000, "y " * 500_000),
+        ("\n" * 200_000, "a\n" * 200_000),
+        ("\n".join(map(rule, range(300))), "\n".join(map(rule, range(300, 600)))),
+        (" ".join(f"a{n % 7}" for n in range(999)), " ".join(f"a{n % 5}" for n in range(999))),
+        ("\u202e" * 500_000, "\x1b" * 500_000),
+    ],
+)
+def test_hostile_prompts_take_no_time_and_little_room(before, after):
+    field = {"field": "systemPrompt", "before": before, "after": after}
+    for step in (a_step(1, fields=[field]), a_step(1, action="create", fields=[field])):
+        start = time.process_time()
+        lines = plan_text(a_document([step]))
+        assert time.process_time() - start < 5
+        assert len(lines) < 100
+
+
+text = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(
+    [
+        "a b " * 40,
+        "x" * 200,
+        "two\nlines",
+        "東京 " * 30,
+        "(secret)",
+        "apreconcile plan --out FILE " * 6,
+        "\n\n\n",
+        "415",
+    ]
+)
+value = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(0, 1) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
+field = st.fixed_dictionaries({"field": text, "before": value, "after": value}, optional={"secret": st.booleans()})
+key = st.from_regex(r"[a-z0-9][a-z0-9-]{0,40}", fullmatch=True)
+address = key.map(lambda word: f"agent.{word}")
+step = st.fixed_dictionaries(
+    {
+        "address": address,
+        "action": st.sampled_from(["create", "update", "delete", "adopt", "move", "forget", "\x1bnew"]),
+        "risks": st.lists(text | st.sampled_from(["spends", "reroutes"]), max_size=2),
+        "token": st.none() | key.map(lambda word: f"release:agent.{word}@{HEX}"),
+        "after": st.lists(address, max_size=2),
+        "why": st.lists(text, max_size=2),
+        "fields": st.lists(field, max_size=3),
+    }
+)
+blocked = st.fixed_dictionaries(
+    {"address": st.none() | address, "reason": text, "hint": text}, optional={"exit": st.sampled_from([5, 6, 9, 77])}
+)
+unmanaged = st.fixed_dictionaries({"kind": text, "id": text, "name": text})
+
+
+@settings(deadline=None)
+@given(
+    st.lists(step, max_size=3), st.lists(blocked, max_size=3), st.lists(unmanaged, max_size=12),
+    st.lists(text, max_size=2), text, st.integers(40, 120),
+)  # fmt: skip
+def test_nothing_from_outside_acts_on_the_screen(steps, stops, items, warnings, name, width):
+    document = a_document(steps, blocked=stops, unmanaged=items, warnings=warnings, project=name, tool=name)
+    lines = plan_text(document, width=width, saved=True)
+    for line in lines:
+        row = "".join(span.text for span in line)
+        assert row.replace("\u3000", "").isprintable()
+        assert row == row.rstrip()
+        assert cells(row) <= width or any(span.style is Style.COPY for span in line)
