@@ -74,7 +74,7 @@ def _foreign(snapshot: Snapshot, kinds: Sequence[Kind], ours: str) -> tuple[set[
             tag = kind.marker(seen)
             if tag and tag.startswith(MARK) and not tag.startswith(ours):
                 foreign.add((seen.kind, seen.id))
-                parents = {one for one in snapshot.listed if one.id == kind.hangs_on(seen)}
+                parents = [one for one in snapshot.listed if one.id == kind.hangs_on(seen)]
                 foreign |= {(one.kind, one.id) for one in parents}
                 warnings.append(f"{kind.name} {seen.id} is left out: it carries the marker {tag!r}")
                 warnings += [f"{one.kind} {one.id} is left out: it holds {kind.label(seen)}" for one in parents]
