@@ -62,6 +62,31 @@ def test_every_creation_and_every_approved_step_is_in_the_stored_state_while_it_
     ]
 
 
+def test_a_purchase_is_in_the_stored_state_at_once(trial):
+    """Not a quarter of a second later, with what else there is to write: a kill in between would leave it unknown."""
+    trial.spec("agents: {a: {name: A}}\nnumbers: {m: {}, n: {}}")
+    kept = []
+
+    async def run():
+        async with trial.open(pace=Pace()) as account:
+            planned = await workflow.plan(account)
+
+            class Looking:
+                def began(self, step):
+                    if str(step.address) == "number.n":
+                        asyncio.get_running_loop().call_later(0.05, lambda: kept.extend(trial.ids()))
+
+                def ended(self, step, outcome):
+                    pass
+
+            tokens = [step.token for step in planned.plan.steps if step.token]
+            return await workflow.apply(account, planned, approve=tokens, watch=Looking())
+
+    trial.fault("POST /v1/numbers", "delay:0.15", nth=2)
+    assert asyncio.run(run()).exit == 0
+    assert "number.m" in kept
+
+
 def test_what_was_not_sent_in_time_is_sent_after_a_new_swap(trial):
     trial.concurrency = 1
     trial.spec("agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {}}")
