@@ -78,7 +78,7 @@ async def applied(spec: Path, url: str) -> tuple[int, int, int, dict[str, float]
 
 def accounts() -> None:
     """Requests and state writes by the size of the account."""
-    print("agents  resources  apply: requests  state writes  empty plan: requests   load, plan, apply, plan")
+    print("agents  resources  apply: requests  state writes  empty plan: requests   load, plan, apply, plan", flush=True)
     for count in (1, 10, 100, 1000):
         with tempfile.TemporaryDirectory() as folder:
             spec = spec_of(count, Path(folder))
@@ -86,7 +86,7 @@ def accounts() -> None:
             with running(options) as server:
                 writes, requests, empty, seconds = asyncio.run(applied(spec, server.url))
             laps = ", ".join(f"{lap:.2f}" for lap in seconds.values())
-            print(f"{count:6} {3 * count:10} {requests:16} {writes:13} {empty:21}   {laps} s")
+            print(f"{count:6} {3 * count:10} {requests:16} {writes:13} {empty:21}   {laps} s", flush=True)
 
 
 def fastest(command: list[str]) -> float:
@@ -121,7 +121,6 @@ PARTS: dict[str, Callable[[], None]] = {"accounts": accounts, "start-up": start_
 
 def main() -> None:
     """Run the parts that are named, or all."""
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] -- a real stream
     for name in sys.argv[1:] or PARTS:
         PARTS[name]()
 
