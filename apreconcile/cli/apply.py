@@ -15,7 +15,7 @@ from .running import run
 
 @command(
     "apreconcile apply",
-    "apreconcile apply --yes --approve buy:number.main@4f1c9a2b1d0e7755c3a81f6290bd4e3a",
+    "apreconcile apply --yes --approve TOKEN --approve TOKEN",
     "apreconcile apply --sandbox --only agent.support",
 )
 @SPEC
@@ -27,7 +27,7 @@ from .running import run
 @ONLY
 @SETTLE
 @pass_settings
-def apply(settings: Settings, spec: tuple[str, ...], form: str, **asked: Any) -> int:
+def apply(settings: Settings, form: str, **asked: Any) -> int:
     """Make the account equal to the spec: plan, ask, change, and look again.
 
     What cannot be taken back is taken only with an approval that names exactly that step: its token (--approve), or
@@ -37,6 +37,6 @@ def apply(settings: Settings, spec: tuple[str, ...], form: str, **asked: Any) ->
     meanwhile, 5 if something is blocked, 6 if an outcome is unknown, 7 if only a part was done, 8 if another run holds
     the state, 9 if it is not safe to write.
     """
-    order = Order(spec=spec, json=check_format(form) == "json", **asked)
-    manifest = manifest_of(settings, spec)
+    order = Order(json=check_format(form) == "json", **asked)
+    manifest = manifest_of(settings)
     return run(settings.terminal, lambda interrupts: applied(settings, manifest, order, interrupts))

@@ -14,6 +14,7 @@ from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
+from apreconcile.show.error import error_lines
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import Account, Planned, apply, plan
@@ -30,6 +31,7 @@ Name = tuple[str, str]
 
 FRESH = 300.0
 """Seconds for which a plan that was shown needs no second look before it is applied."""
+HALF_DONE = 7
 _PLAN_AGAIN = "look again: apreconcile plan"
 
 
@@ -37,7 +39,6 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 class Order:
     """What the command line asks of an apply."""
 
-    spec: tuple[str, ...] = ()
     json: bool = False
     approve: tuple[str, ...] = ()
     yes: bool = False
@@ -76,7 +77,7 @@ async def _still(account: Account, before: Planned, order: Order, requests: Requ
 
 
 def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
-    terminal, command = settings.terminal, apply_command(settings, order.spec)
+    terminal, command = settings.terminal, apply_command(settings)
     if not order.json:
         terminal.show(planned_lines(planned, manifest, command, terminal.width))
     elif not terminal.quiet:
@@ -93,14 +94,14 @@ def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
     if not plan.steps or plan.unsafe or plan.unsettled:
         return granted
     if order.require_all_approved:
-        _check_all_approved(plan, granted, apply_command(settings, order.spec))
+        _check_all_approved(plan, granted, apply_command(settings))
     if terminal.interactive:
         granted |= ask_approvals(terminal, plan, granted)
     steps = len(takeable(plan, granted))
     if not steps or order.yes:
         return granted
     if not terminal.interactive:
-        command = apply_command(settings, order.spec, "--yes")
+        command = apply_command(settings, "--yes")
         raise HeldError("nothing was sent: there is no terminal to ask at, and no --yes", hint=f"say yes: {command}")
     if not confirmed(terminal, steps):
         raise HeldError("nothing was sent: the answer was no", hint=_PLAN_AGAIN)
@@ -127,14 +128,17 @@ async def _taken(
 def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
     """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
     terminal = settings.terminal
-    lines = report_text(report, to_json(plan), width=terminal.width, command=apply_command(settings, order.spec))
+    lines = report_text(report, to_json(plan), width=terminal.width, command=apply_command(settings))
     try:
         if order.json:
             terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
-        else:
+        elif report.outcomes or report.exit or report.remaining or report.warnings:
             terminal.show([BLANK, *lines])
-    except (OutputError, BrokenPipeError):
+    except (OutputError, BrokenPipeError) as problem:
         terminal.talk(lines)
         changed = any(outcome.word is Word.DONE for outcome in report.outcomes)
-        return report.exit or (7 if changed else 1)
+        code = report.exit or (HALF_DONE if changed else OutputError.exit_code)
+        why = problem.message if isinstance(problem, OutputError) else "nobody reads standard output"
+        terminal.talk(error_lines(OutputError(f"{why}; the report stands above (exit {code})")))
+        return code
     return report.exit

@@ -25,9 +25,9 @@ _PATIENCE = 100
 
 def ask(terminal: Terminal, question: Line) -> str:
     """The answer to a question, as it was typed; empty for the end of input. Ctrl-C raises KeyboardInterrupt."""
-    discard_input()
-    terminal.prompt(question)
     with raising():
+        discard_input()
+        terminal.prompt(question)
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         terminal.talk([()])

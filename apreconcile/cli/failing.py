@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +12,7 @@ import click
 from apreconcile.core.errors import Error, InterruptedByUser, UnknownOutcomeError, UsageError
 from apreconcile.show.error import error_lines
 
+from .options import flags_of
 from .terminal import abandon_stdout, prepare_streams, terminal_of
 
 BUG_HINT = "this is a fault of apreconcile; please report this line and what you ran"
@@ -33,7 +32,7 @@ def guarded(run: Callable[[], Any], given: Mapping[str, Any]) -> int:
     except BrokenPipeError:
         abandon_stdout()
         return Error.exit_code
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+    except (KeyboardInterrupt, click.Abort):
         return _told(InterruptedByUser("interrupted; nothing was sent"), given)
     except click.ClickException as problem:
         return _told(_misused(problem), given)
@@ -44,7 +43,7 @@ def guarded(run: Callable[[], Any], given: Mapping[str, Any]) -> int:
 
 
 def _told(error: Error, given: Mapping[str, Any]) -> int:
-    terminal = terminal_of(no_color=bool(given.get("no_color")), quiet=False)
+    terminal = terminal_of(no_color=bool(given.get("no_color")), quiet=False, flags=flags_of(given))
     terminal.talk(error_lines(error, width=terminal.talk_width))
     return error.exit_code
 
@@ -92,8 +91,3 @@ def _place(trace: TracebackType | None) -> str:
             found = f" at {file.relative_to(ours)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
-
-
-def quoted(*words: str) -> str:
-    """A command that a shell reads as these words."""
-    return " ".join(word if word.endswith("=…") else shlex.quote(word) for word in words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from apreconcile.core.errors import UsageError
@@ -14,9 +13,9 @@ from .options import Settings
 __all__ = ["DEFAULT_SPEC", "home_of", "manifest_of"]
 
 
-def manifest_of(settings: Settings, spec: Sequence[str] = ()) -> Manifest:
+def manifest_of(settings: Settings) -> Manifest:
     """The spec. Raises SpecError with all its problems, and UsageError where a saved plan stands for it."""
-    paths = spec or settings.files
+    paths = settings.files
     saved = next((path for path in paths if path.endswith(".json") and not Path(path).is_dir()), None)
     if saved:
         hint = f"show it: apreconcile show {saved}"

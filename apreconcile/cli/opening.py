@@ -72,7 +72,7 @@ def _key(settings: Settings) -> str:
         return key
     former = settings.environ.get(FORMER_KEY, "")
     if former:
-        settings.terminal.remark(f"using {FORMER_KEY}, since {KEY} is not set")
+        settings.terminal.warn(f"using {FORMER_KEY}, since {KEY} is not set")
         return former
     hint = f"export {KEY}=…, a key of this account (dashboard, Settings, API Keys); without one, try: --sandbox"
     raise CredentialsError(f"there is no API key: {KEY} is not set", hint=hint)

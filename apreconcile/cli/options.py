@@ -21,7 +21,7 @@ MOST_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the shared options and the environment say. `files` are those of `-f`."""
+    """What the options and the environment say. `files` are the spec: SPEC, else those of `-f`."""
 
     files: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -38,7 +38,7 @@ class Settings:
     @property
     def terminal(self) -> Terminal:
         """Where the command speaks."""
-        return terminal_of(no_color=self.no_color, quiet=self.quiet)
+        return terminal_of(no_color=self.no_color, quiet=self.quiet, flags=self.flags)
 
     @property
     def in_ci(self) -> bool:
@@ -47,12 +47,19 @@ class Settings:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The options that a command has to repeat to mean the same. Values of variables are not told."""
-        words = [word for name in self.variables for word in ("--var", f"{name}=…")]
-        words += ["--sandbox"] if self.sandbox else []
-        words += ["--sandbox-db", self.sandbox_db] if self.sandbox_db else []
-        words += ["--base-url", self.base_url] if self.base_url else []
-        return tuple(words)
+        """The options that a command has to repeat to mean the same."""
+        given = {"files": self.files, "variables": tuple(self.variables.items()), "sandbox": self.sandbox}
+        return flags_of(given | {"sandbox_db": self.sandbox_db, "base_url": self.base_url})
+
+
+def flags_of(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was given, as options to repeat. Values of variables are not told: they may be somebody's secret."""
+    words = [word for path in given.get("spec") or given.get("files", ()) for word in ("-f", path)]
+    words += [word for name, _ in given.get("variables", ()) for word in ("--var", f"{name}=…")]
+    words += ["--sandbox"] if given.get("sandbox") and not given.get("sandbox_db") else []
+    for name in ("sandbox_db", "base_url"):
+        words += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
+    return tuple(words)
 
 
 def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -64,7 +71,7 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
     if given.get("sub_account"):
         raise UsageError("--sub-account comes in a later version", hint="use a key of the account itself")
     return Settings(
-        files=tuple(given.get("files", ())),
+        files=tuple(given.get("spec") or given.get("files", ())),
         variables=dict(given.get("variables", ())),
         environment=environment,
         sandbox=bool(given.get("sandbox") or given.get("sandbox_db")),
@@ -165,7 +172,12 @@ def remember_version(version: str) -> click.Parameter:
     )
 
 
-SPEC = click.argument("spec", nargs=-1, type=click.Path(path_type=str))
+def _remember_spec(ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> None:
+    if value:
+        ctx.find_root().ensure_object(dict)["spec"] = value
+
+
+SPEC = click.argument("spec", nargs=-1, type=click.Path(path_type=str), expose_value=False, callback=_remember_spec)
 FORMAT = click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."

@@ -32,29 +32,21 @@ PENDING = 2
 @ONLY
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
-def plan(
-    settings: Settings,
-    spec: tuple[str, ...],
-    out: str | None,
-    form: str,
-    adopt: bool,
-    only: tuple[Address, ...],
-    detailed: bool,
-) -> int:
+def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tuple[Address, ...], detailed: bool) -> int:
     """Look at the account and show what would change.
 
     Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
     outcome of an earlier run is open, 9 if it is not safe to write.
     """
     json, target, terminal = check_format(form) == "json", check_target(out) if out else None, settings.terminal
-    manifest = manifest_of(settings, spec)
+    manifest = manifest_of(settings)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
     planned = run(terminal, lambda _: look(settings, manifest, adopt=adopt, only=only))
     if json:
         terminal.write(dump(planned.plan))
     else:
-        terminal.show(planned_lines(planned, manifest, apply_command(settings, spec), terminal.width))
+        terminal.show(planned_lines(planned, manifest, apply_command(settings), terminal.width))
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")

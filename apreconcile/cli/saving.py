@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +20,20 @@ def check_target(path: str) -> Path:
     name = escape.line(path)
     if target.is_dir():
         raise Error(f"{name} is a folder", hint="name a file in it, such as plan.json")
-    if target.exists() and not target.is_file():
+    if target.exists() and (not target.is_file() or _is_open_stream(target)):
         raise Error(f"{name} is no plain file", hint="to print the plan: --format json")
     if not target.parent.is_dir():
         raise Error(f"{name} cannot be written: there is no folder {escape.line(str(target.parent))}", hint="make it")
     return target
+
+
+def _is_open_stream(target: Path) -> bool:
+    """Whether it is what stdout or stderr writes to: `/dev/stdout` may lead to a plain file, not to be lost."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            if os.path.samestat(target.stat(), os.fstat(stream.fileno())):
+                return True
+    return False
 
 
 def save(target: Path, data: bytes) -> None:

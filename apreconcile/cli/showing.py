@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from apreconcile.core.planfile import to_json
@@ -11,14 +10,13 @@ from apreconcile.show.screen import Lines
 from apreconcile.show.text import plan_text
 from apreconcile.workflow import Planned
 
-from .failing import quoted
 from .options import Settings
+from .terminal import quoted
 
 
-def apply_command(settings: Settings, spec: Sequence[str], *more: str) -> str:
+def apply_command(settings: Settings, *more: str) -> str:
     """The apply that does what this run says."""
-    files = spec or tuple(word for path in settings.files for word in ("-f", path))
-    return quoted("apreconcile", "apply", *files, *settings.flags, *more)
+    return quoted("apreconcile", "apply", *settings.flags, *more)
 
 
 def planned_lines(planned: Planned, manifest: Manifest, command: str, width: int) -> Lines:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import groupby
 from typing import IO, Any, TextIO, cast
 
 from apreconcile.core.errors import Error
+from apreconcile.show import escape
 from apreconcile.show.layout import prose
-from apreconcile.show.screen import WIDTH, Line, Lines, Style, plain, say
+from apreconcile.show.screen import WIDTH, Line, Lines, Span, Style, plain, say
 
 _NARROWEST, _WIDEST = 40, 120
 
@@ -36,10 +39,11 @@ class OutputError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where a command speaks. `colour` is whether it may; `quiet` leaves the remarks out."""
+    """Where a command speaks. `quiet` leaves the remarks out; `flags` is what commands to paste have to repeat."""
 
     colour: bool = True
     quiet: bool = False
+    flags: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -59,7 +63,7 @@ class Terminal:
     def show(self, lines: Lines) -> None:
         """Data for a person, on stdout. Raises OutputError, or BrokenPipeError if nobody reads on."""
         with _Written():
-            _paint(lines, sys.stdout, colour=self.colour)
+            _paint(self._repeating(lines), sys.stdout, colour=self.colour)
 
     def write(self, data: bytes) -> None:
         """Data as it is, on stdout. Raises as `show` does."""
@@ -74,7 +78,7 @@ class Terminal:
     def talk(self, lines: Lines) -> None:
         """Errors and questions, on stderr; what cannot be said there is lost."""
         with suppress(OSError, AttributeError, ValueError):
-            _paint(lines, sys.stderr, colour=self.colour)
+            _paint(self._repeating(lines), sys.stderr, colour=self.colour)
             sys.stderr.flush()
 
     def remark(self, text: str) -> None:
@@ -91,16 +95,32 @@ class Terminal:
         _paint([question], sys.stderr, colour=self.colour, end="")
         sys.stderr.flush()
 
+    def _repeating(self, lines: Lines) -> Lines:
+        """The lines in which every command to paste has the flags of this run."""
+        return [tuple(self._repeated(span) for span in line) for line in lines] if self.flags else lines
+
+    def _repeated(self, span: Span) -> Span:
+        program, _, rest = span.text.partition(" ")
+        bare = rest.startswith(("show ", "sandbox ")) or rest.endswith("--help")
+        if span.style is not Style.COPY or program != "apreconcile" or bare or self.flags[0] in rest.split():
+            return span
+        return Span(span.style, f"{program} {quoted(*self.flags)} {rest}")
+
     @property
     def paints_talk(self) -> bool:
         """Whether stderr is a terminal that moves its cursor and has colours."""
         return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
-def terminal_of(*, no_color: bool, quiet: bool) -> Terminal:
+def quoted(*words: str) -> str:
+    """A command that a shell reads as these words; a value left out (`…`) stays as it is."""
+    return escape.line(" ".join(word if word.endswith("=…") else shlex.quote(word) for word in words))
+
+
+def terminal_of(*, no_color: bool, quiet: bool, flags: tuple[str, ...] = ()) -> Terminal:
     """The terminal that the options and the environment (NO_COLOR, TERM=dumb) ask for."""
     barred = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Terminal(colour=not barred, quiet=quiet)
+    return Terminal(not barred, quiet, flags)
 
 
 def prepare_streams() -> None:
@@ -165,4 +185,7 @@ def _paint(lines: Iterable[Line], stream: TextIO, *, colour: bool, end: str = "\
 
     console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
     for line in lines:
-        console.print(Text.assemble(*((span.text, _PAINT[span.style]) for span in line)), soft_wrap=True, end=end)
+        runs = groupby(line, key=lambda span: span.style)
+        text = Text.assemble(*(("".join(span.text for span in run), _PAINT[style]) for style, run in runs))
+        text.no_wrap = True
+        console.print(text, soft_wrap=True, end=end)

@@ -17,13 +17,13 @@ from .options import SPEC, Settings, pass_settings
 @command("apreconcile validate", "apreconcile validate prod.yaml --var hooks=https://hooks.acme.dev")
 @SPEC
 @pass_settings
-def validate(settings: Settings, spec: tuple[str, ...]) -> None:
+def validate(settings: Settings) -> None:
     """Check a spec: its fields, its references, its variables. Nothing is sent; every problem is shown."""
-    manifest = manifest_of(settings, spec)
+    manifest = manifest_of(settings)
     terminal = settings.terminal
     for warning in manifest.warnings:
         terminal.warn(warning)
-    paths = spec or settings.files or (DEFAULT_SPEC,)
+    paths = settings.files or (DEFAULT_SPEC,)
     terminal.show(
         [say(f"{escape.line(', '.join(paths))} {'is' if len(paths) == 1 else 'are'} valid: {_told(manifest)}")]
     )

@@ -1,0 +1,190 @@
+"""`apply` sends what was agreed to and nothing else; its exit code agrees with what it prints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from apreconcile import workflow
+from apreconcile.cli import applying as module
+
+
+def tokens(ap, world) -> list[str]:
+    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
+    return [step["token"] for step in document["steps"] if step["token"]]
+
+
+def approved(ap, world) -> list[str]:
+    return [word for token in tokens(ap, world) for word in ("--approve", token)]
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(ap, world):
+    told = ap("apply", env=world.env)
+    assert told.code == 3
+    assert "Plan: 5 to create" in told.out
+    assert "nothing was sent: there is no terminal to ask at, and no --yes" in told.err
+    assert world.writes() == []
+
+
+def test_yes_takes_the_ordinary_steps_and_holds_the_rest(ap, world):
+    told = ap("apply", "--yes", env=world.env)
+    assert told.code == 3
+    assert "held    + create number.support-main  wants an approval" in told.out
+    assert "Steps: 4 done, 1 held." in told.out
+    assert "POST /v1/numbers" not in world.writes()
+    assert "held     create number.support-main" in told.err
+
+
+def test_a_token_lets_its_step_go(ap, world):
+    told = ap("apply", "--yes", *approved(ap, world), env=world.env)
+    assert told.code == 0
+    assert "New phone number:" in told.out
+    assert told.out.endswith("Done: the account is as the spec wants it.\n")
+    again = ap("apply", "--yes", env=world.env)
+    assert (again.code, again.err) == (0, "")
+    assert "No changes: 5 resources are as the spec wants them." in again.out
+
+
+def test_nothing_to_do_asks_nothing_and_needs_no_yes(ap, world):
+    ap("apply", "--yes", *approved(ap, world), env=world.env)
+    told = ap("apply", env=world.env)
+    assert (told.code, told.err) == (0, "")
+
+
+def test_json_is_the_report_alone(ap, world):
+    told = ap("apply", "--yes", "--format", "json", env=world.env)
+    report = json.loads(told.out)
+    assert report["format"] == "apreconcile.report/1"
+    assert report["exit"] == told.code == 3
+    assert {step["outcome"] for step in report["steps"]} == {"done", "held"}
+    assert "Plan: 5 to create" in told.err
+
+
+def test_quiet_json_says_nothing_else(ap, world):
+    told = ap("apply", "--yes", "-q", "--format", "json", env=world.env)
+    assert told.err == ""
+    json.loads(told.out)
+
+
+def test_require_all_approved_refuses_up_front(ap, world):
+    told = ap("apply", "--yes", "--require-all-approved", env=world.env)
+    assert told.code == 3
+    assert "nothing was sent: 1 approval missing" in told.err
+    assert f"--approve {tokens(ap, world)[0]}" in " ".join(told.err.replace("\\\n", " ").split())
+    assert world.writes() == []
+    assert ap("apply", "--yes", "--require-all-approved", *approved(ap, world), env=world.env).code == 0
+
+
+def test_a_token_of_nothing_is_a_warning(ap, world):
+    stranger = f"release:number.gone@{'0' * 32}"
+    told = ap("apply", "--yes", "--approve", stranger, env=world.env)
+    assert told.code == 3
+    assert f"{stranger} matches no step" in " ".join(told.err.split())
+    assert stranger not in told.out
+
+
+def test_only_held_steps_without_a_terminal_are_reported_and_need_no_yes(ap, world):
+    ap("apply", "--yes", env=world.env)
+    before = world.writes()
+    told = ap("apply", env=world.env)
+    assert told.code == 3
+    assert "Steps: 1 held." in told.out
+    assert world.writes() == before
+
+
+def test_in_ci_without_a_store_nothing_is_sent(ap, world, folder):
+    ci = {**world.env, "CI": "true"}
+    told = ap("apply", "--yes", env=ci)
+    assert (told.code, told.out) == (9, "")
+    assert "state: {store: local}" in " ".join(told.err.split())
+    assert world.requests() == []
+    spec = folder / "agentphone.yaml"
+    spec.write_text(spec.read_text() + "state: {store: local}\n")
+    assert ap("apply", "--yes", env=ci).code == 3
+
+
+def test_in_ci_a_sandbox_needs_no_store(ap):
+    assert ap("apply", "--yes", "--sandbox", env={"CI": "true"}).code == 3
+
+
+def test_unsafe_surroundings_send_nothing_and_ask_nothing(ap, world):
+    world.seed(numbers=[{"country": "US", "areaCode": "212"}])
+    told = ap("apply", "--yes", env=world.env)
+    assert told.code == 9
+    assert world.writes() == []
+
+
+def test_a_lost_reply_is_unknown_and_6(ap, world):
+    world.fault("POST /v1/numbers", "commit-then-drop")
+    told = ap("apply", "--yes", *approved(ap, world), env=world.env)
+    assert told.code == 6
+    assert "unknown + create number.support-main" in told.out
+    assert told.out.endswith("(exit 6).\n")
+
+
+def test_something_done_and_something_failed_is_7(ap, world):
+    world.fault("POST /v1/webhooks", "status:422")
+    told = ap("apply", "--yes", *approved(ap, world), env=world.env)
+    assert told.code == 7
+    assert told.out.replace("\n", " ").endswith("(exit 7). ")
+
+
+def test_after_a_long_pause_the_account_is_looked_at_again(ap, world, monkeypatch):
+    monkeypatch.setattr(module, "FRESH", -1.0)
+    told = ap("apply", "--yes", env=world.env)
+    assert told.code == 3
+    assert "Steps: 4 done, 1 held." in told.out
+
+
+def test_what_changed_during_a_long_pause_is_4(ap, world, monkeypatch):
+    monkeypatch.setattr(module, "FRESH", -1.0)
+    looks = []
+
+    async def plan(*args: object, **more: object) -> workflow.Planned:
+        looks.append(await workflow.plan(*args, **more))
+        changed = replace(looks[-1].plan, digest=f"{len(looks):064}")
+        return replace(looks[-1], plan=changed)
+
+    monkeypatch.setattr(module, "plan", plan)
+    told = ap("apply", "--yes", env=world.env)
+    assert told.code == 4
+    assert "the account changed while you were reading; nothing was sent" in told.err
+    assert world.writes() == []
+
+
+def test_only_leaves_the_rest_in_the_report(ap, world):
+    told = ap("apply", "--yes", "--only", "agent.support", "--format", "json", env=world.env)
+    report = json.loads(told.out)
+    assert told.code == 0
+    assert [step["address"] for step in report["steps"]] == ["agent.support"]
+    assert len(report["remaining"]) == 4
+
+
+def test_a_fault_of_ours_in_the_middle_is_6_and_never_a_traceback(ap, world, monkeypatch):
+    async def broken(*_: object, **__: object) -> None:
+        raise ValueError("whsec_planted")
+
+    monkeypatch.setattr(module, "apply", broken)
+    told = ap("apply", "--yes", env=world.env)
+    assert told.code == 6
+    assert "internal error: ValueError" in " ".join(told.err.split())
+    assert "apreconcile plan" in told.err
+    assert "Traceback" not in told.err
+    assert "whsec_planted" not in told.out + told.err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_report_that_stdout_does_not_take_goes_to_stderr(ap, world, monkeypatch, form):
+    def full(*_: object) -> None:
+        raise module.OutputError("standard output could not be written: No space left on device")
+
+    args = ["apply", "--yes", "-q", "--format", form, *approved(ap, world)]
+    monkeypatch.setattr(module, "_show_plan", lambda *_: None)
+    monkeypatch.setattr("apreconcile.cli.terminal.Terminal.write", full)
+    monkeypatch.setattr("apreconcile.cli.terminal.Terminal.show", full)
+    told = ap(*args, env=world.env)
+    assert told.code == 7
+    assert "New phone number:" in told.err
+    assert "could not be written" in told.err

@@ -1,0 +1,93 @@
+"""State, secrets and unknown outcomes, put right by hand."""
+
+from __future__ import annotations
+
+import json
+
+
+def approve_all(ap, world) -> list[str]:
+    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
+    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
+
+
+def test_state_needs_no_key_and_sends_nothing(ap, world):
+    assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 0
+    before = len(world.requests())
+    offline = {"AGENTPHONE_BASE_URL": world.url}
+    listed = ap("state", "list", env=offline)
+    assert (listed.code, listed.err) == (0, "")
+    assert "webhook.events" in listed.out
+    document = json.loads(ap("state", "show", "--format", "json", env=offline).out)
+    assert document["format"] == "apreconcile.state/1"
+    assert document["resources"]["number.support-main"]["phoneNumber"].startswith("+1415")
+    assert "Ours (5 resources)" in ap("state", "show", env=offline).out
+    assert len(world.requests()) == before
+
+
+def test_the_state_of_another_host_is_9(ap, world):
+    ap("apply", "--yes", env=world.env)
+    told = ap("state", "list")
+    assert (told.code, told.out) == (9, "")
+
+
+def test_init_forget_and_unlock_say_what_they_did(ap, world):
+    ids = world.seed(numbers=[{"country": "US", "areaCode": "212"}])
+    assert ap("state", "init", env=world.env).code == 9
+    ident = json.dumps(ids).split('"id": "')[1].split('"')[0]
+    told = ap("state", "init", "--ignore", ident, env=world.env)
+    assert (told.code, told.err) == (0, "")
+    assert "is ready" in told.out
+    assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 0
+    forgotten = ap("state", "forget", "webhook.triage", env=world.env)
+    assert forgotten.code == 0
+    assert "webhook.triage is forgotten" in forgotten.out
+    again = ap("state", "forget", "webhook.triage", env=world.env)
+    assert (again.code, again.out) == (1, "")
+    assert ap("state", "unlock", env=world.env).out == "nobody holds the state\n"
+
+
+def test_a_secret_is_the_only_thing_on_stdout(ap, world):
+    ap("apply", "--yes", env=world.env)
+    told = ap("secret", "show", "webhook.events", env=world.env)
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith("whsec_")
+    assert len(told.out.split()) == 1
+    assert ap("secret", "show", "agent.support", env=world.env).code == 1
+    assert ap("secret", "show", "webhook.events").code == 1
+
+
+def test_an_unknown_purchase_is_settled_by_hand(ap, world):
+    world.fault("POST /v1/numbers", "commit-then-drop")
+    assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 6
+    early = ap("resolve", "number.support-main", "--not-created", env=world.env)
+    assert (early.code, early.out) == (8, "")
+    live = world.http.get("/v1/numbers").json()["data"][0]["id"]
+    told = ap("resolve", "number.support-main", "--bind", live, env=world.env)
+    assert (told.code, told.err) == (0, "")
+    assert told.out == f"number.support-main is {live}\n"
+    assert ap("resolve", "number.support-main", "--bind", live, env=world.env).code == 1
+
+
+def test_export_is_a_spec_that_only_adopts(ap, world, folder):
+    ap("apply", "--yes", *approve_all(ap, world), env=world.env)
+    told = ap("export", env=world.env)
+    assert (told.code, told.err) == (0, "")
+    assert "project: acme-support" in told.out
+    (folder / "agentphone.yaml").write_text("")
+    assert "project: exported" in ap("export", env=world.env).out
+    named = ap("export", "--project", "copy", env=world.env)
+    assert "project: copy" in named.out
+    assert "is left out" in named.err
+    (folder / "agentphone.yaml").unlink()
+    assert ap("export", env=world.env).code == 0
+
+
+def test_validate_counts_what_is_there(ap, folder):
+    told = ap("validate")
+    assert (told.code, told.out, told.err) == (0, "agentphone.yaml is valid: 2 agents, 1 number, 2 webhooks\n", "")
+    (folder / "empty.yaml").write_text("version: 1\nproject: p\n")
+    assert ap("validate", "empty.yaml").out == "empty.yaml is valid: nothing in it\n"
+    (folder / "agentphone.yaml").unlink()
+    missing = ap("validate")
+    assert (missing.code, missing.out) == (1, "")
+    assert "there is no agentphone.yaml here" in missing.err

@@ -1,0 +1,247 @@
+"""At a real terminal: what is asked, what counts as an answer, and what Ctrl-C means."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+LAUNCH = """
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from apreconcile.cli import main
+main()
+"""
+PATIENCE = 30.0
+CTRL_C = "\x03"
+
+
+class Person:
+    """Somebody at a terminal of 80 columns, who reads everything and types."""
+
+    def __init__(self, argv: tuple[str, ...], env: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, *argv], env=env, stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.seen = ""
+
+    def wait_for(self, words: str) -> None:
+        """Read until these words are on the screen."""
+        end = time.monotonic() + PATIENCE
+        start = len(self.seen)
+        while words not in _bare(self.seen[start:]):
+            assert time.monotonic() < end, f"no {words!r} in:\n{self.seen}"
+            assert self._read(), f"ended without {words!r}:\n{self.seen}"
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def leave(self) -> tuple[int, str]:
+        """Read to the end: the exit code and the whole screen without its colours."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self._read():
+            pass
+        return self.process.wait(PATIENCE), _bare(self.seen).replace("\r\n", "\n")
+
+    def _read(self) -> bool:
+        ready = select.select([self.master], [], [], PATIENCE)[0]
+        try:
+            data = os.read(self.master, 65536) if ready else b""
+        except OSError:
+            return False
+        self.seen += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+@pytest.fixture
+def sit(folder, program_env, world) -> Iterator[Callable[..., Person]]:
+    people: list[Person] = []
+
+    def down(*argv: str, **env: str) -> Person:
+        people.append(Person(argv, {**program_env, **world.env, **env}))
+        return people[-1]
+
+    yield down
+    for person in people:
+        person.close()
+
+
+def test_typed_approval_and_yes(sit, world):
+    person = sit("apply")
+    person.wait_for("to approve it, or Enter to hold it:")
+    person.type("buy number.support-main\n")
+    person.wait_for("Apply these 5 steps? [y/N]")
+    person.type("y\n")
+    code, screen = person.leave()
+    assert code == 0
+    assert "approved" in screen
+    assert "New phone number:" in screen
+    assert "POST /v1/numbers" in world.writes()
+
+
+@pytest.mark.parametrize("answer", ["", "y", "BUY number.support-main"])
+def test_any_other_words_leave_the_step_held(sit, world, answer):
+    person = sit("apply", "--yes")
+    person.wait_for("Enter to hold it:")
+    person.type(f"{answer}\n")
+    code, screen = person.leave()
+    assert code == 3
+    assert "Steps: 4 done, 1 held." in screen
+    assert "POST /v1/numbers" not in world.writes()
+
+
+@pytest.mark.parametrize("answer", ["\n", "no\n", "\x04"])
+def test_anything_but_yes_is_no(sit, world, answer):
+    person = sit("apply", "--only", "agent.support")
+    person.wait_for("Apply this step? [y/N]")
+    person.type(answer)
+    code, screen = person.leave()
+    assert code == 3
+    assert "nothing was sent: the answer was no" in screen
+    assert world.writes() == []
+
+
+def test_what_was_pasted_ahead_answers_nothing(sit, world):
+    person = sit("apply")
+    person.type("y\ny\nbuy number.support-main\ny\n")
+    person.wait_for("Enter to hold it:")
+    person.type("\n")
+    person.wait_for("Apply these 4 steps? [y/N]")
+    person.type("n\n")
+    code, _ = person.leave()
+    assert code == 3
+    assert world.writes() == []
+
+
+def test_what_is_pasted_with_an_answer_answers_no_further_question(sit, world):
+    person = sit("apply")
+    person.wait_for("Enter to hold it:")
+    person.type("buy number.support-main\ny\ny\n")
+    person.wait_for("Apply these 5 steps? [y/N]")
+    time.sleep(0.2)
+    assert person.process.poll() is None
+    person.type("n\n")
+    assert person.leave()[0] == 3
+    assert world.writes() == []
+
+
+def test_a_release_is_approved_by_its_number(sit, world, folder, ap):
+    spec = folder / "agentphone.yaml"
+    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
+    token = next(step["token"] for step in document["steps"] if step["token"])
+    report = json.loads(ap("apply", "--yes", "--approve", token, "--format", "json", env=world.env).out)
+    phone = next(step["phoneNumber"] for step in report["steps"] if step["phoneNumber"])
+    spec.write_text(re.sub(r"numbers:\n.*\n", "", spec.read_text()))
+    for answer, code in (("release number.support-main", 3), (phone, 0)):
+        person = sit("apply", "--yes")
+        person.wait_for(f"Type {phone} to approve it")
+        person.type(f"{answer}\n")
+        assert person.leave()[0] == code
+    assert [one for one in world.writes() if one.startswith("DELETE")] != []
+
+
+def test_piped_answers_are_refused(spawn, world):
+    process = spawn("apply", env=world.env, stdin=subprocess.PIPE)
+    _, err = process.communicate("y\nbuy number.support-main\ny\n", timeout=PATIENCE)
+    assert process.returncode == 3
+    assert "there is no terminal to ask at" in err
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("words", ["Enter to hold it:", "[y/N]"])
+def test_ctrl_c_at_a_question_is_130_and_sends_nothing(sit, world, words):
+    person = sit("apply", *(["--only", "agent.support"] if words == "[y/N]" else []))
+    person.wait_for(words)
+    person.type(CTRL_C)
+    code, screen = person.leave()
+    assert code == 130
+    assert "error: interrupted; nothing was sent" in screen
+    assert world.writes() == []
+
+
+def test_ctrl_c_while_looking_is_130(sit, world):
+    world.fault("GET /v1/agents", "delay:20")
+    person = sit("plan")
+    wait_until_busy(world)
+    person.type(CTRL_C)
+    code, screen = person.leave()
+    assert code == 130
+    assert "interrupted; nothing was sent" in screen
+    assert "Traceback" not in screen
+
+
+def test_the_first_ctrl_c_finishes_what_is_in_flight_and_starts_no_more(sit, world):
+    world.fault("POST /v1/agents", "delay:1", times=1)
+    person = sit("apply", "--yes", "--concurrency", "1", CI="")
+    person.wait_for("Enter to hold it:")
+    person.type("\n")
+    wait_until_busy(world)
+    person.type(CTRL_C)
+    code, screen = person.leave()
+    assert "finishing the calls in flight" in screen
+    assert re.search(r"done\s+\+ create agent.support", screen)
+    assert re.search(r"skipped \+ create webhook.events\s+the run was interrupted", screen)
+    assert code in (3, 130)
+    assert not [one for one in world.writes() if "webhooks" in one]
+
+
+def test_the_second_ctrl_c_gives_up_waiting(sit, world):
+    world.fault("POST /v1/agents", "delay:30", times=1)
+    person = sit("apply", "--yes")
+    person.wait_for("Enter to hold it:")
+    person.type("\n")
+    wait_until_busy(world)
+    person.type(CTRL_C)
+    person.wait_for("press Ctrl-C again")
+    begun = time.monotonic()
+    person.type(CTRL_C)
+    code, screen = person.leave()
+    assert time.monotonic() - begun < 15
+    assert code == 6
+    assert re.search(r"unknown \+ create agent.support", screen)
+    assert "apreconcile resolve agent.support --bind ID" in screen
+
+
+def test_colours_only_where_they_are_wanted(sit):
+    plan = ("plan",)
+    assert "\x1b[" in screen_of(sit(*plan))
+    for person in (sit(*plan, NO_COLOR="1"), sit(*plan, TERM="dumb"), sit(*plan, "--no-color")):
+        assert "\x1b[" not in screen_of(person)
+
+
+def screen_of(person: Person) -> str:
+    person.leave()
+    return person.seen
+
+
+def wait_until_busy(world) -> None:
+    """Until the one fault that was queued has struck."""
+    end = time.monotonic() + PATIENCE
+    while world.http.get("/_sandbox/faults").json()["queued"]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
