@@ -16,7 +16,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from apreconcile.core.call import Call, Reply, Secret, holes
-from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, UnsafeError
+from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, TooLateError, UnsafeError
 from apreconcile.core.verdict import certainly_not_done
 
 from .answer import Answer, read, retry_after
@@ -85,10 +85,11 @@ class Client:
         """
         target, content = _target(call), _content(call)
         async with self._limits.turn():
-            waited, started, doubt = 0.0, self._pace.clock(), False
-            for tried in range(1, TRIES + 1):
+            waited, started, tried, doubt = 0.0, self._pace.clock(), 0, False
+            while True:
+                tried += 1
                 if self._limits.too_long(send_by):
-                    break
+                    raise _doubtful(too_late()) if doubt else too_late()
                 async with self._limits.sending():
                     outcome, asked = await self._once(call, target, content, send_by)
                 if isinstance(outcome, Reply):
@@ -105,7 +106,6 @@ class Client:
                 doubt = doubt or (call.method != "GET" and not certainly_not_done(outcome))
                 if not limited:
                     await self._pace.pause(wait)
-        raise too_late()
 
     async def _once(
         self, call: Call, target: str, content: bytes | None, send_by: float | None
@@ -124,7 +124,7 @@ class Client:
 
     def _may_help(self, call: Call, outcome: Error) -> bool:
         """Whether sending the same again may help, and cannot hurt."""
-        if call.method not in _REPEATED:
+        if call.method not in _REPEATED or isinstance(outcome, TooLateError):
             return False
         if isinstance(outcome, ApiError):
             return outcome.status == _RATE_LIMITED or outcome.status >= _SERVER_ERRORS

@@ -13,7 +13,16 @@ import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call, IdOf, Secret
-from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, UnsafeError
+from apreconcile.core.errors import (
+    ApiError,
+    CredentialsError,
+    Error,
+    NetworkError,
+    NotFoundError,
+    TooLateError,
+    UnsafeError,
+)
+from apreconcile.core.verdict import certainly_not_done
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.version import __version__
@@ -232,7 +241,7 @@ async def test_a_kept_connection_that_the_server_closed_costs_nothing(server, cl
 
 async def test_nothing_leaves_after_its_time(server, client, time):
     error = await failure(client, BUY, send_by=time.now - 0.001)
-    assert (type(error), error.sent) == (NetworkError, False)
+    assert (type(error), error.sent) == (TooLateError, False)
     assert server.heard == []
     await client.send(READ, send_by=time.now)
     assert len(server.heard) == 1
@@ -245,11 +254,54 @@ async def test_a_call_whose_time_ends_before_the_wait_is_not_sent_and_does_not_w
     assert (error.sent, time.waits, len(server.heard)) == (False, [], 1)
 
 
-async def test_a_repeat_is_not_sent_after_its_time_either(server, client, time):
-    server.script = [reply(503, retry_after="5")]
+@pytest.mark.parametrize("asked", ["5", "0", "3.9"])
+async def test_a_repeat_is_not_sent_after_its_time_either_and_the_first_is_in_doubt(server, client, time, asked):
+    server.script = [reply(503, retry_after=asked)]
     error = await failure(client, Call("PATCH", (*AGENTS, "a1"), {}), send_by=time.now + 4)
+    assert len(server.heard) == (1 if asked == "5" else 2 if asked == "3.9" else 4)
+    assert not certainly_not_done(error)
+
+
+async def test_a_repeat_that_the_limit_puts_off_too_long_leaves_the_first_in_doubt(server, client, time):
+    server.script = [reply(503, retry_after="1"), reply(429, retry_after="30")]
+    error = await failure(client, Call("PATCH", (*AGENTS, "a1"), {}), send_by=time.now + 10)
+    assert len(server.heard) == 2
+    assert not certainly_not_done(error)
+
+
+@pytest.mark.parametrize("first", [reply(503), reset, say(b""), reply(200, raw=b"<html>")])
+@pytest.mark.parametrize("then", [reply(404), reply(422), reply(401), reply(302), reply(429)])
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_refusal_after_a_try_that_may_have_been_done_is_in_doubt(server, client, method, first, then):
+    server.script = [first, then]
+    error = await failure(client, Call(method, (*AGENTS, "a1")))
+    assert type(error) is NetworkError
+    assert not certainly_not_done(error)
+    assert str(error).startswith("an earlier try may have been done; then: ")
+
+
+async def test_a_refusal_after_a_wait_is_certain(server, client):
+    server.script = [reply(429), reply(404)]
+    assert certainly_not_done(await failure(client, Call("DELETE", (*AGENTS, "a1"))))
+
+
+async def test_a_read_is_never_in_doubt(server, client):
+    server.script = [reply(503), reply(404)]
+    assert type(await failure(client, READ)) is NotFoundError
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_what_is_to_be_sent_once_is(server, client, method):
+    server.script = [reply(503), reply()]
+    await failure(client, Call(method, (*AGENTS, "a1")), once=True)
     assert len(server.heard) == 1
-    assert isinstance(error, NetworkError)
+
+
+async def test_one_can_wait_for_the_limit_without_sending(server, client, time):
+    server.script = [reply(429, retry_after="9"), reply()]
+    await failure(client, BUY)
+    await client.ready()
+    assert (time.waits, len(server.heard)) == ([9.0], 1)
 
 
 async def test_a_cancelled_call_closes_its_connection(server, client):

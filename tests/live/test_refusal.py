@@ -131,6 +131,11 @@ def test_no_secret_survives_an_error(secret, before, after, status):
             assert secret not in str(error(body, status, kind, masking))
 
 
+def test_a_code_that_is_a_secret_is_no_code():
+    ended = error({"code": "hunter22", "message": "hunter22"}, 400, masking=Masking(["hunter22"]))
+    assert (ended.code, str(ended)) == ("", PREFIX + "400: ***")
+
+
 @pytest.mark.parametrize(
     ("text", "masked"),
     [

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import resource
+import stat
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -336,3 +337,16 @@ async def test_a_broken_disk_is_said_with_its_own_word(store, monkeypatch):
     assert "could not be written: Input/output error" in str(await trouble(store))
     monkeypatch.undo()
     assert await store.read() == (None, ABSENT)
+
+
+async def test_the_file_and_then_its_folder_are_made_durable(store, monkeypatch):
+    synced = []
+    fsync = os.fsync
+
+    def watched(opened: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(opened).st_mode) else os.fstat(opened).st_size)
+        fsync(opened)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    state, _ = await store.swap(EMPTY, ABSENT)
+    assert synced == [len(encode(state)), "folder"]
