@@ -107,7 +107,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     drawn = {
         name: (len(branch) // 4, int(code) if code else None)
         for branch, name, code in re.findall(
-            r"^((?:[│ ]   )*(?:[├└]── )?)(\w+) *(?:.*?(\d+))?$", str(errors.__doc__).partition("\n\n")[2], re.MULTILINE
+            r"^((?:[│ ]   )*(?:[├└]── )?)(\w+):?(?: .*?(\d+))?$", str(errors.__doc__).partition("\n\n")[2], re.MULTILINE
         )
     }
     found = {}
