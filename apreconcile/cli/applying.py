@@ -15,6 +15,7 @@ from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.error import error_lines
+from apreconcile.show.layout import count
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import Account, Planned, apply, plan
@@ -47,6 +48,10 @@ class Order:
     only: tuple[Address, ...] = ()
     settle: float = 60.0
 
+    def repeated(self, settings: Settings) -> str:
+        """The command that asks the same again, but for its answers."""
+        return apply_command(settings, adopt=self.adopt, only=self.only)
+
 
 async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:
     """Apply a spec, and return the exit code. Raises HeldError or StaleError where nothing was sent."""
@@ -77,7 +82,7 @@ async def _still(account: Account, before: Planned, order: Order, requests: Requ
 
 
 def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
-    terminal, command = settings.terminal, apply_command(settings)
+    terminal, command = settings.terminal, order.repeated(settings)
     if not order.json:
         terminal.show(planned_lines(planned, manifest, command, terminal.width))
     elif not terminal.quiet:
@@ -94,31 +99,32 @@ def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
     if not plan.steps or plan.unsafe or plan.unsettled:
         return granted
     if order.require_all_approved:
-        _check_all_approved(plan, granted, apply_command(settings))
+        _check_all_approved(plan, granted)
     if terminal.interactive:
         granted |= ask_approvals(terminal, plan, granted)
     steps = len(takeable(plan, granted))
     if not steps or order.yes:
         return granted
     if not terminal.interactive:
-        command = apply_command(settings, "--yes")
-        raise HeldError("nothing was sent: there is no terminal to ask at, and no --yes", hint=f"say yes: {command}")
+        reason = "nothing was sent: there is no terminal to ask at, and no --yes"
+        raise HeldError(reason, hint="add --yes to take the steps that need no approval, and those that have theirs")
     if not confirmed(terminal, steps):
         raise HeldError("nothing was sent: the answer was no", hint=_PLAN_AGAIN)
     return granted
 
 
-def _check_all_approved(plan: Plan, granted: Collection[Name], command: str) -> None:
-    missing = [f"{command} --approve {step.token}" for step in held(plan, granted)]
+def _check_all_approved(plan: Plan, granted: Collection[Name]) -> None:
+    missing = [str(step.token) for step in held(plan, granted)]
     if missing:
-        count = f"{len(missing)} approval{'' if len(missing) == 1 else 's'}"
-        raise HeldError(f"nothing was sent: {count} missing", hint="\n".join(missing))
+        reason = f"nothing was sent: {count(len(missing), 'approval')} missing:"
+        raise HeldError("\n".join([reason, *missing]), hint="repeat it with --approve TOKEN for each of them")
 
 
 async def _taken(
     settings: Settings, account: Account, planned: Planned, granted: frozenset[Name], interrupts: Interrupts
 ) -> Report:
     with applying(settings.terminal, planned.plan.steps) as meter:
+        interrupts.remark = meter.remark
         interrupts.sending = bool(takeable(planned.plan, granted))
         report = await apply(account, planned, granted=granted, watch=meter, stop=interrupts.stop)
         interrupts.sending = False
@@ -128,7 +134,7 @@ async def _taken(
 def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
     """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
     terminal = settings.terminal
-    lines = report_text(report, to_json(plan), width=terminal.width, command=apply_command(settings))
+    lines = report_text(report, to_json(plan), width=terminal.width, command=order.repeated(settings))
     try:
         if order.json:
             terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")

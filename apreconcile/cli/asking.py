@@ -10,7 +10,7 @@ from collections.abc import Collection
 from apreconcile.core.approval import held, phrase
 from apreconcile.core.plan import Plan, Step
 from apreconcile.show import escape
-from apreconcile.show.screen import Line, Span, Style, say, strong
+from apreconcile.show.screen import BLANK, Line, Span, Style, say, strong
 from apreconcile.show.text import risk_words
 
 from .running import raising
@@ -54,9 +54,9 @@ def _approved(terminal: Terminal, step: Step) -> bool:
     risks = [(*say("    ! ", Style.RISK), *say(risk_words(risk), Style.RISK)) for risk in sorted(step.risks)]
     live = step.live.body.get("phoneNumber") if step.live else None
     about = say(f"  {escape.line(str(live))}" if live else "")
-    terminal.talk([(*say(f"  {step.verb} "), *strong(str(step.address)), *about), *risks])
-    question = (*say("    Type "), Span(Style.COPY, escape.line(wanted)), *say(" to approve it, or Enter to hold it: "))
-    approved = ask(terminal, question) == wanted
+    words = (*say("    type "), Span(Style.COPY, escape.line(wanted)), *say(" to approve it; Enter holds it"))
+    terminal.talk([BLANK, (*say(f"  {step.verb} "), *strong(str(step.address)), *about), *risks, words])
+    approved = ask(terminal, say("    > ")) == wanted
     terminal.talk([say(f"    {'approved' if approved else 'held'}", Style.QUIET)])
     return approved
 
@@ -77,4 +77,5 @@ def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
 def confirmed(terminal: Terminal, steps: int) -> bool:
     """Whether a person says yes to so many steps."""
     what = "this step" if steps == 1 else f"these {steps:,} steps"
+    terminal.talk([BLANK])
     return ask(terminal, strong(f"Apply {what}? [y/N] ")).lower() in ("y", "yes")

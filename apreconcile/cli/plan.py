@@ -46,7 +46,8 @@ def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tupl
     if json:
         terminal.write(dump(planned.plan))
     else:
-        terminal.show(planned_lines(planned, manifest, apply_command(settings), terminal.width))
+        repeat = apply_command(settings, adopt=adopt, only=only)
+        terminal.show(planned_lines(planned, manifest, repeat, terminal.width))
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")

@@ -28,6 +28,9 @@ class Meter(Protocol):
     def ended(self, step: Step, outcome: Outcome) -> None:
         """A step has its word."""
 
+    def remark(self, text: str) -> None:
+        """Say something else meanwhile."""
+
 
 class Requests:
     """Is told of each request: with -v a line each; else, once looking takes long, how many there were."""
@@ -93,19 +96,26 @@ def applying(terminal: Terminal, steps: Sequence[Step]) -> Iterator[Meter]:
 
 
 class _Silent:
+    """Says nothing."""
+
     def began(self, step: Step) -> None:
         pass
 
     def ended(self, step: Step, outcome: Outcome) -> None:
         pass
 
+    def remark(self, text: str) -> None:
+        pass
 
-class _Plain:
+
+class _Plain(_Silent):
+    """A line for each step that has its word."""
+
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
-    def began(self, step: Step) -> None:
-        pass
+    def remark(self, text: str) -> None:
+        self._terminal.remark(text)
 
     def ended(self, step: Step, outcome: Outcome) -> None:
         known = "  ".join(part for part in (outcome.phone_number, outcome.id) if part)
@@ -115,6 +125,8 @@ class _Plain:
 
 
 class _Bar:
+    """How many steps have their word, and what the last one was."""
+
     def __init__(self, progress: Any, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
         self._task = progress.add_task("", total=total, what="")
@@ -125,6 +137,9 @@ class _Bar:
     def ended(self, step: Step, outcome: Outcome) -> None:
         self._done += 1
         self._show(f"{outcome.word} {step.action} {step.address}")
+
+    def remark(self, text: str) -> None:
+        self._progress.console.print(text)
 
     def _show(self, what: str) -> None:
         self._progress.update(self._task, completed=self._done, what=escape.line(what, 48))

@@ -18,7 +18,7 @@ from .terminal import Terminal
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FIRST = "finishing the calls in flight, starting no more; press Ctrl-C again to give up waiting"
+_FIRST = "finishing the calls in flight; Ctrl-C again gives up waiting for them"
 _SECOND = "giving up waiting; what is unanswered is unknown"
 
 
@@ -31,7 +31,8 @@ class Interrupts:
     def __init__(self, terminal: Terminal) -> None:
         self.stop = Stop()
         self.sending = False
-        self._terminal = terminal
+        self.remark: Callable[[str], None] = terminal.remark
+        """How to say something; whoever moves on the screen says it in a way that fits."""
         self._task: asyncio.Task[Any] | None = None
 
     def watch(self, task: asyncio.Task[Any]) -> None:
@@ -47,7 +48,7 @@ class Interrupts:
             if self._task:
                 self._task.cancel()
             return
-        self._terminal.remark(_SECOND if self.stop.soft.is_set() else _FIRST)
+        self.remark(_SECOND if self.stop.soft.is_set() else _FIRST)
         self.stop.ask()
 
 

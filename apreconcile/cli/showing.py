@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from apreconcile.core.address import Address
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.screen import Lines
@@ -14,9 +16,10 @@ from .options import Settings
 from .terminal import quoted
 
 
-def apply_command(settings: Settings, *more: str) -> str:
+def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -> str:
     """The apply that does what this run says."""
-    return quoted("apreconcile", "apply", *settings.flags, *more)
+    wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
+    return quoted("apreconcile", "apply", *settings.flags, *wish)
 
 
 def planned_lines(planned: Planned, manifest: Manifest, command: str, width: int) -> Lines:

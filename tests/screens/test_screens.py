@@ -1,0 +1,126 @@
+"""The main flows, whole: each command, what it printed on which stream, and its exit code."""
+
+from __future__ import annotations
+
+SPEC = """\
+version: 1
+project: acme-support
+agents:
+  support:
+    name: Support Bot
+    voiceMode: hosted
+    systemPrompt: {file: prompts/support.md}
+    beginMessage: "Hi there! How can I help you today?"
+  triage: {name: Triage, voiceMode: webhook}
+numbers:
+  support-main: {country: US, areaCode: "415", agent: support}
+webhooks:
+  events: {url: "https://hooks.acme.dev/events", contextLimit: 10, timeout: 30}
+  triage: {agent: triage, url: "https://hooks.acme.dev/triage"}
+"""
+
+
+def begin(stage) -> None:
+    stage.write("prompts/support.md", "You are the support line of Acme.\nBe kind.\nNever guess.\n")
+    stage.write("agentphone.yaml", SPEC)
+
+
+def test_from_nothing_to_converged(stage, golden):
+    begin(stage)
+    assert stage.run("apreconcile validate") == 0
+    assert stage.run("apreconcile plan --detailed-exitcode") == 2
+    assert stage.run("apreconcile apply") == 3
+    assert stage.run("apreconcile apply --yes --approve TOKEN(number.support-main)") == 0
+    assert stage.run("apreconcile plan --detailed-exitcode") == 0
+    assert stage.run("apreconcile state list") == 0
+    assert stage.run("apreconcile secret show webhook.events") == 0
+    golden("from-nothing")
+
+
+def test_changes_and_releases(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    stage.write("prompts/support.md", "You are the support line of Acme Inc.\nBe kind.\nNever guess.\n")
+    changed = SPEC.replace("timeout: 30", "timeout: 20").replace(
+        'numbers:\n  support-main: {country: US, areaCode: "415", agent: support}\n', ""
+    )
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile plan --out plan.json") == 0
+    assert stage.run("apreconcile show plan.json") == 0
+    assert stage.run("apreconcile apply --yes") == 3
+    assert stage.run("apreconcile apply --yes --require-all-approved") == 3
+    assert stage.run("apreconcile plan -q") == 0
+    assert stage.run("apreconcile apply --yes -q --approve TOKEN(number.support-main)") == 3
+    assert stage.run("apreconcile state show") == 0
+    golden("changes")
+
+
+def test_a_lost_reply(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.seen.clear()
+    stage.fault("POST /v1/numbers", "commit-then-drop")
+    assert stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)") == 6
+    assert stage.run("apreconcile resolve number.support-main --not-created") == 8
+    ident = stage.http.get("/v1/numbers").json()["data"][0]["id"]
+    assert stage.run("apreconcile state show") == 0
+    assert stage.run(f"apreconcile resolve number.support-main --bind {ident}") == 0
+    assert stage.run("apreconcile plan") == 0
+    golden("lost-reply")
+
+
+def test_an_account_with_a_number_of_its_own(stage, golden):
+    begin(stage)
+    stage.http.post(
+        "/_sandbox/seed",
+        json={
+            "numbers": [{"country": "US", "areaCode": "212"}],
+            "agents": [{"name": "Triage", "systemPrompt": "Old."}],
+        },
+    ).raise_for_status()
+    assert stage.run("apreconcile plan") == 9
+    assert stage.run("apreconcile apply --yes") == 9
+    assert stage.run("apreconcile state init") == 9
+    assert stage.run("apreconcile state init --ignore-all") == 0
+    assert stage.run("apreconcile plan -q") == 5
+    assert stage.run("apreconcile export") == 0
+    golden("starter-number")
+
+
+def test_what_is_wrong_is_said(stage, golden):
+    assert stage.run("apreconcile") == 64
+    assert stage.run("apreconcile aply") == 64
+    assert stage.run("apreconcile plan --onlt agent.a") == 64
+    assert stage.run("apreconcile plan") == 1
+    stage.write(
+        "agentphone.yaml",
+        "version: 1\nproject: acme\nagents:\n  a: {nam: A, voiceMode: loud}\nnumbers:\n"
+        "  n: {country: US, areaCode: 415, agent: b}\n",
+    )
+    assert stage.run("apreconcile validate") == 1
+    stage.write("agentphone.yaml", "version: 1\nproject: acme\nagents:\n  a: {name: A, voiceMode: webhook}\n")
+    assert stage.run("apreconcile apply --approve bogus") == 3
+    assert stage.run("apreconcile apply plan.json") == 64
+    assert stage.run("apreconcile plan -e prod") == 64
+    assert stage.run("apreconcile plan --base-url https://api.example.com") == 1
+    assert stage.run("apreconcile secret show webhook.a") == 1
+    assert stage.run("apreconcile resolve agent.a --not-created") == 1
+    golden("wrong")
+
+
+def test_help(stage, golden):
+    stage.run("apreconcile --help")
+    stage.run("apreconcile apply --help")
+    stage.run("apreconcile sandbox serve --help")
+    golden("help")
+
+
+def test_in_ci(stage, golden, monkeypatch):
+    begin(stage)
+    monkeypatch.setenv("CI", "true")
+    assert stage.run("apreconcile plan --only agent.support") == 0
+    assert stage.run("apreconcile apply --yes") == 9
+    assert stage.run("apreconcile apply --yes --sandbox --only agent.support --format json") == 0
+    golden("ci")
