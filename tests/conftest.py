@@ -76,7 +76,7 @@ class Trial:
             text = textwrap.dedent(text)
             text = text if "version:" in text else f"version: 1\nproject: acme\n{text}"
         else:
-            text = json.dumps({"version": 1, "project": "acme", **text})
+            text = json.dumps({"version": 1, "project": "acme", **text}, ensure_ascii=False)
         (self.folder / name).write_text(text)
         return self
 

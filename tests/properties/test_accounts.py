@@ -1,0 +1,336 @@
+"""For every spec and every account to start from: what applying, planning and exporting always do."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from apreconcile.core import planfile
+from apreconcile.core.outcome import Word
+
+FEW = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TEXTS = st.sampled_from(["", " ", "Hello", "Be kind.\nBe brief.\n", "Grüße 🙂", "a: b #c", "'\"`${x}", "\u202eevil", "no", "0415"])
+NAMES = st.sampled_from(["Support", "Sales", "Night shift", "Ünïcode", "support"])
+URLS = st.sampled_from(["https://a.dev/x", "https://b.dev/y?z=1", "https://a.dev/x/"])
+PHONES = ["+14155550101", "+14155550102", "+12125550103", "+16045550104"]
+AREAS = st.sampled_from(["415", "212", "604"])
+
+TOOL = st.fixed_dictionaries(
+    {"name": st.sampled_from(["look", "book"]), "description": TEXTS, "url": st.just("https://t.dev/a")},
+    optional={
+        "method": st.sampled_from(["GET", "POST"]),
+        "headers": st.dictionaries(st.sampled_from(["X-A", "X-B"]), st.sampled_from(["one", "two"]), max_size=2),
+        "parameters": st.just({"type": "object", "properties": {"n": {"type": "number", "default": 1.5}}}),
+        "timeoutMs": st.integers(1_000, 120_000),
+        "speakDuringExecution": st.booleans(),
+    },
+)
+AGENT_FIELDS = {
+    "description": TEXTS,
+    "beginMessage": TEXTS,
+    "modelTier": st.sampled_from(["turbo", "balanced", "max"]),
+    "voiceSpeed": st.floats(0.5, 2.0, allow_nan=False),
+    "interruptionSensitivity": st.floats(0, 1, allow_nan=False),
+    "enableMessaging": st.booleans(),
+    "maxSilenceMs": st.integers(10_000, 3_600_000),
+    "voicemailMessage": TEXTS,
+    "transferNumber": st.sampled_from(PHONES),
+    "callScreeningPurpose": TEXTS,
+    "language": st.sampled_from(["en-US", "de-DE"]),
+    "customTools": st.lists(TOOL, max_size=2, unique_by=lambda tool: tool["name"]),
+}
+CLEARED = ["description", "beginMessage", "transferNumber", "voicemailMessage", "callScreeningPurpose", "customTools"]
+
+
+@st.composite
+def agents(draw: Any, *, live: bool) -> dict[str, Any]:
+    """An agent of a spec, or one that is there."""
+    hosted = draw(st.booleans())
+    chosen = draw(st.fixed_dictionaries({}, optional=AGENT_FIELDS))
+    mode = {"voiceMode": "hosted", "systemPrompt": draw(TEXTS.filter(str.strip))} if hosted else {}
+    cleared = {} if live else {name: None for name in draw(st.sets(st.sampled_from(CLEARED), max_size=2))}
+    return {"name": draw(NAMES), **mode, **chosen, **cleared}
+
+
+@st.composite
+def specs(draw: Any) -> dict[str, Any]:
+    """A spec that is valid; references are to its own agents."""
+    keys = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3))
+    spec: dict[str, Any] = {"agents": {key: draw(agents(live=False)) for key in keys}}
+    number = st.fixed_dictionaries(
+        {},
+        optional={"areaCode": AREAS, "country": st.just("US"), "agent": st.sampled_from([None, *keys])},
+    )
+    spec["numbers"] = {key: draw(number) for key in draw(st.lists(st.sampled_from(["m", "n"]), unique=True))}
+    hook = st.fixed_dictionaries(
+        {"url": URLS}, optional={"contextLimit": st.integers(0, 50), "timeout": st.integers(5, 120)}
+    )
+    slots = draw(st.lists(st.sampled_from([None, *keys]), unique=True))
+    spec["webhooks"] = {
+        f"w{index}": draw(hook) | ({"agent": slot} if slot else {}) for index, slot in enumerate(slots)
+    }
+    return written({name: part for name, part in spec.items() if part})
+
+
+def written(value: Any) -> Any:
+    """A value as the spec has to write it: `${` is read unless it is escaped."""
+    if isinstance(value, dict):
+        return {name: written(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [written(item) for item in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value
+
+
+@st.composite
+def accounts(draw: Any) -> dict[str, Any]:
+    """What is there before us: namesakes, strangers, numbers with and without tags, webhooks."""
+    held = [{"id": f"agt_{index}", **draw(agents(live=True))} for index in range(draw(st.integers(0, 3)))]
+    ids = [one["id"] for one in held]
+    phones = draw(st.lists(st.sampled_from(PHONES), unique=True, max_size=3))
+    numbers = [
+        {"id": f"num_{index}", "phoneNumber": phone, "country": "CA" if phone.startswith("+1604") else "US"}
+        | draw(st.fixed_dictionaries({}, optional={
+            "agentId": st.sampled_from([None, *ids]),
+            "externalId": st.sampled_from(["theirs", "apr:other/default/x"]),
+        }))
+        for index, phone in enumerate(phones)
+    ]  # fmt: skip
+    hooks = [
+        {"url": draw(URLS), "contextLimit": draw(st.sampled_from([0, 10])), **({"agentId": slot} if slot else {})}
+        for slot in draw(st.lists(st.sampled_from([None, *ids]), unique=True, max_size=2))
+    ]
+    return {"agents": held, "numbers": numbers, "webhooks": hooks}
+
+
+def whole(trial: Any) -> dict[str, Any]:
+    """All that the API shows of the account, by kind and id."""
+    agents = trial.get("/v1/agents?limit=100")["data"]
+    found = {("agent", one["id"]): one for one in agents}
+    found |= {("number", one["id"]): one for one in trial.get("/v1/numbers?limit=100")["data"]}
+    found |= {("webhook", None): trial.get("/v1/webhooks")}
+    return found | {("webhook", one["id"]): trial.get(f"/v1/agents/{one['id']}/webhook") for one in agents}
+
+
+def ignoring(trial: Any) -> None:
+    """Set aside the numbers that are there: a first purchase beside them is refused otherwise."""
+    from apreconcile import workflow  # noqa: PLC0415
+
+    trial.run(lambda account: workflow.state_init(account, ignore_all=True))
+
+
+def ours(trial: Any) -> set[tuple[str, str | None]]:
+    """The live things that the state holds, as (kind, id), a webhook by its agent's."""
+    return {
+        (at.split(".")[0], held.get("parent") if at.startswith("webhook") else held["id"])
+        for at, held in trial.state["resources"].items()
+    }
+
+
+def excused(plan: Any) -> bool:
+    """Whether a plan is empty but for what it says that no call can bring about."""
+    return not plan.steps and not plan.unsafe and not plan.unsettled and all(one.reason and one.hint for one in plan.blocked)
+
+
+@FEW
+@given(spec=specs(), account=accounts())
+def test_applied_twice_is_nothing_to_do_and_what_was_there_stays(trials, spec, account):
+    trial = trials()
+    trial.seed(**account)
+    trial.spec(spec)
+    ignoring(trial)
+    before = whole(trial)
+    report = trial.apply(adopt=True)
+    assert {one.word for one in report.outcomes} <= {Word.DONE}, report
+    assert report.exit in {0, 5}, report
+    plan = trial.plan(adopt=True).plan
+    assert excused(plan), (plan.steps, plan.blocked, plan.unsafe)
+    assert plan.empty or report.exit == 5
+    after, mine = whole(trial), ours(trial)
+    touched = {name for name in before if before[name] != after.get(name) and name not in mine}
+    attached = {("agent", one["agentId"]) for name, one in {**before, **after}.items() if one and one.get("agentId") and name in mine}
+    assert touched <= attached, "an agent shows the numbers that it holds"
+    bought = Counter(trial.purchases())
+    assert all(count == 1 for count in bought.values())
+    writes = len(trial.writes())
+    trial.apply(adopt=True)
+    assert len(trial.writes()) == writes
+
+
+def shuffled(value: Any, by: random.Random) -> Any:
+    """The same maps with their keys in another order; lists stay as they are."""
+    if isinstance(value, dict):
+        names = list(value)
+        by.shuffle(names)
+        return {name: shuffled(value[name], by) for name in names}
+    return [shuffled(item, by) for item in value] if isinstance(value, list) else value
+
+
+def parts(plan: Any) -> bytes:
+    """The plan file without what is beside its meaning."""
+    document = planfile.to_json(plan)
+    return planfile.encode({name: value for name, value in document.items() if name not in {"expires", "serial", "requests"}})
+
+
+@FEW
+@given(spec=specs(), account=accounts(), by=st.randoms(use_true_random=False))
+def test_the_order_of_the_spec_and_of_the_account_is_nothing(trials, spec, account, by):
+    one, other = trials(), trials()
+    one.seed(**account)
+    mixed = {kind: [item for item in items if kind != "agents"] or list(items) for kind, items in account.items()}
+    for items in mixed.values():
+        by.shuffle(items)
+    other.seed(**mixed)
+    first, second = one.spec(spec).plan(adopt=True).plan, other.spec(shuffled(spec, by)).plan(adopt=True).plan
+    assert parts(first) == parts(second)
+    assert first.digest == second.digest
+    again = one.plan(adopt=True).plan
+    assert parts(again) == parts(first)
+
+
+@FEW
+@given(spec=specs(), later=specs(), data=st.data())
+def test_nothing_that_wants_an_approval_goes_without_its_token(trials, spec, later, data):
+    """Two applies with any choice of the tokens: what was not approved is held, and its calls are not in the log."""
+    trial = trials()
+    for wanted in (spec, later):
+        trial.spec(wanted)
+        plan = trial.plan().plan
+        tokens = [step.token for step in plan.steps if step.token]
+        given_ = data.draw(st.lists(st.sampled_from(tokens), unique=True)) if tokens else []
+        since = len(trial.requests())
+        report = trial.apply(given_)
+        sent = [(one["method"], one["path"]) for one in trial.requests()[since:] if one["method"] != "GET"]
+        assert set(given_) <= {step.token for step in plan.steps}
+        words = {(str(one.address), one.action): one for one in report.outcomes}
+        assert len(words) == len(plan.steps)
+        for step in plan.steps:
+            outcome = words[str(step.address), step.action]
+            if step.token is None:
+                assert outcome.word in {Word.DONE, Word.SKIPPED}
+            elif step.token not in given_:
+                assert outcome.word in {Word.HELD, Word.SKIPPED}
+                assert not step.risks & {"reroutes"} or step.token
+        purchases = sum(path == "/v1/numbers" for method, path in sent if method == "POST")
+        bought = [step for step in plan.steps if step.spends and step.token in given_]
+        assert purchases <= len(bought)
+        released = [path for method, path in sent if method == "DELETE" and path.startswith("/v1/numbers/")]
+        assert set(released) <= {f"/v1/numbers/{step.live.id}" for step in plan.steps if step.token in given_ and step.live}
+        gone = [path for method, path in sent if method == "DELETE" and path.count("/") == 3 and "/agents/" in path]
+        assert set(gone) <= {f"/v1/agents/{step.live.id}" for step in plan.steps if step.token in given_ and step.live}
+        rotated = {step.name for step in plan.steps if "rotates-secret" in step.risks and step.token not in given_}
+        assert all(words[name].word is not Word.DONE for name in rotated)
+        if any(one.word is Word.HELD for one in report.outcomes):
+            assert report.exit == (5 if plan.blocked else 3)
+        hooks = [step for step in plan.steps if step.address.kind == "webhook" and step.action == "create" and not step.after]
+        assert all(words[step.name].word is Word.DONE for step in hooks), "a held purchase holds back no webhook"
+
+
+@FEW
+@given(account=accounts())
+def test_what_was_exported_is_planned_as_adoptions_only_and_exporting_twice_is_the_same(trials, account):
+    trial = trials()
+    trial.seed(**account)
+    trial.spec("agents: {}")
+    exported = trial.export()
+    assert trial.export().text == exported.text
+    named: dict[str, str] = {}
+    for agent in trial.get("/v1/agents?limit=100")["data"]:
+        named |= {value: value for tool in agent.get("customTools") or [] for value in (tool.get("headers") or {}).values()}
+    if exported.names:
+        trial.environ = header_values(trial, exported)
+    (trial.folder / "agentphone.yaml").write_text(exported.text)
+    plan = trial.plan().plan
+    assert not plan.blocked, plan.blocked
+    assert not plan.unsafe
+    assert {step.action for step in plan.steps} <= {"adopt"}, [(step.address, step.action, step.fields) for step in plan.steps]
+    before = whole(trial)
+    report = trial.apply()
+    assert report.exit == 0, report
+    after = whole(trial)
+    untagged = {name: {**one, "externalId": None} if one else one for name, one in after.items()}
+    assert untagged == {name: {**one, "externalId": None} if one else one for name, one in before.items()}
+    assert trial.plan().plan.empty
+    assert not exported.warnings or any("apr:other" in warning for warning in exported.warnings)
+
+
+def header_values(trial: Any, exported: Any) -> dict[str, str]:
+    """The environment that the exported spec asks for: each variable with the header's live value."""
+    live = {one["id"]: one for one in trial.get("/v1/agents?limit=100")["data"]}
+    values = {}
+    for entry in exported.document.get("agents", {}).values():
+        tools = {tool["name"]: tool for tool in live[entry["import"]].get("customTools") or []}
+        for tool in entry.get("customTools", []):
+            for header, text in (tool.get("headers") or {}).items():
+                values[text.removeprefix("${env.").removesuffix("}")] = tools[tool["name"]]["headers"][header]
+    assert set(values) == set(exported.names)
+    return values
+
+
+FAULTY = ["POST /v1/agents", "POST /v1/numbers", "POST /v1/webhooks", "PATCH /v1/agents/*", "DELETE /v1/numbers/*", "GET /v1/agents"]
+
+
+@FEW
+@given(
+    spec=specs(),
+    later=specs(),
+    call=st.sampled_from(FAULTY),
+    fault=st.sampled_from(["drop", "commit-then-drop", "status:503", "commit-then-status:502", "garbage"]),
+    nth=st.integers(1, 3),
+)
+def test_after_any_fault_a_few_honest_runs_come_to_rest_with_nothing_bought_twice(trials, spec, later, call, fault, nth):
+    trial = trials()
+    trial.no_faults()
+    trial.spec(spec)
+    trial.apply()
+    trial.fault(call, fault, nth=nth)
+    trial.spec(later)
+    try:
+        trial.apply()
+    finally:
+        trial.no_faults()
+    for _ in range(5):
+        trial.clock.skip(1000)
+        for at, intent in trial.state.get("intents", {}).items():
+            kind = at.split(".")[0]
+            if intent["action"] == "create":
+                known = {*intent.get("seen", []), *trial.ids().values()}
+                fresh = [one["id"] for one in trial.get(f"/v1/{kind}s?limit=100")["data"] if one["id"] not in known]
+                trial.bind(at, fresh[0]) if fresh else trial.not_created(at)
+        report = trial.apply()
+        if not report.outcomes:
+            break
+    plan = trial.plan().plan
+    assert excused(plan), (plan.steps, plan.blocked, plan.unsafe, plan.unsettled)
+    held = [at for at in trial.ids() if at.startswith("number.")]
+    live = trial.get("/v1/numbers?limit=100")["data"]
+    assert len(live) == len(held)
+    assert len({one["externalId"] for one in live}) == len(live)
+
+
+@pytest.mark.parametrize("profile", ["2025"])
+def test_the_older_api_comes_to_rest_too(trial, profile, tmp_path):
+    """Without externalId, with `{detail}` errors and fewer fields."""
+    from apreconcile.sandbox import Options, running  # noqa: PLC0415
+
+    with running(Options(db=tmp_path / "old.db", profile=profile)) as server:
+        trial.base_url = server.url
+        trial.spec("""
+            agents: {a: {name: A, voiceMode: hosted, systemPrompt: Hi}}
+            numbers: {m: {areaCode: "415", agent: a}, n: {}}
+            webhooks: {w: {url: "https://a.dev/x"}, v: {agent: a, url: "https://a.dev/y"}}
+        """)
+        report = trial.apply()
+        assert report.exit == 0, report
+        assert trial.plan().plan.empty
