@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from .options import Settings
 from .progress import Requests, applying
 from .running import Interrupts
 from .showing import apply_command, planned_lines
-from .terminal import OutputError
+from .terminal import OutputError, is_terminal
 
 Name = tuple[str, str]
 
@@ -82,10 +83,12 @@ async def _still(account: Account, before: Planned, order: Order, requests: Requ
 
 
 def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
+    """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
     terminal, command = settings.terminal, order.repeated(settings)
     if not order.json:
         terminal.show(planned_lines(planned, manifest, command, terminal.width))
-    elif not terminal.quiet:
+    unseen = order.json or not is_terminal(sys.stdout)
+    if unseen and (terminal.interactive or (order.json and not terminal.quiet)):
         terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width))
 
 

@@ -108,8 +108,8 @@ class Terminal:
 
     @property
     def paints_talk(self) -> bool:
-        """Whether stderr is a terminal that moves its cursor and has colours."""
-        return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+        """Whether something may move on stderr: a terminal that can, and not the log of a CI."""
+        return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def quoted(*words: str) -> str:

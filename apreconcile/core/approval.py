@@ -21,7 +21,8 @@ def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
     """The token of a step: `VERB:ADDRESS@` and the first 32 hex digits of a sha256 (fewer can be collided).
 
     It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
-    addresses and secrets as salted hashes, the state document's id, and how many tokens were spent at this address.
+    addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id,
+    and how many tokens were spent at this address.
     """
     meaning = {
         "verb": verb,
@@ -32,6 +33,7 @@ def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
         "action": step.action,
         "risks": sorted(step.risks),
         "target": _target(step),
+        "still": [guard.meaning(state.salt) for guard in step.guards],
         "calls": [call.meaning(state.salt) for call in step.calls],
         "document": state.id,
         "turn": state.turn(step.address),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .address import Address
@@ -23,17 +23,21 @@ class IdOf:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A value that is sent but never shown or stored. `names` are the variables it was read from, if any."""
+    """A value that is sent but never shown or stored.
+
+    `names` are the variables it was read from, if any, and `inner` their values, each a secret of its own.
+    """
 
     text: str
     names: tuple[str, ...] = ()
+    inner: tuple[str, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         return "Secret(***)"
 
     def digest(self, salt: str) -> str:
         """The salted sha256 by which a secret is known again, 64 hex digits."""
-        return hashlib.sha256(f"{salt}\0{self.text}".encode()).hexdigest()
+        return hashlib.sha256(f"{salt}\0{self.text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +98,56 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A read, and what its reply must show. `expect` None means: gone (404, null, or `status: released`).
+    """A read, and what its reply must show. `expect` None means: gone.
 
-    Keys that the reply lacks are not judged; `""`, null and `[]` count as the same.
+    Gone is 404, `status: released`, and null where the read is of a `slot`. Keys that the reply lacks are not judged;
+    `""`, null and `[]` count as the same.
     """
 
     call: Call
     expect: Mapping[str, Wire] | None = field(default_factory=dict, repr=False)
+    slot: bool = False
 
-    def holds(self, reply: Reply, ids: Mapping[Address, str]) -> bool:
-        """Whether the reply shows what is expected."""
-        seen = reply.body if reply.status < 300 else None  # noqa: PLR2004 -- HTTP's success class
-        if not isinstance(seen, dict) or seen.get("status") == "released":
+    def meaning(self, salt: str) -> Wire:
+        """What an approval covers of it."""
+        secret = hashlib.sha256(f"{salt}\0".encode() + canonical(replace_holes(self.expect, _plain))).hexdigest()
+        return [self.call.meaning(salt), secret]
+
+    def holds(self, reply: Reply, ids: Mapping[Address, str]) -> bool | None:
+        """Whether the reply shows what is expected; None if it is no answer at all."""
+        body = reply.body
+        if reply.status == NOT_FOUND or (self.slot and body is None):
             return self.expect is None
-        if self.expect is None:
-            return False
+        if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
+            return None
+        if self.expect is None or body.get("status") == "released":
+            return self.expect is None and body.get("status") == "released"
         wanted = replace_holes(
             dict(self.expect), lambda hole: ids.get(hole.address, "") if isinstance(hole, IdOf) else hole.text
         )
-        return shows(seen, wanted)
+        return shows(body, wanted)
+
+
+NOT_FOUND = 404
+
+
+def replace_at(value: Wire, pointers: Collection[str], by: Callable[[Wire], Wire], at: str = "") -> Wire:
+    """The value with what stands at these JSON pointers replaced; maps and lists are copied."""
+    if at in pointers:
+        return by(value)
+    if isinstance(value, Mapping):
+        return {name: replace_at(value[name], pointers, by, f"{at}/{_escaped(name)}") for name in value}
+    if isinstance(value, list):
+        return [replace_at(item, pointers, by, f"{at}/{index}") for index, item in enumerate(value)]
+    return value
+
+
+def _plain(hole: IdOf | Secret) -> Wire:
+    return {"id": str(hole.address)} if isinstance(hole, IdOf) else {"secret": hole.text}
+
+
+def _escaped(name: Wire) -> str:
+    return str(name).replace("~", "~0").replace("/", "~1")
 
 
 def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:
@@ -121,7 +156,7 @@ def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:
         yield at, value
     elif isinstance(value, Mapping):
         for name in value:
-            yield from holes(value[name], f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}")
+            yield from holes(value[name], f"{at}/{_escaped(name)}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from holes(item, f"{at}/{index}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from deepdiff import DeepDiff
 
 from .address import Address
-from .call import IdOf, Secret, canonical, holes, replace_holes
+from .call import IdOf, Secret, canonical, holes, replace_at, replace_holes
 from .change import Blocked, FieldDiff
 from .kind import ClearsWith, Default, Fixed, Items, Kind, Phone, Refers, Wish
 from .snapshot import Seen
@@ -56,6 +56,11 @@ def _part(value: Wire, at: str) -> str:
     return f"{item.get('name', index)}/{rest}"
 
 
+def hidden_in(parts: Collection[str], item: str) -> frozenset[str]:
+    """The JSON pointers of what was secret inside one item."""
+    return frozenset(part.removeprefix(item) for part in parts if part.startswith(f"{item}/"))
+
+
 def is_secret(value: Wire) -> bool:
     """Whether a secret stands anywhere in a value."""
     return any(isinstance(hole, Secret) for _, hole in holes(value))
@@ -91,7 +96,14 @@ def difference(
                 reason = f"{name} is fixed: it is {shown}, and the spec says {value}"
                 found.blocked.append(Blocked(wanted.address, reason, "another number needs a key of its own"))
             else:
-                _differ(found, kind, wanted, name, _hidden(shown, memory), secret=bool(memory and memory.secret))
+                _differ(
+                    found,
+                    kind,
+                    wanted,
+                    name,
+                    _hidden(shown, memory, kind.mark(name, Items)),
+                    secret=bool(memory and memory.secret),
+                )
     return found
 
 
@@ -171,20 +183,29 @@ def _declared_equal(wanted: Mapping[str, Wire], live: Mapping[str, Wire]) -> boo
     return all(close(value, live.get(name)) for name, value in wanted.items())
 
 
-def _hidden(shown: Wire, memory: Memory | None) -> Wire:
+def _hidden(shown: Wire, memory: Memory | None, items: Items | None) -> Wire:
     """Live items in which the parts that were secret once are `Secret`."""
-    if not memory or not memory.parts or not isinstance(shown, list):
+    if not memory or not items or not memory.parts or not isinstance(shown, list):
         return shown
+    return [
+        replace_at(one, hidden_in(memory.parts, str(one.get(items.key))), _conceal) if isinstance(one, dict) else one
+        for one in shown
+    ]
 
-    def hide(value: Wire, at: str) -> Wire:
-        if at in parts:
-            return Secret(canonical(value).decode() if not isinstance(value, str) else value)
-        if isinstance(value, dict):
-            return {name: hide(one, f"{at}/{name}") for name, one in value.items()}
-        return value
 
-    parts = set(memory.parts)
-    return [hide(one, str(one.get("name"))) if isinstance(one, dict) else one for one in shown]
+def _conceal(value: Wire) -> Secret:
+    return Secret(value if isinstance(value, str) else canonical(value).decode())
+
+
+def concealed(wanted: Wanted, held: Resource | None) -> Wanted:
+    """What the spec wants, with what was secret once still secret, until the state forgets the field."""
+    known = held.fields if held else {}
+    hidden = {
+        name: Secret(value)
+        for name, value in wanted.fields.items()
+        if isinstance(value, str) and name in known and known[name].secret
+    }
+    return replace(wanted, fields={**wanted.fields, **hidden}) if hidden else wanted
 
 
 def _digits(phone: str) -> str:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .call import Secret, replace_at, replace_holes
+from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .match import MARK
 from .snapshot import Seen, Snapshot
@@ -130,8 +132,10 @@ class _Secrets:
         """`${env.NAME}` with a name that nothing else has."""
         plain = re.sub(r"[^A-Z0-9]+", "_", "_".join((self.key, *words)).upper()).strip("_")
         name = first = f"_{plain}" if plain[:1].isdigit() else plain
+        count = 1
         while name in self.names:
-            name = f"{first}_{self.names.count(name) + sum(one.startswith(first) for one in self.names)}"
+            count += 1
+            name = f"{first}_{count}"
         self.names.append(name)
         return f"${{env.{name}}}"
 
@@ -176,7 +180,7 @@ def _item(one: Wire, items: Items, field: str, secrets: _Secrets) -> Wire:
     if not isinstance(one, Mapping):
         return one
     tool = str(one.get(items.key))
-    hidden = {part.removeprefix(f"{tool}/") for part in secrets.parts(field) if part.startswith(f"{tool}/")}
+    hidden = hidden_in(secrets.parts(field), tool)
     plain: Tree = {}
     for name, value in one.items():
         if value is None or (name == items.masked and not value):
@@ -184,5 +188,11 @@ def _item(one: Wire, items: Items, field: str, secrets: _Secrets) -> Wire:
         if name == items.masked and isinstance(value, Mapping):
             plain[name] = {key: secrets.variable(tool, key) if text else text for key, text in value.items()}
         else:
-            plain[name] = secrets.variable(tool, name) if name in hidden else _plain(value)
+            plain[name] = _shown(name, value, hidden, secrets, tool)
     return plain
+
+
+def _shown(name: str, value: Wire, hidden: frozenset[str], secrets: _Secrets, tool: str) -> Wire:
+    """One value of an item, with what was secret in it as variables."""
+    concealed = _plain(replace_at({name: value}, hidden, lambda _: Secret("")))
+    return replace_holes(concealed, lambda _: secrets.variable(tool, name))[name]

@@ -143,15 +143,15 @@ class _Reading:
         text = value.text if isinstance(value, Secret) else value
         if self.kind.mark(str(path[0]), Phone) and len(path) == 1:
             text = phone.normal(text)
-        names = value.names if isinstance(value, Secret) else ()
+        names, inner = (value.names, value.inner) if isinstance(value, Secret) else ((), ())
         if is_masked(self.kind, path):
-            self.read.secrets[path] = Secret(text, names)
+            self.read.secrets[path] = Secret(text, names, inner)
         elif isinstance(value, Secret) and self.shown(path):
             message = f"`${{env.{names[0]}}}` makes this a secret, but plans show it"
             self.tell(place, path, message, "use ${var.NAME}, or write it out")
             return str(self.gap(path))
         elif isinstance(value, Secret):
-            self.read.secrets[path] = Secret(text, names)
+            self.read.secrets[path] = Secret(text, names, inner)
         return text
 
     def shown(self, path: Path) -> bool:

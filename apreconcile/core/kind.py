@@ -96,8 +96,8 @@ class Kind:
     update: Callable[[Update], tuple[Call, ...]]
     delete: Callable[[Delete], tuple[Call, ...]]
     risks: Callable[[Change], frozenset[Risk]]
-    guard: Callable[[Change], Check | None]
-    """What must still be true just before the call; None where nothing needs it."""
+    guards: Callable[[Change], tuple[Check, ...]]
+    """What must still be true just before the call."""
     settle: Callable[[Change], Check | None]
     """The read that decides a lost reply; None for a creation, which only an intent can settle."""
     asks: Callable[[Change, datetime], tuple[Question, ...]]

@@ -108,10 +108,10 @@ class _Matcher:
         elif moved := self._moved_slot(wanted, kind):
             hint = "a webhook of another agent needs a key of its own"
             self._block(at, f"its agent is fixed: it is the webhook of {moved}", hint)
-        elif at in self.state.resources and kind.marked:
-            self.found.lost[at] = self.state.resources[at]
         elif kind.marked and (marked := markers.get(self.manifest.marker(at), [])):
             self._bind(wanted, kind, marked[0], "it carries this address's marker")
+        elif at in self.state.resources and kind.marked:
+            self._lose(wanted, self.state.resources[at])
         elif wanted.imports and wanted.imports != "none":
             self._import(wanted, kind)
         elif kind.single:
@@ -132,6 +132,15 @@ class _Matcher:
         seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
         return None if seen is None or seen.body.get("status") == "released" else seen
 
+    def _lose(self, wanted: Wanted, held: Resource) -> None:
+        """What state holds cannot be seen any more; another may be bought, unless the spec says which one it is."""
+        named = wanted.imports
+        if named and named not in {held.id, held.phone_number}:
+            hint = f"apreconcile state forget {wanted.address}; then `import: {named}` takes the other"
+            self._block(wanted.address, f"it is lost ({held.id}), and `import:` names another: {named}", hint)
+        else:
+            self.found.lost[wanted.address] = held
+
     def _is_open(self, at: Address) -> bool:
         intent = self.state.intents.get(at)
         return intent is not None and intent.action == "create"
@@ -139,7 +148,7 @@ class _Matcher:
     def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
         """Whose slot still has what state holds for this address, if the spec now names another's."""
         held = self.state.resources.get(wanted.address)
-        if held is None or not kind.single:
+        if held is None or not kind.single or (wanted.parent and wanted.parent not in self.found.bound):
             return None
         old = self.snapshot.slot(kind.name, held.parent)
         if old is None or old.id != held.id:
@@ -179,10 +188,20 @@ class _Matcher:
         if seen is None:
             hint = "look for its id with `apreconcile export`; a key sees only its own account"
             self._block(at, f"`import: {named}` names no {kind.name} that this account shows", hint)
+        elif holder := self._left_holder(seen):
+            hint = f"keep the old key `{holder.key}`"
+            self._block(at, f"{seen.id} is {holder}, which the spec no longer has: a renamed key?", hint)
+            self._block(holder, f"looks like {at} under another key", hint)
+            self.found.renamed.add(holder)
         elif reason := self._refused(kind, seen):
             self._block(at, f"`import: {named}`: {reason}", "import something else, or remove it there first")
         else:
             self._bind(wanted, kind, seen, "imported")
+
+    def _left_holder(self, seen: Seen) -> Address | None:
+        """The address that holds something in the state and has left the spec."""
+        held = (at for at, one in self.state.resources.items() if (at.kind, one.id) == (seen.kind, seen.id))
+        return next((at for at in held if at not in self.manifest.by_address), None)
 
     def _refused(self, kind: Kind, seen: Seen) -> str | None:
         """Why something live may not be taken by an address that does not hold it yet."""

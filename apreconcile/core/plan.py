@@ -27,7 +27,7 @@ class Step:
     stage: int
     after: tuple[Address, ...] = ()
     token: str | None = None
-    guard: Check | None = None
+    guards: tuple[Check, ...] = ()
     settle: Check | None = None
     why: tuple[str, ...] = ()
     slot: bool = False

@@ -15,7 +15,7 @@ from .address import Address
 from .approval import token
 from .call import Call, Reply
 from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Delete, Update
-from .diff import difference, digest, first_fields
+from .diff import concealed, difference, digest, first_fields
 from .facts import Question, World
 from .kind import Kind
 from .match import MARK, Matching, match
@@ -58,7 +58,7 @@ def find_changes(
     stopped = {one.address for one in (*blocked, *matching.unsettled)}
     for wanted in manifest.resources:
         if wanted.address not in stopped:
-            more, stops = _wanted_changes(found, wanted)
+            more, stops = _wanted_changes(found, concealed(wanted, state.resources.get(wanted.address)))
             changes += more
             blocked += stops
     changes += [Delete(at, seen, _parent(found, seen)) for at, seen in sorted(matching.orphans.items())]
@@ -98,16 +98,17 @@ def make_plan(
         blocked += stops
         if not stops:
             steps.append(step)
-    steps, quota = _within_quota(steps, world, matching)
+    linked = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
+    taken = _needed(linked, only) if only else {step.address for step in linked} | {one.address for one in blocked}
+    left = tuple(step for step in linked if step.address not in taken)
+    steps, quota = _within_quota([step for step in linked if step.address in taken], world, matching)
     blocked += quota
     steps, stuck = _without_stuck(found, steps)
     blocked += stuck
     if matching.older:
         steps, older = _only_adopting(steps)
         blocked += older
-    ordered = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
-    taken = _needed(ordered, only) if only else {step.address for step in ordered}
-    kept = tuple(step for step in ordered if step.address in taken)
+    kept = tuple(_linked(found, steps))
     plan = Plan(
         project=found.manifest.project,
         environment=found.manifest.environment,
@@ -125,7 +126,7 @@ def make_plan(
         unsettled=tuple(matching.unsettled),
         bound=dict(matching.bound),
     )
-    return plan, tuple(step for step in ordered if step.address not in taken)
+    return plan, left
 
 
 def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
@@ -195,7 +196,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     risks, words = kind.risks(change), kind.words(change, world)
     step = Step(
         change, _calls(kind, change), risks, _stage(found.kinds, change),
-        guard=kind.guard(change), settle=kind.settle(change), why=words.why, slot=kind.single,
+        guards=kind.guards(change), settle=kind.settle(change), why=words.why, slot=kind.single,
     )  # fmt: skip
     if risks & WANTS_APPROVAL:
         again = isinstance(change, Create) and change.again
@@ -251,8 +252,13 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
 def _without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
     """Leave out what waits for something blocked, and agents that something would still hang on."""
     blocked: list[Blocked] = []
+    hanging: dict[str, list[Seen]] = {}
+    for seen in found.snapshot.listed:
+        hanging.setdefault(found.kind(seen.kind).hangs_on(seen) or "", []).append(seen)
     while True:
-        stuck = [one for step in steps if (one := _stuck(found, steps, step))]
+        known = set(found.matching.bound) | {one.address for one in steps if isinstance(one.change, Create)}
+        freed = {one.live.id for one in steps if one.live and isinstance(one.change, Update | Delete)}
+        stuck = [one for step in steps if (one := _stuck(found, step, known, freed, hanging))]
         if not stuck:
             return steps, blocked
         blocked += stuck
@@ -260,18 +266,15 @@ def _without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list
         steps = [step for step in steps if step.address not in caught]
 
 
-def _stuck(found: Findings, steps: Sequence[Step], step: Step) -> Blocked | None:
-    known = set(found.matching.bound) | {one.address for one in steps if isinstance(one.change, Create)}
+def _stuck(
+    found: Findings, step: Step, known: set[Address], freed: set[str], hanging: Mapping[str, list[Seen]]
+) -> Blocked | None:
     for at in sorted({at for call in step.calls for at in call.needs}):
         if at not in known:
             return Blocked(step.address, f"waits for {at}, which is blocked", f"settle {at} first")
-    if not isinstance(step.change, Delete):
-        return None
-    freed = {one.live.id for one in steps if one.live and one is not step and not isinstance(one.change, Adopt)}
-    for seen in found.snapshot.listed:
-        kind = found.kind(seen.kind)
-        if kind.hangs_on(seen) == step.change.live.id and seen.id not in freed:
-            owner = found.matching.owners.get((seen.kind, seen.id))
+    for seen in hanging.get(step.change.live.id, ()) if isinstance(step.change, Delete) else ():
+        if seen.id not in freed:
+            kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
             whose = str(owner) if owner else f"an unmanaged {kind.name}"
             reason = f"still holds {kind.label(seen)} ({seen.id}, {whose})"
             return Blocked(step.address, reason, "move, detach or remove that first")

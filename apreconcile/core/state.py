@@ -5,6 +5,7 @@ Times are ISO 8601 in UTC with a `Z`; money is a decimal in a string, in US doll
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -57,7 +58,6 @@ class Intent:
     run: str
     opened: str
     seen: tuple[str, ...] = ()
-    target: str | None = None
     token: str | None = None
     risks: tuple[str, ...] = ()
     fields: Mapping[str, Memory] = field(default_factory=dict)
@@ -176,11 +176,17 @@ def to_json(state: State) -> dict[str, Wire]:
         "resources": {str(at): _fields_json(held) for at, held in sorted(state.resources.items())},
         "turns": {str(at): turn for at, turn in sorted(state.turns.items()) if turn},
         "intents": {str(at): _fields_json(intent) for at, intent in sorted(state.intents.items())},
+        "seen": {_seen_key(ids): list(ids) for ids in sorted({one.seen for one in state.intents.values() if one.seen})},
         "ledger": [_record(line) for line in state.ledger],
         "ignored": sorted(state.ignored),
         "tombstones": [_record(stone) for stone in state.tombstones],
         "lock": _record(state.lock) if state.lock else None,
     }
+
+
+def _seen_key(ids: tuple[str, ...]) -> str:
+    """The name of a set of ids, so that many intents of one batch share it."""
+    return hashlib.sha256("\n".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _record(value: Any) -> dict[str, Wire]:
@@ -194,6 +200,8 @@ def _record(value: Any) -> dict[str, Wire]:
 
 def _fields_json(held: Resource | Intent) -> dict[str, Wire]:
     shown = {name: value for name, value in _record(held).items() if name != "fields"}
+    if "seen" in shown:
+        shown["seen"] = _seen_key(tuple(shown["seen"]))
     fields = {
         name: {"sent": memory.sent, "shown": memory.shown}
         | ({"secret": True} if memory.secret else {})
@@ -217,6 +225,7 @@ def from_json(document: Wire, *, source: str) -> State:
 
 
 def _read(document: dict[str, Any]) -> State:
+    seen = {key: tuple(ids) for key, ids in document["seen"].items()}
     return State(
         project=document["project"],
         environment=document["environment"],
@@ -228,7 +237,10 @@ def _read(document: dict[str, Any]) -> State:
         write=document["write"],
         resources={_address(at): _with_fields(Resource, held) for at, held in document["resources"].items()},
         turns={_address(at): int(turn) for at, turn in document["turns"].items()},
-        intents={_address(at): _with_fields(Intent, intent) for at, intent in document["intents"].items()},
+        intents={
+            _address(at): _with_fields(Intent, {**intent, "seen": seen.get(intent.get("seen"), ())})
+            for at, intent in document["intents"].items()
+        },
         ledger=tuple(_rebuilt(Purchase, line) for line in document["ledger"]),
         ignored=tuple(document["ignored"]),
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),

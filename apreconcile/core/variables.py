@@ -89,7 +89,8 @@ class Scope:
         text = "".join(part.text if isinstance(part, Secret) else part for part in parts)
         secrets = [part for part in parts if isinstance(part, Secret)]
         names = tuple(dict.fromkeys(name for secret in secrets for name in secret.names))
-        return Secret(text, names) if secrets else text
+        inner = tuple(dict.fromkeys(value for secret in secrets for value in secret.inner))
+        return Secret(text, names, inner) if secrets else text
 
     def _value(self, hole: re.Match[str], place: Place, subject: str) -> Value | Gap:
         if hole.group() == "$${":
@@ -127,7 +128,7 @@ class Scope:
         if value is None or message:
             self.findings.add(place, message, subject=subject, hint=hint)
             return Gap()
-        return Secret(value, (name,))
+        return Secret(value, (name,), (value,))
 
 
 def scope(

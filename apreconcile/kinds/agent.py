@@ -111,12 +111,13 @@ def risks(change: Change) -> frozenset[Risk]:
     return frozenset({Risk.IRREVERSIBLE}) if isinstance(change, Delete) else frozenset()
 
 
-def guard(change: Change) -> Check | None:
-    """An agent is deleted only if it is still the one that was shown, and holds no number (either API's word)."""
+def guards(change: Change) -> tuple[Check, ...]:
+    """An agent is deleted only if it is still the one that was shown, and holds no number and no webhook."""
     if not isinstance(change, Delete):
-        return None
+        return ()
     expect = {"id": change.live.id, "name": change.live.body.get("name"), "numbers": None, "phoneNumbers": None}
-    return Check(Call("GET", _path(change.live)), expect)
+    slot = Check(Call("GET", (*_path(change.live), "webhook")), None, slot=True)
+    return (Check(Call("GET", _path(change.live)), expect), slot)
 
 
 def settle(change: Change) -> Check | None:
@@ -184,7 +185,7 @@ AGENT = Kind(
     update=update,
     delete=delete,
     risks=risks,
-    guard=guard,
+    guards=guards,
     settle=settle,
     asks=asks,
     words=words,

@@ -74,12 +74,12 @@ def risks(change: Change) -> frozenset[Risk]:
     return frozenset({Risk.REROUTES}) if moved else frozenset()
 
 
-def guard(change: Change) -> Check | None:
+def guards(change: Change) -> tuple[Check, ...]:
     """A number is released, or moved, only if id, E.164, status and agent are still what was shown."""
     if not isinstance(change, Delete | Update):
-        return None
+        return ()
     held = ("id", "phoneNumber", "status", "agentId")
-    return Check(Call("GET", _path(change.live)), {name: change.live.body.get(name) for name in held})
+    return (Check(Call("GET", _path(change.live)), {name: change.live.body.get(name) for name in held}),)
 
 
 def settle(change: Change) -> Check | None:
@@ -190,7 +190,7 @@ NUMBER = Kind(
     update=update,
     delete=delete,
     risks=risks,
-    guard=guard,
+    guards=guards,
     settle=settle,
     asks=asks,
     words=words,

@@ -61,17 +61,15 @@ def risks(change: Change) -> frozenset[Risk]:
     return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
 
 
-def guard(change: Change) -> Check | None:
+def guards(change: Change) -> tuple[Check, ...]:
     """Its slot must still show what was seen; for a new one, nothing."""
     if isinstance(change, Create):
         path = slot(IdOf(change.wanted.parent) if change.wanted.parent else None)
-        return Check(Call("GET", path), None)
+        return (Check(Call("GET", path), None, slot=True),)
     if isinstance(change, Adopt):
-        return None
-    shown_then = {
-        name: change.live.body[name] for name in ("url", "contextLimit", "timeout") if name in change.live.body
-    }
-    return Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **shown_then})
+        return ()
+    seen = {name: change.live.body[name] for name in ("url", "contextLimit", "timeout") if name in change.live.body}
+    return (Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **seen}, slot=True),)
 
 
 def settle(change: Change) -> Check | None:
@@ -79,9 +77,9 @@ def settle(change: Change) -> Check | None:
     if isinstance(change, Adopt):
         return None
     if isinstance(change, Delete):
-        return Check(Call("GET", slot(change.live.parent)), None)
+        return Check(Call("GET", slot(change.live.parent)), None, slot=True)
     call = (create(change) if isinstance(change, Create) else update(change))[0]
-    return Check(Call("GET", call.path), call.body)
+    return Check(Call("GET", call.path), call.body, slot=True)
 
 
 def asks(_change: Change, _now: datetime) -> tuple[Question, ...]:
@@ -144,7 +142,7 @@ WEBHOOK = Kind(
     update=update,
     delete=delete,
     risks=risks,
-    guard=guard,
+    guards=guards,
     settle=settle,
     asks=asks,
     words=words,

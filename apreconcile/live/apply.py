@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from itertools import groupby
 
@@ -26,8 +26,8 @@ from .settling import change
 
 SEND_BY = 30.0
 """Seconds within which what a swap opened must have left (design §6)."""
-ROUNDS = 20
-"""How often a creation may be put off by 429 or by `send_by` before it has failed."""
+ROUNDS = 5
+"""How many batches may pass without sending anything before what is left has failed."""
 
 
 async def apply(plan: Plan, granted: frozenset[Name], work: Work) -> tuple[Outcome, ...]:
@@ -46,7 +46,10 @@ def _may_go(step: Step, granted: frozenset[Name], work: Work) -> bool:
         work.give(step, Word.SKIPPED, because=str(step.address))
         return False
     before = [
-        word for at in step.after for name, word in work.words.items() if name[0] == str(at) and at != step.address
+        word
+        for at in step.after
+        for what in ("create", "update", "delete")
+        if at != step.address and (word := work.words.get((str(at), what)))
     ]
     stopped = next((word for word in before if word.word is not Word.DONE), None)
     if stopped:
@@ -64,11 +67,9 @@ def _may_go(step: Step, granted: frozenset[Name], work: Work) -> bool:
 
 async def _take(steps: Sequence[Step], work: Work) -> None:
     """Take steps that do not depend on each other, in as many batches as the time to send needs."""
-    left = list(steps)
-    for _ in range(ROUNDS):
-        if not left:
-            return
-        await work.ready()
+    left, stuck = list(steps), 0
+    while left and stuck < ROUNDS:
+        await _either(work.ready(), work.stop.soft.wait())
         send_by = work.pace.clock() + SEND_BY
         opening = [step for step in left if step.creates or step.token]
         try:
@@ -79,7 +80,8 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
             for step in left:
                 work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
             return
-        left = await _batch(left, work, send_by)
+        before, left = len(left), await _batch(left, work, send_by)
+        stuck = stuck + 1 if len(left) == before else 0
     if left:
         work.record.soon(unsent([step.address for step in left]))
         for step in left:
@@ -88,6 +90,7 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
 
 def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
     now, salt = work.record.now_is(), work.record.state.salt
+    known = {step.address.kind: known_ids(work, step.address.kind) for step in steps}
     intents = [
         Intent(
             step.address,
@@ -96,8 +99,7 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
             stamp(now + timedelta(seconds=SEND_BY)),
             work.record.holder.run,
             stamp(now),
-            seen=known_ids(work, step.address.kind) if step.creates else (),
-            target=step.live.id if step.live else None,
+            seen=known[step.address.kind] if step.creates else (),
             token=step.token,
             risks=tuple(sorted(step.risks)),
             fields=memories(step.change.wanted, salt, None) if isinstance(step.change, Create) else {},
@@ -136,6 +138,14 @@ async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step
             work.record.soon(unsent([step.address]))
             work.give(step, Word.SKIPPED, because="interrupted")
     return again
+
+
+async def _either(*waits: Awaitable[object]) -> None:
+    """Wait for the first of these."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 async def _together(jobs: Sequence[Coroutine[None, None, None]], work: Work) -> None:

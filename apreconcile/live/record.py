@@ -56,11 +56,13 @@ class Record:
         self._keep = keep
         self._pace = pace
         self._since = now()
-        self._deadline = 0.0
+        self.deadline = 0.0
+        """The moment of the pace's clock after which this run writes nothing more."""
         self._swapping = asyncio.Lock()
         self.dirty = False
         self._last = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def now(self, edit: Edit) -> None:
         """Change the state and wait until it is durable. Raises what the swap raised; the change stays in memory."""
@@ -72,29 +74,38 @@ class Record:
         """Change the state and let it become durable; at once if `urgent` or if nothing was written lately."""
         self.state = edit(self.state)
         self.dirty = True
+        if urgent:
+            self._hurry.set()
         if self._task is None or self._task.done():
-            wait = 0.0 if urgent else max(0.0, self._last + SPACING - self._pace.clock())
+            wait = max(0.0, self._last + SPACING - self._pace.clock())
             self._task = asyncio.get_running_loop().create_task(self._later(wait))
 
     async def hold(self) -> None:
         """Make sure that the lock is ours for another minute. Raises LockedError after its deadline."""
-        left = self._deadline - self._pace.clock()
+        left = self.deadline - self._pace.clock()
         if left < LEASE.total_seconds() / 2:
             await self.now(lambda state: state)
-        if self._deadline <= self._pace.clock():
+        if self.deadline <= self._pace.clock():
+            self.conflict = True
             raise LockedError("this run's lock has ended; nothing more is sent", hint="run it again")
 
     async def close(self) -> None:
         """Write what is left and give the lock back. Raises what the swap raised."""
+        self._hurry.set()
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
         async with self._swapping:
             await self._swap(None)
 
     async def _later(self, wait: float) -> None:
-        if wait:
-            await self._pace.pause(wait)
+        if wait and not self._hurry.is_set():
+            pausing = asyncio.ensure_future(self._pace.pause(wait))
+            hurried = asyncio.ensure_future(self._hurry.wait())
+            await asyncio.wait((pausing, hurried), return_when=asyncio.FIRST_COMPLETED)
+            pausing.cancel()
+            hurried.cancel()
         while self.dirty:
+            self._hurry.clear()
             try:
                 await self._flush()
             except Error as problem:
@@ -118,7 +129,7 @@ class Record:
         self.unsaved = None
         self.writes += 1
         self._last = self._pace.clock()
-        self._deadline = started + LEASE.total_seconds()
+        self.deadline = started + LEASE.total_seconds()
         self.state = replace(
             self.state, id=stored.id, seed=stored.seed, serial=stored.serial, write=stored.write, lock=lock
         )

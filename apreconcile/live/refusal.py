@@ -19,6 +19,7 @@ _UNAUTHORIZED, _NOT_FOUND, _SERVER_ERRORS = 401, 404, 500
 
 _TOP_UP = "top up the account's balance in the AgentPhone dashboard, then apply again"
 _CARRIER = "the carrier behind AgentPhone failed; run `apreconcile plan` to see whether it took effect"
+_LATER = "AgentPhone failed, not you; try again later"
 _HINTS_BY_CODE = {
     "INSUFFICIENT_BALANCE": _TOP_UP,
     "VALIDATION_ERROR_NUMBER_LIMIT": "the account holds as many numbers as it may; release one, or ask for more",
@@ -26,6 +27,7 @@ _HINTS_BY_CODE = {
     "TWILIO_ERROR": _CARRIER,
 }
 _HINTS_BY_STATUS = {
+    400: "the API refused a value; correct it in the spec",
     401: "set AGENTPHONE_API_KEY to a key of this account (dashboard, Settings, API Keys)",
     402: _TOP_UP,
     403: "this key may not do that; see its permissions in the AgentPhone dashboard",
@@ -48,7 +50,7 @@ def refusal(call: Call, status: int, location: str, body: Wire, masking: Masking
     text = _shown(f"{where(call)} {verb} with {f'{status} {code}'.strip()}", masking)
     if said:
         text += ": " + _shown(said, masking)
-    hint = _HINTS_BY_CODE.get(code) or _HINTS_BY_STATUS.get(status)
+    hint = _HINTS_BY_CODE.get(code) or _HINTS_BY_STATUS.get(status, _LATER if status >= _SERVER_ERRORS else None)
     if status == _UNAUTHORIZED and code not in CARRIER_CODES:
         return CredentialsError(text, hint=hint)
     sort = NotFoundError if status == _NOT_FOUND else ApiError

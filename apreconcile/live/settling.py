@@ -1,8 +1,9 @@
-"""A change of something that exists is sent after its guard, and a lost reply is decided by reading it again."""
+"""A change of something that exists is sent after its guards, and a lost reply is decided by reading it again."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from apreconcile.core.call import Check, Reply
 from apreconcile.core.change import Adopt, Create, Delete
@@ -12,6 +13,7 @@ from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
 from apreconcile.core.state import Resource, State
 from apreconcile.core.verdict import certainly_not_done
+from apreconcile.core.wire import shows
 
 from .applying import Work
 from .record import Edit, stamp
@@ -22,73 +24,128 @@ PAUSE = 0.5
 LIMITED = 429
 
 
+@dataclass(slots=True)
+class _Try:
+    """How far a step has come: calls done, whether one is on its way, whether one may have been done unanswered."""
+
+    done: int = 0
+    flying: bool = False
+    doubt: bool = False
+
+
 async def change(work: Work, step: Step) -> None:
     """Take one step that makes nothing twice: guard, send, settle; then give it its word and record it."""
     if work.stop.soft.is_set():
-        work.record.soon(lambda state: state.close(step.address, undone=True))
-        work.give(step, Word.SKIPPED, because="interrupted")
+        _back(work, step, Word.SKIPPED, because="interrupted")
         return
     work.watch.began(step)
+    so_far = _Try()
     try:
         for tried in range(1, TRIES + 1):
-            if not await _guarded(work, step):
-                return
-            await work.record.hold()
-            sent, problem, reply = await _send(work, step)
-            if problem is None or (isinstance(step.change, Adopt) and isinstance(problem, ApiError)):
-                _done(work, step, reply)
-                return
-            holds, shown = await _settled(work, step)
-            if holds:
-                _done(work, step, shown)
-                return
-            if not _worth_another(step, problem, holds=holds, tried=tried):
-                _not_done(work, step, problem, holds=holds, changed=sent > 0)
+            if await _ended(work, step, so_far, tried):
                 return
             await work.pace.pause(PAUSE * tried)
     except Error as problem:
-        work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
+        _refused(work, step, so_far, f"no more was sent: {problem.message}")
     except asyncio.CancelledError:
-        work.give(step, Word.UNKNOWN, error="interrupted before an answer came")
+        if so_far.flying or so_far.doubt:
+            work.give(step, Word.UNKNOWN, error="interrupted before an answer came", changed=so_far.done > 0)
+        else:
+            _back(work, step, Word.SKIPPED, because="interrupted")
 
 
-def _worth_another(step: Step, problem: Error, *, holds: bool | None, tried: int) -> bool:
+async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
+    """Try once. Whether the step has its word now."""
+    if (tried == 1 or step.slot) and not await _guarded(work, step, so_far):
+        return True
+    await work.record.hold()
+    problem, reply = await _send(work, step, so_far)
+    if problem is None and _tells(step, reply):
+        _done(work, step, reply)
+        return True
+    if isinstance(step.change, Adopt) and isinstance(problem, ApiError) and not isinstance(problem, NotFoundError):
+        _done(work, step, None)  # a marker that does not stick is a warning, never a step
+        return True
+    holds, shown = await _settled(work, step)
+    if holds:
+        _done(work, step, shown)
+        return True
+    if problem is None and _ident(reply) and _ident(reply) == _ident(shown):
+        _done(work, step, reply)  # it is there, and shows other values: convergence is judged by the last look
+        return True
+    if problem is None:
+        work.give(step, Word.UNKNOWN, error="the answer does not say what was done, and neither does looking")
+        return True
+    if tried < TRIES and _worth_another(step, problem, holds=holds):
+        return False
+    if holds is False or (certainly_not_done(problem) and not so_far.doubt):
+        _refused(work, step, so_far, problem.message)
+    else:
+        work.give(step, Word.UNKNOWN, error=problem.message, changed=so_far.done > 0)
+    return True
+
+
+def _tells(step: Step, reply: Reply | None) -> bool:
+    """Whether a reply to something new is about what was sent; others are settled by their status."""
+    if not isinstance(step.change, Create):
+        return True
+    return reply is not None and bool(_ident(reply)) and shows(reply.body, step.calls[-1].body)
+
+
+def _ident(reply: Reply | None) -> str:
+    """The id that a reply names, or nothing."""
+    ident = reply.body.get("id") if reply and isinstance(reply.body, dict) else None
+    return ident if isinstance(ident, str) else ""
+
+
+def _worth_another(step: Step, problem: Error, *, holds: bool | None) -> bool:
     """A POST is sent again only if a read showed that it was not done."""
     limited = isinstance(problem, ApiError) and problem.status == LIMITED
     posts = step.slot or step.calls[-1].method == "POST"
-    return posts and tried < TRIES and holds is False and (limited or not certainly_not_done(problem))
+    return posts and holds is False and (limited or not certainly_not_done(problem))
 
 
-def _not_done(work: Work, step: Step, problem: Error, *, holds: bool | None, changed: bool) -> None:
-    certain = certainly_not_done(problem) and not changed
-    if certain:
-        work.record.soon(lambda state: state.close(step.address, undone=True))
-    elif holds is False:
+def _refused(work: Work, step: Step, so_far: _Try, error: str) -> None:
+    """Nothing was done, or not all: the token is given back only if certainly nothing was."""
+    if so_far.done or so_far.doubt:
         work.record.soon(lambda state: state.close(step.address))
-    word = Word.FAILED if certain or holds is False else Word.UNKNOWN
-    half = "its first call was done, and then: " if changed else ""
-    work.give(step, word, error=half + problem.message, changed=changed)
+        half = "its first call was done, and then: " if so_far.done else ""
+        work.give(step, Word.FAILED, error=half + error, changed=so_far.done > 0)
+    else:
+        _back(work, step, Word.FAILED, error=error)
 
 
-async def _guarded(work: Work, step: Step) -> bool:
-    """Whether its target is still what the plan saw; if not, the step has its word."""
-    if step.guard is None:
-        return True
-    try:
-        reply = await _read(work, step.guard)
-    except Error as problem:
-        work.record.soon(lambda state: state.close(step.address, undone=True))
-        work.give(step, Word.FAILED, error=f"could not be read before the call: {problem.message}")
-        return False
-    if step.guard.holds(reply, work.ids):
-        return True
+def _back(work: Work, step: Step, word: Word, *, because: str | None = None, error: str | None = None) -> None:
+    """Certainly not done: close its intent, give its token back, and say so."""
     work.record.soon(lambda state: state.close(step.address, undone=True))
-    work.give(step, Word.STALE, error=_moved(step.guard, reply, work))
-    return False
+    work.give(step, word, because=because, error=error)
+
+
+async def _guarded(work: Work, step: Step, so_far: _Try) -> bool:
+    """Whether its target is still what the plan saw; if not, the step has its word."""
+    for guard in step.guards:
+        try:
+            reply = await _read(work, guard)
+            holds = guard.holds(reply, work.ids)
+        except Error as problem:
+            _refused(work, step, so_far, f"could not be read before the call: {problem.message}")
+            return False
+        if holds is None:
+            _refused(work, step, so_far, "could not be read before the call: the answer is no answer")
+            return False
+        if not holds:
+            done, shown = await _settled(work, step) if so_far.doubt else (False, None)
+            if done:
+                _done(work, step, shown)
+            else:
+                work.record.soon(lambda state: state.close(step.address, undone=not so_far.doubt))
+                work.give(step, Word.STALE, error=_moved(guard, reply, work))
+            return False
+    return True
 
 
 def _moved(guard: Check, reply: Reply, work: Work) -> str:
-    """In words, what is not as the plan saw it; no values but ids and E.164."""
+    """In words, what is not as the plan saw it: the names of the fields, no values."""
     body = reply.body if isinstance(reply.body, dict) else None
     if body is None:
         return "it is no longer there"
@@ -97,24 +154,32 @@ def _moved(guard: Check, reply: Reply, work: Work) -> str:
     names = [
         name for name, value in guard.expect.items() if not Check(guard.call, {name: value}).holds(reply, work.ids)
     ]
-    return f"changed since the plan was made: {', '.join(names)}" if names else "it was released"
+    return (
+        f"changed since the plan was made: {', '.join(names)}"
+        if body.get("status") != "released"
+        else "it was released"
+    )
 
 
-async def _send(work: Work, step: Step) -> tuple[int, Error | None, Reply | None]:
-    """Send the calls in order: how many were done, what stopped them, and the last reply.
+async def _send(work: Work, step: Step, so_far: _Try) -> tuple[Error | None, Reply | None]:
+    """Send the calls that are not done yet, in order: what stopped them, and the last reply.
 
     A deletion of what is gone already is no error on the way to the next call.
     """
     reply = None
-    for done, call in enumerate(step.calls):
+    for call in step.calls[so_far.done :]:
+        last = call is step.calls[-1]
+        so_far.flying = True
         try:
-            reply = await work.send(call.fill(work.ids), once=step.slot)
-        except NotFoundError as problem:
-            if call.method != "DELETE" or call is step.calls[-1]:
-                return done, problem, None
+            reply = await work.send(call.fill(work.ids), send_by=work.record.deadline, once=step.slot)
         except Error as problem:
-            return done, problem, None
-    return len(step.calls), None, reply
+            if not isinstance(problem, NotFoundError) or call.method != "DELETE" or last:
+                so_far.doubt = so_far.doubt or not certainly_not_done(problem)
+                so_far.flying = False
+                return problem, None
+        so_far.flying = False
+        so_far.done += 0 if last else 1
+    return None, reply
 
 
 async def _settled(work: Work, step: Step) -> tuple[bool | None, Reply | None]:
@@ -126,11 +191,12 @@ async def _settled(work: Work, step: Step) -> tuple[bool | None, Reply | None]:
             reply = await _read(work, step.settle)
         except Error:
             return None, None
-        if step.settle.holds(reply, work.ids):
-            return True, reply
+        holds = step.settle.holds(reply, work.ids)
+        if holds or holds is None:
+            return holds, reply
         if look < LOOKS:
             await work.pace.pause(PAUSE * look)
-    return False, None
+    return False, reply
 
 
 async def _read(work: Work, check: Check) -> Reply:
@@ -141,9 +207,8 @@ async def _read(work: Work, check: Check) -> Reply:
 
 
 def _done(work: Work, step: Step, reply: Reply | None) -> None:
-    body = reply.body if reply and isinstance(reply.body, dict) else {}
     if isinstance(step.change, Create):
-        work.ids[step.address] = str(body.get("id") or "")
+        work.ids[step.address] = _ident(reply)
     work.record.soon(_binding(step, work), urgent=step.wants_approval)
     work.give(step, Word.DONE)
 

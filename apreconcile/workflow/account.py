@@ -79,7 +79,8 @@ async def connect(
     line about each request. Raises HostError or CredentialsError before a byte is sent.
     """
     base = check_base_url(base_url)
-    masks = {hole.text for wanted in manifest.resources for hole in wanted.secrets}
+    secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
+    masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
     store = LocalStore(home or Path(manifest.home) / HOME, manifest.project, manifest.environment)
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)

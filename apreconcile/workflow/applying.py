@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import token, weigh
-from apreconcile.core.change import Adopt, Create, Delete, Update
+from apreconcile.core.change import Adopt, Change, Create, Delete, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
@@ -24,7 +25,7 @@ from apreconcile.live.observe import observe
 from apreconcile.live.record import Record, stamp
 
 from .account import Account, holder
-from .planning import Planned, explain
+from .planning import Planned
 
 TIMEOUT = timedelta(seconds=30)
 LAGS = (0.0, 0.5, 1.5, 3.0)
@@ -68,13 +69,13 @@ async def apply(
     warnings = tuple(f"the token {one} matches no step of this plan" for one in approvals.strangers)
     before = account.client.requests
     if plan.steps or plan.unsettled:
-        check_lock(planned.found.state, account.now(), account.settle)
+        check_lock(planned.state, account.now(), account.settle)
     if plan.unsafe or plan.unsettled or not plan.steps:
         return _untouched(planned, warnings)
     run = _begin(account, planned, watch or Silence(), stop or Stop())
     outcomes = await take(plan, approvals.granted | frozenset(granted), run.work)
     outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
-    done = any(outcome.word is Word.DONE for outcome in outcomes)
+    done = sum(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = None
     if done and not run.work.stop.soft.is_set():
         converged, troubles = await _converged(run, outcomes)
@@ -86,7 +87,7 @@ async def apply(
             converged=converged, unsaved=run.record.unsaved is not None,
             conflict=run.record.conflict, stopped=run.work.stop.soft.is_set(),
         ),
-        converged=converged,
+        converged=converged if converged is None or done == len(outcomes) else False,
         digest=plan.digest,
         outcomes=outcomes,
         remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
@@ -100,7 +101,8 @@ def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
     """A held step with the token that the next run will ask for."""
     if outcome.word is not Word.HELD:
         return outcome
-    return replace(outcome, token=token(step, step.verb, state=run.record.state, scope=run.account.scope))
+    state = run.record.state if run.record.writes else run.planned.found.state
+    return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
 
 
 def check_lock(state: State, now: datetime, settle: float) -> None:
@@ -119,6 +121,8 @@ def check_lock(state: State, now: datetime, settle: float) -> None:
 def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run:
     version = planned.version
     state = planned.found.state
+    if state.id == "none":
+        state = replace(state, id=secrets.token_hex(8), seed=secrets.token_hex(16))
     for at in planned.found.matching.gone:
         state = state.unbind(at, how="lost", at=stamp(account.now()))
 
@@ -170,14 +174,13 @@ async def _left(run: _Run, done: Collection[Address]) -> tuple[str, ...]:
     if remembered != run.record.state:
         run.record.soon(lambda state: replace(state, resources=remembered.resources))
         found = find_changes(account.manifest, snapshot, remembered, KINDS)
-    plan, _ = await explain(account, found, account.client.requests)
-    steps = [f"{step.address} did not converge: {_fields(step)}" for step in plan.steps if step.address in done]
-    stops = [f"{one.address} did not converge: {one.reason}" for one in plan.blocked if one.address in done]
-    return (*steps, *stops)
+    changes = [f"{one.address} did not converge: {_fields(one)}" for one in found.changes if one.address in done]
+    stops = [f"{one.address} did not converge: {one.reason}" for one in found.blocked if one.address in done]
+    return (*changes, *stops)
 
 
-def _fields(step: Step) -> str:
-    return ", ".join(diff.field for diff in step.fields) or step.action
+def _fields(change: Change) -> str:
+    return ", ".join(diff.field for diff in getattr(change, "fields", ())) or action(change)
 
 
 def _remembered(run: _Run, found: Findings) -> State:

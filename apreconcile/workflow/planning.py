@@ -27,6 +27,8 @@ class Planned:
     plan: Plan
     found: Findings
     version: Version
+    state: State
+    """The state as it was read, with its lock and every open intent."""
     left: tuple[Step, ...] = ()
 
 
@@ -39,7 +41,7 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
     if strangers:
         raise Error(f"neither the spec nor the state has {strangers[0]}", hint="see: apreconcile state list")
     made, left = await explain(account, found, before, only=only)
-    return Planned(made, found, version, left)
+    return Planned(made, found, version, state, left)
 
 
 async def look(account: Account, state: State, *, adopt: bool = False) -> Findings:

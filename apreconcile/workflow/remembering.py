@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call
+from apreconcile.core.change import Risk
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
 from apreconcile.core.match import MARK
@@ -40,7 +41,7 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     made = Resource(ident, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
     after = state.bind(address, made).close(address)
     lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
-    if len(lines) < len(state.ledger):
+    if Risk.SPENDS in intent.risks:
         bought = Purchase(address, intent.opened, "3.00", "bought", ident, made.phone_number)
         after = replace(after, ledger=(*lines, bought))
     await account.store.swap(after, version)
@@ -74,6 +75,8 @@ async def read_secret(account: Account, address: Address) -> str:
     parent = held.parent if held else _parent(state, wanted.parent if wanted else None)
     reply = await account.client.send(Call("GET", kind.path(parent)))
     body = reply.body if isinstance(reply.body, dict) else {}
+    if held and body and body.get("id") != held.id:
+        raise Error(f"{address} is {held.id}, and its slot now has {body.get('id')}", hint="apreconcile plan")
     secret = body.get("secret")
     if not isinstance(secret, str) or not secret:
         raise Error(f"the API shows no secret for {address}", hint="is it applied? see: apreconcile plan")
