@@ -14,6 +14,8 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -30,13 +32,14 @@ CTRL_C = "\x03"
 class Person:
     """Somebody at a terminal of 80 columns, who reads everything and types."""
 
-    def __init__(self, argv: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(self, argv: tuple[str, ...], env: dict[str, str], out: Path | None = None) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, *argv], env=env, stdin=slave, stdout=slave, stderr=slave,
-            start_new_session=True,
-        )  # fmt: skip
+        with out.open("w") if out else nullcontext(slave) as stdout:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", LAUNCH, *argv], env=env, stdin=slave, stdout=stdout, stderr=slave,
+                start_new_session=True,
+            )  # fmt: skip
         os.close(slave)
         self.seen = ""
         self.read_to = 0
@@ -83,8 +86,8 @@ def _bare(text: str) -> str:
 def sit(folder, program_env, world) -> Iterator[Callable[..., Person]]:
     people: list[Person] = []
 
-    def down(*argv: str, **env: str) -> Person:
-        people.append(Person(argv, {**program_env, **world.env, **env}))
+    def down(*argv: str, out: Path | None = None, **env: str) -> Person:
+        people.append(Person(argv, {**program_env, **world.env, **env}, out))
         return people[-1]
 
     yield down
@@ -164,6 +167,27 @@ def test_a_release_is_approved_by_its_number(sit, world, folder, ap):
         person.type(f"{answer}\n")
         assert person.leave()[0] == code
     assert [one for one in world.writes() if one.startswith("DELETE")] != []
+
+
+def test_who_is_asked_sees_the_plan_wherever_stdout_goes(sit, folder):
+    person = sit("apply", "--only", "agent.support", out=folder / "out.txt")
+    person.wait_for("+ create agent.support")
+    person.wait_for("Apply this step? [y/N] ")
+    person.type("y\n")
+    code, screen = person.leave()
+    assert code == 0
+    assert "Done: the account is as the spec wants it." not in screen
+    assert "Done: the account is as the spec wants it." in (folder / "out.txt").read_text()
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_ci(sit, folder):
+    (folder / "agentphone.yaml").write_text((folder / "agentphone.yaml").read_text() + "state: {store: local}\n")
+    person = sit("apply", "--yes", "--only", "agent.support")
+    assert "1/1" in person.leave()[1]
+    person = sit("apply", "--yes", "--only", "agent.triage", CI="true")
+    _, screen = person.leave()
+    assert "1/1" not in screen
+    assert "done     create agent.triage" in screen
 
 
 def test_piped_answers_are_refused(spawn, world):
