@@ -40,7 +40,7 @@ def sandbox_db(settings: Settings, home: str) -> Path:
 @contextmanager
 def explained(place: Path) -> Iterator[None]:
     """A database that cannot be used, in a sentence."""
-    from sqlite3 import Error as DatabaseError  # noqa: PLC0415 -- 4 ms that a command without a sandbox does not pay
+    from sqlite3 import Error as DatabaseError  # noqa: PLC0415 -- 5 ms that a command without a sandbox does not pay
 
     try:
         yield
