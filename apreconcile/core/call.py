@@ -68,7 +68,7 @@ class Call:
         """The call as the plan file has it: holes are null in place, and listed beside with a JSON pointer."""
         whole = {"path": list(self.path), "body": self.body}
         listed: list[dict[str, Wire]] = []
-        for at, hole in holes(whole):
+        for at, hole in sorted(holes(whole), key=lambda found: found[0]):
             if isinstance(hole, IdOf):
                 listed.append({"at": at, "id": str(hole.address)})
             elif hole.names:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
@@ -61,7 +63,9 @@ def export(
             key = _key(_named(kind, seen, keys), set(entries), taken=_marked_key(kind, seen, project, environment))
             keys[seen.kind, seen.id] = key
             secrets = _Secrets(key, (known or {}).get((seen.kind, seen.id)), names)
-            entries[key] = _entry(kind, seen, keys, secrets)
+            sayable, unsaid = _sayable(kind, kind.shown(seen))
+            warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
+            entries[key] = _entry(kind, seen, sayable, keys, secrets)
         if entries:
             document[kind.plural] = entries
     return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings))
@@ -140,10 +144,43 @@ class _Secrets:
         return f"${{env.{name}}}"
 
 
-def _entry(kind: Kind, seen: Seen, keys: Mapping[tuple[str, str], str], secrets: _Secrets) -> Tree:
+def _sayable(kind: Kind, live: Mapping[str, Wire]) -> tuple[Tree, list[str]]:
+    """The live values that the kind's model accepts, and the names of those that it does not.
+
+    The API may know more than this program: a new language, a key that it adds to a tool.
+    """
+    asked = {name: value for name, value in live.items() if value not in (None, "", []) and not kind.mark(name, Refers)}
+    unsaid: list[str] = []
+    while refused := _refused(kind, asked):
+        unsaid.append(_without(asked, refused))
+    references = {name: value for name, value in live.items() if kind.mark(name, Refers)}
+    return asked | references, unsaid
+
+
+def _refused(kind: Kind, asked: Tree) -> tuple[int | str, ...]:
+    """Where the model first refuses one of these values; empty if it accepts them, or misses one."""
+    try:
+        kind.spec.model_validate(asked)
+    except ValidationError as problem:
+        return next((one["loc"] for one in problem.errors() if one["loc"] and one["loc"][0] in asked), ())
+    return ()
+
+
+def _without(asked: Tree, loc: tuple[int | str, ...]) -> str:
+    """Take away a key of an item, or else the whole field; its name."""
+    field, *inner = map(str, loc)
+    if len(inner) > 1 and inner[1] in asked[field][int(inner[0])]:
+        item = asked[field][int(inner[0])]
+        rest = {key: value for key, value in item.items() if key != inner[1]}
+        asked[field] = [rest if one is item else one for one in asked[field]]
+        return f"{field}[{inner[0]}].{inner[1]}"
+    del asked[field]
+    return field
+
+
+def _entry(kind: Kind, seen: Seen, live: Tree, keys: Mapping[tuple[str, str], str], secrets: _Secrets) -> Tree:
     """One resource as the spec would say it."""
     entry: Tree = {"import": seen.id}
-    live = kind.shown(seen)
     for name in kind.marks:
         refers, default = kind.mark(name, Refers), kind.mark(name, Default)
         value = live.get(name)

@@ -256,7 +256,9 @@ def _without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list
     for seen in found.snapshot.listed:
         hanging.setdefault(found.kind(seen.kind).hangs_on(seen) or "", []).append(seen)
     while True:
-        known = set(found.matching.bound) | {one.address for one in steps if isinstance(one.change, Create)}
+        adopted = {one.address for one in steps if isinstance(one.change, Adopt)}
+        known = {at for at in found.matching.bound if at not in found.matching.taken or at in adopted}
+        known |= {one.address for one in steps if isinstance(one.change, Create)}
         freed = {one.live.id for one in steps if one.live and isinstance(one.change, Update | Delete)}
         stuck = [one for step in steps if (one := _stuck(found, step, known, freed, hanging))]
         if not stuck:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import ApiError, UnsafeError
 from apreconcile.core.wire import Wire
+
+from .together import together
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
 Item: TypeAlias = dict[str, Wire]
@@ -72,7 +74,7 @@ async def _read(send: Send, path: tuple[str, ...], size: int) -> list[_Page]:
     if first.total is None or 0 < count < min(size, first.total):
         return await _one_by_one(send, path, size, first)
     rest = (_page(send, path, size, offset) for offset in range(count, first.total, size)) if count else ()
-    return [first, *await _together(rest)]
+    return [first, *await together(rest)]
 
 
 async def _one_by_one(send: Send, path: tuple[str, ...], size: int, first: _Page) -> list[_Page]:
@@ -87,18 +89,6 @@ async def _one_by_one(send: Send, path: tuple[str, ...], size: int, first: _Page
             break
         known.update(item["id"] for item in page.items)
     return pages
-
-
-async def _together(reads: Iterable[Coroutine[None, None, _Page]]) -> list[_Page]:
-    """All pages at once; the first error ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(read) for read in reads]
-    except ExceptionGroup as several:
-        error = several.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise error
 
 
 async def _page(send: Send, path: tuple[str, ...], size: int, offset: int) -> _Page:

@@ -19,6 +19,7 @@ from apreconcile.core.wanted import Manifest
 from apreconcile.core.wire import Wire
 
 from .listing import list_all
+from .together import together
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
 Pause: TypeAlias = Callable[[float], Awaitable[None]]
@@ -54,7 +55,7 @@ async def read_slot(send: Send, kind: Kind, parent: str | None) -> Seen | None:
 
 async def _lists(send: Send, kinds: Sequence[Kind], pause: Pause) -> Snapshot:
     listed = [kind for kind in kinds if not kind.single]
-    lists = await asyncio.gather(*(list_all(send, kind.path(None), pause=pause) for kind in listed))
+    lists = await together(list_all(send, kind.path(None), pause=pause) for kind in listed)
     found = (_seen(kind, body) for kind, bodies in zip(listed, lists, strict=True) for body in bodies)
     return Snapshot(_sorted(kinds, found))
 
@@ -73,14 +74,14 @@ async def _singles(
         return _seen(by_name[name], reply.body)
 
     asked = list(wanted)
-    return dict(zip(asked, await asyncio.gather(*(one(*pair) for pair in asked)), strict=True))
+    return dict(zip(asked, await together(one(*pair) for pair in asked), strict=True))
 
 
 async def _with_slots(
     send: Send, kinds: Sequence[Kind], first: Snapshot, wanted: Iterable[str | None]
 ) -> tuple[Seen, ...]:
     reads = [read_slot(send, kind, parent) for kind in kinds if kind.single for parent in wanted]
-    found = [seen for seen in await asyncio.gather(*reads) if seen]
+    found = [seen for seen in await together(reads) if seen]
     return _sorted(kinds, (*first.listed, *found))
 
 

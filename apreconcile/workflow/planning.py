@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from apreconcile.core.planning import Findings, find_changes, make_plan, questio
 from apreconcile.core.state import State
 from apreconcile.kinds import KINDS
 from apreconcile.live.observe import observe
+from apreconcile.live.together import together
 from apreconcile.store.store import Version
 
 from .account import Account
@@ -55,7 +55,7 @@ async def explain(
 ) -> tuple[Plan, tuple[Step, ...]]:
     """Ask what the changes raise, and make the plan. `before` is the count of requests when looking began."""
     asked = questions(found, account.now())
-    replies = await asyncio.gather(*(_answer(account, one) for one in asked))
+    replies = await together(_answer(account, one) for one in asked)
     answers = dict(zip(asked, replies, strict=True))
     requests = account.client.requests - before
     return make_plan(found, answers, scope=account.scope, now=account.now(), requests=requests, only=only)
