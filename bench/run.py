@@ -78,7 +78,10 @@ async def applied(spec: Path, url: str) -> tuple[int, int, int, dict[str, float]
 
 def accounts() -> None:
     """Requests and state writes by the size of the account."""
-    print("agents  resources  apply: requests  state writes  empty plan: requests   load, plan, apply, plan", flush=True)
+    print(
+        "agents  resources  apply: requests  state writes  empty plan: requests   seconds: load, plan, apply, plan",
+        flush=True,
+    )
     for count in (1, 10, 100, 1000):
         with tempfile.TemporaryDirectory() as folder:
             spec = spec_of(count, Path(folder))
