@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from apreconcile.core.document import PROJECT
 from apreconcile.core.errors import UsageError
 from apreconcile.core.export import Exported
+from apreconcile.core.spec.document import PROJECT
 from apreconcile.core.wanted import Manifest
 from apreconcile.show import escape
 from apreconcile.workflow import export as write_down

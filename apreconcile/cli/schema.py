@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from apreconcile.core.schema import json_schema
+from apreconcile.core.spec.schema import json_schema
 from apreconcile.kinds import KINDS
 
 from .command import command

@@ -7,7 +7,6 @@ the server then showed.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +16,7 @@ from .address import Address
 from .call import IdOf, Secret, canonical, holes, replace_at, replace_holes
 from .change import Blocked, FieldDiff
 from .kind import ClearsWith, Default, Fixed, Items, Kind, Phone, Refers, Wish
+from .phone import normal
 from .snapshot import Seen
 from .state import Memory, Resource
 from .wanted import Wanted
@@ -165,7 +165,7 @@ def _same(kind: Kind, name: str, value: Wire, shown: Wire, *, memory: Memory | N
 def equal(kind: Kind, name: str, value: Wire, shown: Wire) -> bool:
     """Equality after known normalising: E.164, `""` and null, float noise, declared keys of a list of items."""
     if kind.mark(name, Phone) and isinstance(value, str) and isinstance(shown, str):
-        return _digits(value) == _digits(shown)
+        return normal(value) == normal(shown)
     items = kind.mark(name, Items)
     plain = replace_holes(value, lambda hole: hole.text if isinstance(hole, Secret) else hole)
     if items and isinstance(plain, list) and isinstance(shown, list):
@@ -206,10 +206,6 @@ def concealed(wanted: Wanted, held: Resource | None) -> Wanted:
         if isinstance(value, str) and name in known and known[name].secret
     }
     return replace(wanted, fields={**wanted.fields, **hidden}) if hidden else wanted
-
-
-def _digits(phone: str) -> str:
-    return re.sub(r"[\s().-]", "", phone)
 
 
 def _differ(found: Difference, kind: Kind, wanted: Wanted, name: str, shown: Wire, *, secret: bool) -> None:

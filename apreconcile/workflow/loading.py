@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from apreconcile.core.errors import Error
-from apreconcile.core.manifest import load_manifest
+from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
 

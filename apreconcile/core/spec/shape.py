@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from .kind import Spec
+from apreconcile.core.kind import Spec
+
 from .tree import Path
 
 Shape: TypeAlias = Mapping[str, Any]

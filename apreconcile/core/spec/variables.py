@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
-from .call import Secret
+from apreconcile.core.call import Secret
+from apreconcile.core.wanted import Place
+
 from .findings import Findings
 from .text import UNCLEAN
 from .tree import Entry, Node, Scalar, Table
-from .wanted import Place
 
 API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
 """They go to AgentPhone as a key, and nowhere else."""

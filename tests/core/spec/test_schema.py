@@ -9,11 +9,11 @@ import pytest
 
 from apreconcile.core.errors import SpecError
 from apreconcile.core.kind import Spec
-from apreconcile.core.manifest import load_manifest
-from apreconcile.core.schema import json_schema
-from apreconcile.core.shape import allows_null, at, choices, fields, is_text
-from apreconcile.core.source import read
-from apreconcile.core.tree import Array, Table
+from apreconcile.core.spec.manifest import load_manifest
+from apreconcile.core.spec.schema import json_schema
+from apreconcile.core.spec.shape import allows_null, at, choices, fields, is_text
+from apreconcile.core.spec.source import read
+from apreconcile.core.spec.tree import Array, Table
 from apreconcile.kinds import KINDS
 
 SCHEMA = json_schema(KINDS)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from apreconcile.core.errors import SpecError
+from apreconcile.core.kind import Items, Kind
+from apreconcile.core.wanted import Manifest, Wanted
+
 from .document import Document, join, read_project, read_store, read_version
-from .errors import SpecError
 from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
-from .kind import Items, Kind
 from .resource import read_resource, references
 from .source import Source, read
 from .tree import Table
 from .validation import check
 from .variables import scope
-from .wanted import Manifest, Wanted
 
 
 def load_manifest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from .errors import Problem
+from apreconcile.core.errors import Problem
 
 _OPEN_QUOTE = "this quoted text never ends"
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core import source
-from apreconcile.core.source import Source, read
-from apreconcile.core.syntax import syntax_problem
-from apreconcile.core.tree import Array, Node, Scalar, Table, find, scalars, spell
+from apreconcile.core.spec.source import Source, read
+from apreconcile.core.spec.syntax import syntax_problem
+from apreconcile.core.spec.tree import Array, Node, Scalar, Table, find, scalars, spell
 
 LOADERS = pytest.mark.parametrize("loader", [yaml.SafeLoader, source.LOADER], ids=["python", "libyaml"])
 

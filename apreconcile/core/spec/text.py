@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from .errors import Problem
+from apreconcile.core.errors import Problem
 
 MAX_BYTES = 10_000_000
 """A spec that is larger is refused unread."""

@@ -22,12 +22,13 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from .errors import Problem
+from apreconcile.core.errors import Problem
+from apreconcile.core.wanted import Place
+
 from .scalar import resolve
 from .syntax import syntax_problem
 from .text import UNCLEAN, decode, lines
 from .tree import Array, Entry, Node, Scalar, Table, scalars, spell
-from .wanted import Place
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

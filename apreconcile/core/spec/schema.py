@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .address import KEY
+from apreconcile.core.address import KEY
+from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
+
 from .document import PROJECT, VERSION
-from .kind import ClearsWith, Kind, Phone, Refers
 from .shape import Shape, shape
 from .variables import NAME
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .errors import Problem
+from apreconcile.core.errors import Problem
+from apreconcile.core.wanted import Place
+
 from .source import Source
-from .wanted import Place
 
 
 class Findings:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from . import phone
-from .address import KEY, Address
-from .call import IdOf, Secret
+from apreconcile.core import phone
+from apreconcile.core.address import KEY, Address
+from apreconcile.core.call import IdOf, Secret
+from apreconcile.core.kind import Kind, Refers
+from apreconcile.core.wanted import Place, Wanted
+from apreconcile.core.wire import Wire
+
 from .fields import Desk, Fields, read_fields
-from .kind import Kind, Refers
 from .tree import Entry, Node, Path, Scalar, Table
 from .validation import check
 from .variables import meant
-from .wanted import Place, Wanted
-from .wire import Wire
 
 REQUIRED = ("name",)
 """What a new thing must have, if its kind knows the field; an imported one has it already."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .wanted import Place
+from apreconcile.core.wanted import Place
 
 Plain: TypeAlias = str | int | float | bool | None
 

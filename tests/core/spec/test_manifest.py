@@ -14,7 +14,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import IdOf, Secret
 from apreconcile.core.errors import Error, SpecError
 from apreconcile.core.kind import ClearsWith, Kind, Spec
-from apreconcile.core.manifest import load_manifest
+from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.kinds import KINDS
 
 HEAD = "version: 1\nproject: p\n"

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from . import phone
-from .call import Secret
-from .errors import Error
+from apreconcile.core import phone
+from apreconcile.core.call import Secret
+from apreconcile.core.errors import Error
+from apreconcile.core.kind import ClearsWith, Fixed, Items, Kind, Phone, Refers, Wish
+from apreconcile.core.wanted import Place
+from apreconcile.core.wire import Wire
+
 from .findings import Findings
-from .kind import ClearsWith, Fixed, Items, Kind, Phone, Refers, Wish
 from .shape import allows_null, choices, fields, is_text
 from .tree import Array, Entry, Node, Path, Scalar, Table, spell
 from .variables import Scope, meant
-from .wanted import Place
-from .wire import Wire
 
 ReadFile = Callable[[str, str], str]
 """The text of the file that a spec file names, from (spec file, path); raises Error if it cannot be used."""

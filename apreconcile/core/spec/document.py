@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .call import Secret
+from apreconcile.core.call import Secret
+from apreconcile.core.kind import Kind
+
 from .findings import Findings
-from .kind import Kind
 from .tree import Entry, Scalar, Table
 from .variables import Scope, meant
 

@@ -10,15 +10,16 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from . import phone
+from apreconcile.core import phone
+from apreconcile.core.kind import Kind, Phone
+from apreconcile.core.wanted import Place
+from apreconcile.core.wire import Wire
+
 from .fields import Desk, Fields, is_masked, unknown
-from .kind import Kind, Phone
 from .scalar import resolve
 from .shape import Shape, at, choices
 from .tree import Node, Path, Scalar, find, spell
 from .variables import meant
-from .wanted import Place
-from .wire import Wire
 
 _Words: TypeAlias = tuple[str, str]
 """A sentence and its hint."""

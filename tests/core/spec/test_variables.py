@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from apreconcile.core import variables
 from apreconcile.core.call import Secret
-from apreconcile.core.findings import Findings
-from apreconcile.core.source import read
-from apreconcile.core.tree import Table
-from apreconcile.core.variables import Scope, meant, scope
+from apreconcile.core.spec.findings import Findings
+from apreconcile.core.spec.source import read
+from apreconcile.core.spec.tree import Table
+from apreconcile.core.spec.variables import Scope, meant, scope
 from apreconcile.core.wanted import Place
 
 HERE = Place("f", 1, 1)
