@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deepdiff import DeepDiff
-
 from .address import Address
 from .call import IdOf, Secret, canonical, holes, replace_at, replace_holes
 from .change import Blocked, FieldDiff
@@ -268,6 +266,8 @@ def _item_fields(name: str, items: Items, wanted: Sequence[Wire], live: Mapping[
 
 def _nested(at: str, before: Mapping[str, Wire], after: Mapping[str, Wire]) -> list[FieldDiff]:
     """The leaves at which two nested values differ."""
+    from deepdiff import DeepDiff  # noqa: PLC0415 -- 130 ms of every start, and only changed tools want it
+
     left, right = replace_holes(before, _text), replace_holes(after, _text)
     diffs = []
     for level in (one for found in DeepDiff(left, right, view="tree").values() for one in found):

@@ -341,7 +341,8 @@ def _notices(found: Findings) -> list[str]:
 
 
 def _cost(steps: Sequence[Step], world: World) -> Cost:
-    numbers = (world.answer("usage") or {}).get("numbers")
+    buys = any(step.spends for step in steps)
+    numbers = (world.answer("usage") or {}).get("numbers") if buys else None
     known = numbers if isinstance(numbers, dict) else {}
     return Cost(monthly(steps), known.get("used"), known.get("limit"))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from itertools import groupby
 
@@ -23,6 +23,7 @@ from .applying import Name, Work
 from .creation import create, known_ids, unsent
 from .record import stamp
 from .settling import change
+from .together import either
 
 SEND_BY = 30.0
 """Seconds within which what a swap opened must have left (design §6)."""
@@ -69,7 +70,7 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
     """Take steps that do not depend on each other, in as many batches as the time to send needs."""
     left, stuck = list(steps), 0
     while left and stuck < ROUNDS:
-        await _either(work.ready(), work.stop.soft.wait())
+        await either(work.ready(), work.stop.soft.wait())
         send_by = work.pace.clock() + SEND_BY
         opening = [step for step in left if step.creates or step.token]
         try:
@@ -138,14 +139,6 @@ async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step
             work.record.soon(unsent([step.address]))
             work.give(step, Word.SKIPPED, because="interrupted")
     return again
-
-
-async def _either(*waits: Awaitable[object]) -> None:
-    """Wait for the first of these."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
 
 
 async def _together(jobs: Sequence[Coroutine[None, None, None]], work: Work) -> None:

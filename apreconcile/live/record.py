@@ -16,6 +16,7 @@ from apreconcile.core.errors import Error, LockedError
 from apreconcile.core.state import Lock, State
 
 from .limits import Pace
+from .together import either
 
 Keep: TypeAlias = Callable[[State], Awaitable[State]]
 """One swap: the document to store goes in, the document as stored comes out. Raises ConflictError or StoreError."""
@@ -99,11 +100,7 @@ class Record:
 
     async def _later(self, wait: float) -> None:
         if wait and not self._hurry.is_set():
-            pausing = asyncio.ensure_future(self._pace.pause(wait))
-            hurried = asyncio.ensure_future(self._hurry.wait())
-            await asyncio.wait((pausing, hurried), return_when=asyncio.FIRST_COMPLETED)
-            pausing.cancel()
-            hurried.cancel()
+            await either(self._pace.pause(wait), self._hurry.wait())
         while self.dirty:
             self._hurry.clear()
             try:

@@ -1,9 +1,9 @@
-"""Many reads at once are one read: all of them answer, or the first error ends the others."""
+"""Waiting for several things: for all of them, where the first error ends the others, or for the first of them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,3 +19,12 @@ async def together(reads: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     else:
         return [task.result() for task in tasks]
     raise error
+
+
+async def either(*waits: Awaitable[object]) -> None:
+    """Wait for the first of these, and give up the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,6 +23,7 @@ from apreconcile.live.applying import Stop, Watch, Work
 from apreconcile.live.listing import list_all
 from apreconcile.live.observe import observe
 from apreconcile.live.record import Record, stamp
+from apreconcile.live.together import either
 
 from .account import Account, holder
 from .planning import Planned
@@ -77,7 +78,8 @@ async def apply(
     outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = None
-    if done and not run.work.stop.soft.is_set():
+    stopped = run.work.stop.soft.is_set()
+    if done and not stopped:
         converged, troubles = await _converged(run, outcomes)
         warnings += troubles
     warnings += await _saved(run)
@@ -85,7 +87,7 @@ async def apply(
         exit=exit_code(
             plan, outcomes,
             converged=converged, unsaved=run.record.unsaved is not None,
-            conflict=run.record.conflict, stopped=run.work.stop.soft.is_set(),
+            conflict=run.record.conflict, stopped=stopped or (done > 0 and converged is None),
         ),
         converged=converged if converged is None or done == len(outcomes) else False,
         digest=plan.digest,
@@ -132,9 +134,7 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run
         return stored
 
     record = Record(state, keep, holder(), pace=account.pace, now=account.now)
-    seen: dict[str, tuple[str, ...]] = {}
-    for one in planned.found.snapshot.listed:
-        seen[one.kind] = (*seen.get(one.kind, ()), one.id)
+    seen = {kind.name: tuple(one.id for one in planned.found.snapshot.of(kind.name)) for kind in KINDS}
     by_name = {kind.name: kind for kind in KINDS}
 
     async def relist(name: str) -> tuple[Seen, ...]:
@@ -149,14 +149,17 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run
     return _Run(account, planned, record, work)
 
 
-async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool, tuple[str, ...]]:
-    """Look again: whether nothing is left to do at the addresses that were done."""
+async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool | None, tuple[str, ...]]:
+    """Look again: whether nothing is left to do at the addresses that were done; None if interrupted before."""
     done = {outcome.address for outcome in outcomes if outcome.word is Word.DONE}
     words = {outcome.address for outcome in outcomes if outcome.word is not Word.DONE}
     left: tuple[str, ...] = ()
+    stop = run.work.stop.soft
     for pause in LAGS:
         if pause:
-            await run.account.pace.pause(pause)
+            await either(run.account.pace.pause(pause), stop.wait())
+        if stop.is_set():
+            return None, ("interrupted before the last look",)
         try:
             left = await _left(run, done - words)
         except Error as problem:

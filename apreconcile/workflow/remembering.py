@@ -116,15 +116,17 @@ async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all
         for ident, body in spare.items()
         if not str(body.get("externalId") or "").startswith(MARK) and not {ident, body.get("phoneNumber")} & imported
     ]
-    aside = left if ignore_all else list(ignore)
-    loose = sorted(set(left) - set(aside) - set(state.ignored))
+    chosen = left if ignore_all else list(ignore)
+    loose = sorted(set(left) - set(chosen) - set(state.ignored))
     if loose and state.id == "none":
         numbers = _listed({ident: spare[ident] for ident in loose})
-        ways = " or ".join(["manage it with an `import:` line", f"--ignore {loose[0]}", "--ignore-all"])
-        raise UnsafeError(f"the account has numbers that nobody claims: {numbers}", hint=f"for each: {ways}")
-    ignored = tuple(sorted({*state.ignored, *aside}))
+        each = " ".join(f"--ignore {ident}" for ident in loose)
+        hint = f"manage them with `import:` lines; or leave them: apreconcile state init {each}"
+        raise UnsafeError(f"the account has numbers that nobody claims: {numbers}", hint=hint)
+    ignored = tuple(sorted({*state.ignored, *chosen}))
     await account.store.swap(replace(state, id="none", ignored=ignored), version)
-    return f"{account.store.place} is ready; {len(ignored)} numbers are set aside"
+    aside = f"; set aside: {', '.join(ignored)}" if ignored else ""
+    return f"{account.store.place} is ready{aside}"
 
 
 async def state_forget(account: Account, address: Address) -> str:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apreconcile.core import source
+from apreconcile.core.spec import source
 from apreconcile.core.spec.source import Source, read
 from apreconcile.core.spec.syntax import syntax_problem
 from apreconcile.core.spec.tree import Array, Node, Scalar, Table, find, scalars, spell

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apreconcile.core import variables
+from apreconcile.core.spec import variables
 from apreconcile.core.call import Secret
 from apreconcile.core.spec.findings import Findings
 from apreconcile.core.spec.source import read
