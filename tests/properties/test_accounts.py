@@ -60,7 +60,7 @@ def agents(draw: Any, *, live: bool) -> dict[str, Any]:
     hosted = draw(st.booleans())
     chosen = draw(st.fixed_dictionaries({}, optional=AGENT_FIELDS))
     mode = {"voiceMode": "hosted", "systemPrompt": draw(TEXTS.filter(str.strip))} if hosted else {}
-    cleared = {} if live else {name: None for name in draw(st.sets(st.sampled_from(CLEARED), max_size=2))}
+    cleared = {} if live else dict.fromkeys(draw(st.sets(st.sampled_from(CLEARED), max_size=2)))
     return {"name": draw(NAMES), **mode, **chosen, **cleared}
 
 

@@ -189,7 +189,7 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
     assert words[at].error
     assert report.exit == 4
     turns = trial.state["turns"]
-    assert at not in turns or at == "number.n" and turns[at] == 1, "the token of a call that was not made is given back"
+    assert at not in turns or (at == "number.n" and turns[at] == 1), "the token of a call that was not made is given back"
 
 
 @pytest.mark.parametrize("slot", ["project", "agent"])

@@ -117,7 +117,7 @@ def test_an_answer_that_cannot_be_had_leaves_a_sentence_out_and_no_more(trial, f
 @pytest.mark.parametrize("what", ["calls", "messages"])
 def test_traffic_that_cannot_be_had_leaves_a_sentence_out_and_no_more(trial, front, what, case):
     status, body = ANSWERS[case]
-    trial.spec('agents: {a: {name: A}}\nnumbers: {n: {}}').settled().spec("agents: {a: {name: A}}")
+    trial.spec("agents: {a: {name: A}}\nnumbers: {n: {}}").settled().spec("agents: {a: {name: A}}")
     front.answer("GET", f"/v1/numbers/*/{what}", status, body, times=100)
     planned = front(trial).plan()
     assert [step.action for step in planned.plan.steps] == ["delete"]

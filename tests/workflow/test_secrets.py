@@ -96,7 +96,7 @@ def test_a_plan_shows_none(planted, adopt):
     assert leaks(planted, shows(planned.plan)) == []
     assert leaks(planted, shows(planned)) == []
     for step in planned.plan.steps:
-        assert leaks(planted, shows(step) + shows(step.change) + shows(step.calls) + shows(step.guard)) == []
+        assert leaks(planted, shows(step) + shows(step.change) + shows(step.calls) + shows(step.guards)) == []
 
 
 def test_an_apply_shows_and_stores_none(planted):
