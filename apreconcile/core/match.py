@@ -39,11 +39,8 @@ class Matching:
     unmanaged: tuple[Seen, ...] = ()
     renamed: set[Address] = field(default_factory=set)
     older: bool = False
-
-    @property
-    def owners(self) -> dict[tuple[str, str], Address]:
-        """Which address is which live thing."""
-        return {(seen.kind, seen.id): at for at, seen in (*self.orphans.items(), *self.bound.items())}
+    owners: dict[tuple[str, str], Address] = field(default_factory=dict)
+    """Which address is which live thing."""
 
 
 def match(
@@ -81,6 +78,14 @@ class _Matcher:
     kinds: Mapping[str, Kind]
     adopt: bool
     found: Matching
+    holders: dict[tuple[str, str], Address] = field(default_factory=dict)
+    hanging: dict[str, list[tuple[Kind, Seen]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.holders = {(at.kind, held.id): at for at, held in self.state.resources.items()}
+        for kind in self.kinds.values():
+            for seen in self.snapshot.of(kind.name):
+                self.hanging.setdefault(kind.hangs_on(seen) or "", []).append((kind, seen))
 
     def run(self) -> Matching:
         self._check_visibility()
@@ -92,9 +97,10 @@ class _Matcher:
             self._settle_claims()
         self._find_orphans()
         self._find_open(markers)
-        taken = {(seen.kind, seen.id) for seen in (*self.found.bound.values(), *self.found.orphans.values())}
+        both = (*self.found.orphans.items(), *self.found.bound.items())
+        self.found.owners = {(seen.kind, seen.id): at for at, seen in both}
         listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
-        self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in taken)
+        self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in self.found.owners)
         self._check_markers(markers)
         return self.found
 
@@ -153,8 +159,7 @@ class _Matcher:
         old = self.snapshot.slot(kind.name, held.parent)
         if old is None or old.id != held.id:
             return None
-        owners = {(seen.kind, seen.id): at for at, seen in self.found.bound.items()}
-        return str(owners.get((kind.parent or "", held.parent or ""), held.parent or "the project"))
+        return str(self.holders.get((kind.parent or "", held.parent or ""), held.parent or "the project"))
 
     def _parent(self, wanted: Wanted) -> str:
         """The id of the parent, or a word that no id is, so that its slot is empty."""
@@ -183,8 +188,7 @@ class _Matcher:
             slot = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
             seen = slot if slot and slot.id == named else None
         else:
-            listed = self.snapshot.of(kind.name)
-            seen = next((one for one in listed if named in {one.id, one.body.get("phoneNumber")}), None)
+            seen = self.snapshot.named(kind.name, str(named))
         if seen is None:
             hint = "look for its id with `apreconcile export`; a key sees only its own account"
             self._block(at, f"`import: {named}` names no {kind.name} that this account shows", hint)
@@ -200,23 +204,19 @@ class _Matcher:
 
     def _left_holder(self, seen: Seen) -> Address | None:
         """The address that holds something in the state and has left the spec."""
-        held = (at for at, one in self.state.resources.items() if (at.kind, one.id) == (seen.kind, seen.id))
-        return next((at for at in held if at not in self.manifest.by_address), None)
+        holder = self.holders.get((seen.kind, seen.id))
+        return holder if holder and holder not in self.manifest.by_address else None
 
     def _refused(self, kind: Kind, seen: Seen) -> str | None:
         """Why something live may not be taken by an address that does not hold it yet."""
-        for at, held in self.state.resources.items():
-            if (at.kind, held.id) == (kind.name, seen.id):
-                return f"{seen.id} is {at} already"
+        if holder := self.holders.get((kind.name, seen.id)):
+            return f"{seen.id} is {holder} already"
         if foreign := self._foreign(kind, seen):
             return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
-        for other in self.kinds.values():
-            for hanging in self.snapshot.of(other.name):
-                tag = self._foreign(other, hanging) if other.hangs_on(hanging) == seen.id else None
-                if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
-                    return (
-                        f"{seen.id} holds {other.label(hanging)}, which carries the marker {tag!r} of another project"
-                    )
+        for other, one in self.hanging.get(seen.id, ()):
+            tag = self._foreign(other, one)
+            if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
+                return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"
         return None
 
     def _foreign(self, kind: Kind, seen: Seen) -> str | None:
@@ -230,10 +230,7 @@ class _Matcher:
         if seen is None:
             self.found.new.append(wanted)
             return
-        holder = next(
-            (other for other, held in self.state.resources.items() if other.kind == kind.name and held.id == seen.id),
-            None,
-        )
+        holder = self.holders.get((kind.name, seen.id))
         if holder is not None and holder != at:
             hint = f"keep the old key `{holder.key}`"
             self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
@@ -341,7 +338,9 @@ class _Matcher:
     def _unsettled(self, at: Address, kind: Kind, markers: Mapping[str, list[Seen]]) -> Blocked:
         intent, wanted = self.state.intents[at], self.manifest.by_address.get(at)
         known = set(intent.seen)
-        fresh = [one for one in self.snapshot.of(kind.name) if one.id not in known and not self._refused_quietly(one)]
+        fresh = [
+            one for one in self.snapshot.of(kind.name) if one.id not in known and (one.kind, one.id) not in self.holders
+        ]
         alike = [one for one in fresh if wanted and kind.namesake(wanted, one)]
         marked = markers.get(self.manifest.marker(at), []) if kind.marked else []
         sure = marked or alike or fresh
@@ -350,9 +349,6 @@ class _Matcher:
         ident = sure[0].id if len(sure) == 1 else "ID"
         bind = f"if it was made: apreconcile resolve {at} --bind {ident}"
         return Blocked(at, reason, f"{bind}\nif it was not: apreconcile resolve {at} --not-created", exit=6)
-
-    def _refused_quietly(self, seen: Seen) -> bool:
-        return any((at.kind, held.id) == (seen.kind, seen.id) for at, held in self.state.resources.items())
 
     def _block(self, at: Address, reason: str, hint: str) -> None:
         self.found.blocked.append(Blocked(at, reason, hint))

@@ -31,18 +31,30 @@ class Snapshot:
     singles: Mapping[tuple[str, str], Seen | None] = field(default_factory=dict)
     _ids: Mapping[tuple[str, str], Seen] = field(init=False, repr=False, compare=False)
     _slots: Mapping[tuple[str, str | None], Seen] = field(init=False, repr=False, compare=False)
+    _kinds: Mapping[str, tuple[Seen, ...]] = field(init=False, repr=False, compare=False)
+    _phones: Mapping[tuple[str, str], Seen] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ids", {(seen.kind, seen.id): seen for seen in self.listed})
         object.__setattr__(self, "_slots", {(seen.kind, seen.parent): seen for seen in self.listed})
+        kinds: dict[str, list[Seen]] = {}
+        for seen in self.listed:
+            kinds.setdefault(seen.kind, []).append(seen)
+        object.__setattr__(self, "_kinds", {kind: tuple(several) for kind, several in kinds.items()})
+        phones = {(seen.kind, str(seen.body.get("phoneNumber"))): seen for seen in self.listed}
+        object.__setattr__(self, "_phones", phones)
 
     def of(self, kind: str) -> tuple[Seen, ...]:
         """Everything listed of one kind."""
-        return tuple(seen for seen in self.listed if seen.kind == kind)
+        return self._kinds.get(kind, ())
 
     def get(self, kind: str, ident: str) -> Seen | None:
         """The listed thing with this id."""
         return self._ids.get((kind, ident))
+
+    def named(self, kind: str, text: str) -> Seen | None:
+        """The listed thing with this id or E.164."""
+        return self.get(kind, text) or (self._phones.get((kind, text)) if text.startswith("+") else None)
 
     def slot(self, kind: str, parent: str | None) -> Seen | None:
         """What stands in a slot."""

@@ -15,7 +15,7 @@ from apreconcile.core.kind import ClearsWith, Default, Items, Kind, Phone, Spec
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 
-E164 = r"^\+[1-9]\d{1,14}$"
+E164 = r"^\+[1-9][0-9]{1,14}$"
 
 Language = Literal[
     "af-ZA", "ar-SA", "az-AZ", "bg-BG", "bs-BA", "ca-ES", "cs-CZ", "cy-GB", "da-DK", "de-DE", "el-GR", "en-AU", "en-GB",
@@ -31,9 +31,9 @@ Text = Annotated[str | None, ClearsWith(""), Default(None)]
 class CustomTool(Spec):
     """A tool that a hosted agent may call over HTTPS (TS CustomToolParam). Header values are secrets."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="1 to 64 letters, digits, _ and -")
     description: str
-    url: str = Field(pattern=r"^https://\S+$", max_length=2083)
+    url: str = Field(pattern=r"^https://\S+$", max_length=2083, description="an https:// address without spaces")
     method: Literal["GET", "POST"] | None = None
     headers: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None
@@ -52,7 +52,13 @@ class AgentSpec(Spec):
     beginMessage: Text = None
     voice: str | None = Field(None, min_length=1)
     modelTier: Annotated[Literal["turbo", "balanced", "max"] | None, Default("balanced")] = None
-    transferNumber: Annotated[str | None, Field(pattern=E164), Phone(), ClearsWith(""), Default(None)] = None
+    transferNumber: Annotated[
+        str | None,
+        Field(pattern=E164, description="a number in international form such as +14155550123"),
+        Phone(),
+        ClearsWith(""),
+        Default(None),
+    ] = None
     voicemailMessage: Text = None
     callScreeningIdentity: Text = None
     callScreeningPurpose: Text = None

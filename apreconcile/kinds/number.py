@@ -23,7 +23,9 @@ class NumberSpec(Spec):
     """A phone number. areaCode, type and imessageType are wishes at purchase; country is fixed."""
 
     country: Annotated[Literal["US", "CA"] | None, Fixed(), Default("US")] = None
-    areaCode: Annotated[str | None, Field(pattern=r"^[2-9]\d{2}$"), Wish()] = None
+    areaCode: Annotated[
+        str | None, Field(pattern=r"^[2-9][0-9]{2}$", description='three digits such as "415"'), Wish()
+    ] = None
     type: Annotated[str | None, Field(min_length=1), Wish()] = None
     imessageType: Annotated[str | None, Field(min_length=1), Wish()] = None
     agent: Annotated[str | None, Refers("agent"), ClearsWith(None), Default(None)] = None

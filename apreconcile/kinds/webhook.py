@@ -17,7 +17,7 @@ from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 
 DEFAULTS: Mapping[str, Wire] = {"contextLimit": 10, "timeout": 30}
-LOOPBACK = r"http://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(/\S*)?"
+LOOPBACK = r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
 
 
 class WebhookSpec(Spec):

@@ -62,8 +62,8 @@ async def apply(
 ) -> Report:
     """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
 
-    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError if another
-    run holds the state. What goes wrong with a step is in the report.
+    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
+    anything is sent, if another run holds the state. What goes wrong with a step is in the report.
     """
     plan = planned.plan
     approvals = weigh(plan, approve)
