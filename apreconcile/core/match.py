@@ -100,7 +100,8 @@ class _Matcher:
         both = (*self.found.orphans.items(), *self.found.bound.items())
         self.found.owners = {(seen.kind, seen.id): at for at, seen in both}
         listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
-        self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in self.found.owners)
+        ours = {**self.found.owners, **self.holders}
+        self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in ours)
         self._check_markers(markers)
         return self.found
 

@@ -33,7 +33,7 @@ class CustomTool(Spec):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="1 to 64 letters, digits, _ and -")
     description: str
-    url: str = Field(pattern=r"^https://\S+$", max_length=2083, description="an https:// address without spaces")
+    url: str = Field(pattern=r"^https://\S+$", max_length=2083, description="an https:// URL without spaces")
     method: Literal["GET", "POST"] | None = None
     headers: dict[str, str] | None = None
     parameters: dict[str, Any] | None = None

@@ -30,8 +30,9 @@ class WebhookSpec(Spec):
 
 
 def shown(seen: Seen) -> Mapping[str, Wire]:
-    """The live webhook in the spec's words. Older servers show no timeout: they use the default (fact sheet §4.2)."""
-    return {name: seen.body.get(name, DEFAULTS.get(name)) for name in ("url", "contextLimit", "timeout")}
+    """The live webhook in the spec's words. What is missing or null there is the default (fact sheet §4.2)."""
+    live = {name: seen.body.get(name) for name in ("url", "contextLimit", "timeout")}
+    return {name: DEFAULTS.get(name) if value is None else value for name, value in live.items()}
 
 
 def create(change: Create) -> tuple[Call, ...]:
@@ -42,7 +43,7 @@ def create(change: Create) -> tuple[Call, ...]:
 
 def update(change: Update) -> tuple[Call, ...]:
     """POST with all three fields; those that the spec leaves out keep their live values."""
-    return (Call("POST", slot(change.live.parent), {**_live(change.live), **change.wanted.fields}),)
+    return (Call("POST", slot(change.live.parent), {**shown(change.live), **change.wanted.fields}),)
 
 
 def delete(change: Delete) -> tuple[Call, ...]:
@@ -125,10 +126,6 @@ def slot(parent: str | IdOf | None) -> tuple[str | IdOf, ...]:
 def host(url: Wire) -> str:
     """Where a URL leads; a secret URL's host is its own secret."""
     return "a host that is a secret" if isinstance(url, Secret) else (urlsplit(str(url)).hostname or str(url))
-
-
-def _live(seen: Seen) -> Mapping[str, Wire]:
-    return {name: DEFAULTS.get(name) if value is None else value for name, value in shown(seen).items()}
 
 
 WEBHOOK = Kind(
