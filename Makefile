@@ -12,8 +12,6 @@ COVERED := 96
 COVERED_PURE := 96
 PURE := apreconcile/core/*,apreconcile/kinds/*,apreconcile/show/*
 
-export PYTHONUTF8 := 1
-
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format lint types contracts tests bench clean
 

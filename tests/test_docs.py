@@ -141,7 +141,7 @@ def test_every_environment_variable_that_is_read_is_in_the_reference() -> None:
 
 def test_the_core_that_is_described_is_the_core_that_is() -> None:
     described = DOCS["architecture.md"].partition("## The core")[2].partition("| type |")[0]
-    there = {path.stem for path in (ROOT / "apreconcile/core").glob("*") if path.stem[0] != "_"}
+    there = {path.stem for path in (ROOT / "apreconcile/core").rglob("*.py") if path.stem[0] != "_"}
     assert there <= set(re.findall(r"`(\w+)`", described))
 
 
