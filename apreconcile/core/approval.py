@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -12,9 +11,6 @@ from .change import Create
 from .plan import Plan, Scope, Step
 from .state import State
 from .wire import Wire
-
-VERBS = ("buy", "rebuy", "release", "delete", "rotate", "unprotect")
-TOKEN = re.compile(rf"({'|'.join(VERBS)}):([a-z]+\.[a-z0-9][a-z0-9-]*)@([0-9a-f]{{32}})")
 
 
 def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:

@@ -46,7 +46,6 @@ class Create:
     fields: tuple[FieldDiff, ...]
     marker: str
     again: str | None = None
-    body: Mapping[str, Wire] | None = None
 
 
 @dataclass(frozen=True, slots=True)

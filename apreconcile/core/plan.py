@@ -135,10 +135,6 @@ class Plan:
         """Whether nothing is to be done and nothing stands in the way."""
         return not (self.steps or self.blocked or self.unsafe or self.unsettled)
 
-    def step(self, address: Address, what: str) -> Step | None:
-        """The step of an address and action."""
-        return next((step for step in self.steps if step.name == (str(address), what)), None)
-
 
 def summary(plan: Plan) -> dict[str, Wire]:
     """How many steps there are of each action, with what is blocked and what is unmanaged."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .address import Address
-from .call import IdOf, Secret, holes
+from .call import Secret, holes
 from .wire import Wire
 
 
@@ -34,12 +34,6 @@ class Wanted:
     place: Place
     imports: str | None = None
     parent: Address | None = None
-
-    @property
-    def refers(self) -> tuple[Address, ...]:
-        """The addresses this one names, its parent first."""
-        named = tuple(hole.address for _, hole in holes(dict(self.fields)) if isinstance(hole, IdOf))
-        return ((self.parent,) if self.parent else ()) + named
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

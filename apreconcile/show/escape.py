@@ -30,11 +30,6 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def block(text: str) -> str:
-    """The text made harmless, its newlines kept."""
-    return "\n".join(_safe(part) for part in text.split("\n"))
-
-
 def _safe(text: str) -> str:
     if text.isprintable() and not _INVISIBLE.search(text):
         return text

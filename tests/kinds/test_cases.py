@@ -20,9 +20,9 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import Call, Reply, Secret, replace_holes
 from apreconcile.core.diff import digest
 from apreconcile.core.errors import ApiError, Error, NotFoundError
-from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.plan import Plan, Scope
 from apreconcile.core.planning import find_changes, make_plan, questions
+from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.state import Intent, Memory, Resource, State, Tombstone
 from apreconcile.kinds import KINDS
 from apreconcile.live.observe import observe
@@ -43,7 +43,13 @@ NUMBER = {
     "country": "US", "status": "active", "type": "sms", "agentId": None, "externalId": None, "expiresAt": None,
     "createdAt": "2026-01-01T00:00:00Z",
 }  # fmt: skip
-WEBHOOK = {"status": "active", "contextLimit": 10, "timeout": 30, "secret": "whsec_live", "createdAt": "2026-01-01T00:00:00Z"}
+WEBHOOK = {
+    "status": "active",
+    "contextLimit": 10,
+    "timeout": 30,
+    "secret": "whsec_live",
+    "createdAt": "2026-01-01T00:00:00Z",
+}
 """What the API fills in (fact sheet §2.2, §3.3, §4.2)."""
 
 
@@ -111,11 +117,26 @@ def remembered(state: Mapping[str, Any] | None) -> State:
             for name, value in sent.items()
         }  # fmt: skip
         phone = held.get("phoneNumber")
-        known = known.bind(Address.parse(text), Resource(held["id"], "created", phone, held.get("parent"), fields=fields))
+        known = known.bind(
+            Address.parse(text), Resource(held["id"], "created", phone, held.get("parent"), fields=fields)
+        )
     for text, intent in state.get("intents", {}).items():
         at = Address.parse(text)
-        known = known.open(Intent(at, intent["action"], "0", "2026-07-30T11:00:00Z", "r", "2026-07-30T11:00:00Z", seen=tuple(intent.get("seen", []))))
-    stones = tuple(Tombstone(Address.parse(at), ident, "2026-07-01T00:00:00Z", "forgotten") for at, ident in state.get("forgotten", {}).items())
+        known = known.open(
+            Intent(
+                at,
+                intent["action"],
+                "0",
+                "2026-07-30T11:00:00Z",
+                "r",
+                "2026-07-30T11:00:00Z",
+                seen=tuple(intent.get("seen", [])),
+            )
+        )
+    stones = tuple(
+        Tombstone(Address.parse(at), ident, "2026-07-01T00:00:00Z", "forgotten")
+        for at, ident in state.get("forgotten", {}).items()
+    )
     changes = {"ignored": tuple(state.get("ignored", [])), "tombstones": stones}
     return State(**{name: getattr(known, name) for name in State.__slots__ if not name.startswith("_")} | changes)
 
@@ -160,7 +181,12 @@ def calls(step: Any) -> list[str]:
     lines = []
     for call in step.calls:
         path = "/" + "/".join(map(str, written(list(call.path))))
-        body = "" if call.body is None else " " + yaml.safe_dump(written(call.body), default_flow_style=True, width=10_000, allow_unicode=True).strip()
+        body = (
+            ""
+            if call.body is None
+            else " "
+            + yaml.safe_dump(written(call.body), default_flow_style=True, width=10_000, allow_unicode=True).strip()
+        )
         lines.append(f"{call.method} {path}{body}")
     return lines
 
@@ -168,7 +194,11 @@ def calls(step: Any) -> list[str]:
 def as_written(call: str) -> str:
     """The same line however its body's keys are ordered."""
     method, path, *body = call.split(" ", 2)
-    shown = yaml.safe_dump(yaml.safe_load(body[0]), default_flow_style=True, width=10_000, allow_unicode=True).strip() if body else ""
+    shown = (
+        yaml.safe_dump(yaml.safe_load(body[0]), default_flow_style=True, width=10_000, allow_unicode=True).strip()
+        if body
+        else ""
+    )
     return f"{method} {path} {shown}".strip()
 
 
@@ -190,7 +220,10 @@ def test_the_plan_is_as_the_case_says(name):
 
     steps = expect.get("steps", [])
     blocked = {str(one.address): one for one in plan.blocked}
-    assert [f"{step.action} {step.address}" for step in plan.steps] == [one["step"] for one in steps], (plan.blocked, plan.unsafe)
+    assert [f"{step.action} {step.address}" for step in plan.steps] == [one["step"] for one in steps], (
+        plan.blocked,
+        plan.unsafe,
+    )
     for step, want in zip(plan.steps, steps, strict=True):
         assert not set(want) - {"step", "calls", "risks", "verb", "after", "why", "fields"}, want
         assert calls(step) == [as_written(call) for call in want.get("calls", [])]
@@ -198,14 +231,19 @@ def test_the_plan_is_as_the_case_says(name):
         assert (step.verb if step.token else None) == want.get("verb"), step.address
         assert [str(at) for at in step.after] == want.get("after", []), step.address
         if "fields" in want:
-            shown = {diff.field: "secret" if diff.secret else [written(diff.before), written(diff.after)] for diff in step.fields}
+            shown = {
+                diff.field: "secret" if diff.secret else [written(diff.before), written(diff.after)]
+                for diff in step.fields
+            }
             assert shown == want["fields"]
         holds_all(want.get("why", []), step.why, what=f"why of {step.address}")
 
     assert sorted(blocked) == sorted(expect.get("blocked", {})), plan.blocked
     for at, fragments in expect.get("blocked", {}).items():
         exits = [item for item in fragments if isinstance(item, int)]
-        holds_all([item for item in fragments if isinstance(item, str)], [blocked[at].reason, blocked[at].hint], what=at)
+        holds_all(
+            [item for item in fragments if isinstance(item, str)], [blocked[at].reason, blocked[at].hint], what=at
+        )
         assert [blocked[at].exit] == (exits or [5]), at
         assert blocked[at].hint
     for word in ("unsafe", "unsettled"):

@@ -40,10 +40,6 @@ def test_what_could_act_is_shown_as_what_it_is(outside, shown):
     assert escape.line(outside) == shown
 
 
-def test_a_block_keeps_its_newlines_and_nothing_else():
-    assert escape.block("one\r\n\ttwo\x1b\n\n\u2028three") == "one\\r\n\\ttwo\\x1b\n\n\\u2028three"
-
-
 @pytest.mark.parametrize(("limit", "shown"), [(None, "abcdef"), (7, "abcdef"), (6, "abcdef"), (5, "abcd…"), (1, "…")])
 def test_a_limit_cuts_and_says_so(limit, shown):
     assert escape.line("abcdef", limit) == shown
@@ -55,9 +51,9 @@ def test_a_limit_counts_what_is_shown():
 
 @given(anything)
 def test_nothing_that_acts_gets_through(text):
-    for shown in (escape.line(text), escape.block(text).replace("\n", "")):
-        assert not {unicodedata.category(char) for char in shown} & ACTING
-        assert not re.search("[\u00a0\u2000-\u200a\u202f\u205f\u2800\u3164\u115f\u1160\uffa0]", shown)
+    shown = escape.line(text)
+    assert not {unicodedata.category(char) for char in shown} & ACTING
+    assert not re.search("[\u00a0\u2000-\u200a\u202f\u205f\u2800\u3164\u115f\u1160\uffa0]", shown)
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"])) | st.from_regex(r"[ -~]*", fullmatch=True))
@@ -78,8 +74,3 @@ def test_escaping_twice_is_escaping_once(text):
 @given(anything, st.integers(1, 20))
 def test_a_limit_holds(text, limit):
     assert len(escape.line(text, limit)) <= limit
-
-
-@given(anything)
-def test_a_block_has_the_lines_that_it_had(text):
-    assert escape.block(text).count("\n") == text.count("\n")

@@ -51,10 +51,12 @@ def apply(trial, **how):
     """One run whose store breaks."""
 
     async def both():
-        async with trial.open() as account:
-            account = dataclasses.replace(account, store=Breaking(account.store, **how))
+        async with trial.open() as opened:
+            account = dataclasses.replace(opened, store=Breaking(opened.store, **how))
             planned = await workflow.plan(account)
-            return await workflow.apply(account, planned, approve=[step.token for step in planned.plan.steps if step.token])
+            return await workflow.apply(
+                account, planned, approve=[step.token for step in planned.plan.steps if step.token]
+            )
 
     return asyncio.run(both())
 

@@ -136,7 +136,7 @@ def test_nothing_is_sent_after_the_lock_ended_and_another_run_took_the_state(tri
     report = trial.apply(watch=Told("agent.b", taken))
     assert words(report) == {"agent.a": Word.DONE, "agent.b": Word.FAILED, "agent.c": Word.FAILED}
     assert report.exit == 7
-    assert len([one for one in trial.requests("PATCH")]) == 1
+    assert len(trial.requests("PATCH")) == 1
     assert trial.state["write"] == "another", "its document is left alone"
 
 
@@ -163,7 +163,13 @@ def test_a_long_run_renews_its_lock(trial):
 
 def lock(trial, *, minutes, intent=None):
     now = trial.clock.now()
-    held = {"run": "r1", "who": "bob", "where": "ci", "since": stamp(now), "until": stamp(now + timedelta(minutes=minutes))}
+    held = {
+        "run": "r1",
+        "who": "bob",
+        "where": "ci",
+        "since": stamp(now),
+        "until": stamp(now + timedelta(minutes=minutes)),
+    }
     document = trial.state | {"lock": held}
     if intent is not None:
         at, by = intent
@@ -211,7 +217,9 @@ def test_two_runs_at_once_buy_once_and_one_of_them_is_refused(trial):
         async with trial.open() as account:
             planned = await workflow.plan(account)
             await together.wait()
-            return await workflow.apply(account, planned, approve=[step.token for step in planned.plan.steps if step.token])
+            return await workflow.apply(
+                account, planned, approve=[step.token for step in planned.plan.steps if step.token]
+            )
 
     async def both():
         return await asyncio.gather(one(), one(), return_exceptions=True)

@@ -89,7 +89,7 @@ def test_the_example_is_what_it_says():
         ("webhook.triage", {"url": "https://hooks.acme.dev/triage"}, None, Address("agent", "triage")),
     ]  # fmt: skip
     assert str(manifest.resources[0].place) == "agentphone.yaml:15:3"
-    assert manifest.by_address[Address("webhook", "triage")].refers == (Address("agent", "triage"),)
+    assert manifest.by_address[Address("webhook", "triage")].parent == Address("agent", "triage")
 
 
 def one(text, **more):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apreconcile.core.spec import variables
 from apreconcile.core.call import Secret
+from apreconcile.core.spec import variables
 from apreconcile.core.spec.findings import Findings
 from apreconcile.core.spec.source import read
 from apreconcile.core.spec.tree import Table
