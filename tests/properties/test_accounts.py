@@ -21,7 +21,9 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-TEXTS = st.sampled_from(["", " ", "Hello", "Be kind.\nBe brief.\n", "Grüße 🙂", "a: b #c", "'\"`${x}", "\u202eevil", "no", "0415"])
+TEXTS = st.sampled_from(
+    ["", " ", "Hello", "Be kind.\nBe brief.\n", "Grüße 🙂", "a: b #c", "'\"`${x}", "\u202eevil", "no", "0415"]
+)
 NAMES = st.sampled_from(["Support", "Sales", "Night shift", "Ünïcode", "support"])
 URLS = st.sampled_from(["https://a.dev/x", "https://b.dev/y?z=1", "https://a.dev/x/"])
 PHONES = ["+14155550101", "+14155550102", "+12125550103", "+16045550104"]
@@ -78,9 +80,7 @@ def specs(draw: Any) -> dict[str, Any]:
         {"url": URLS}, optional={"contextLimit": st.integers(0, 50), "timeout": st.integers(5, 120)}
     )
     slots = draw(st.lists(st.sampled_from([None, *keys]), unique=True))
-    spec["webhooks"] = {
-        f"w{index}": draw(hook) | ({"agent": slot} if slot else {}) for index, slot in enumerate(slots)
-    }
+    spec["webhooks"] = {f"w{index}": draw(hook) | ({"agent": slot} if slot else {}) for index, slot in enumerate(slots)}
     return written({name: part for name, part in spec.items() if part})
 
 
@@ -108,8 +108,9 @@ def accounts(draw: Any) -> dict[str, Any]:
         for index, phone in enumerate(phones)
     ]  # fmt: skip
     hooks = [
-        {"url": draw(URLS), "contextLimit": draw(st.sampled_from([0, 10])), **({"agentId": slot} if slot else {})}
-        for slot in draw(st.lists(st.sampled_from([None, *ids]), unique=True, max_size=2))
+        {"id": f"wh_{index}", "url": draw(URLS), "contextLimit": draw(st.sampled_from([0, 10]))}
+        | ({"agentId": slot} if slot else {})
+        for index, slot in enumerate(draw(st.lists(st.sampled_from([None, *ids]), unique=True, max_size=2)))
     ]
     return {"agents": held, "numbers": numbers, "webhooks": hooks}
 
@@ -140,7 +141,12 @@ def ours(trial: Any) -> set[tuple[str, str | None]]:
 
 def excused(plan: Any) -> bool:
     """Whether a plan is empty but for what it says that no call can bring about."""
-    return not plan.steps and not plan.unsafe and not plan.unsettled and all(one.reason and one.hint for one in plan.blocked)
+    return (
+        not plan.steps
+        and not plan.unsafe
+        and not plan.unsettled
+        and all(one.reason and one.hint for one in plan.blocked)
+    )
 
 
 @FEW
@@ -159,7 +165,11 @@ def test_applied_twice_is_nothing_to_do_and_what_was_there_stays(trials, spec, a
     assert plan.empty or report.exit == 5
     after, mine = whole(trial), ours(trial)
     touched = {name for name in before if before[name] != after.get(name) and name not in mine}
-    attached = {("agent", one["agentId"]) for name, one in {**before, **after}.items() if one and one.get("agentId") and name in mine}
+    attached = {
+        ("agent", one["agentId"])
+        for name, one in {**before, **after}.items()
+        if one and one.get("agentId") and name in mine
+    }
     assert touched <= attached, "an agent shows the numbers that it holds"
     bought = Counter(trial.purchases())
     assert all(count == 1 for count in bought.values())
@@ -180,7 +190,9 @@ def shuffled(value: Any, by: random.Random) -> Any:
 def parts(plan: Any) -> bytes:
     """The plan file without what is beside its meaning."""
     document = planfile.to_json(plan)
-    return planfile.encode({name: value for name, value in document.items() if name not in {"expires", "serial", "requests"}})
+    return planfile.encode(
+        {name: value for name, value in document.items() if name not in {"expires", "serial", "requests"}}
+    )
 
 
 @FEW
@@ -226,14 +238,18 @@ def test_nothing_that_wants_an_approval_goes_without_its_token(trials, spec, lat
         bought = [step for step in plan.steps if step.spends and step.token in given_]
         assert purchases <= len(bought)
         released = [path for method, path in sent if method == "DELETE" and path.startswith("/v1/numbers/")]
-        assert set(released) <= {f"/v1/numbers/{step.live.id}" for step in plan.steps if step.token in given_ and step.live}
+        assert set(released) <= {
+            f"/v1/numbers/{step.live.id}" for step in plan.steps if step.token in given_ and step.live
+        }
         gone = [path for method, path in sent if method == "DELETE" and path.count("/") == 3 and "/agents/" in path]
         assert set(gone) <= {f"/v1/agents/{step.live.id}" for step in plan.steps if step.token in given_ and step.live}
         rotated = {step.name for step in plan.steps if "rotates-secret" in step.risks and step.token not in given_}
         assert all(words[name].word is not Word.DONE for name in rotated)
         if any(one.word is Word.HELD for one in report.outcomes):
             assert report.exit == (5 if plan.blocked else 3)
-        hooks = [step for step in plan.steps if step.address.kind == "webhook" and step.action == "create" and not step.after]
+        hooks = [
+            step for step in plan.steps if step.address.kind == "webhook" and step.action == "create" and not step.after
+        ]
         assert all(words[step.name].word is Word.DONE for step in hooks), "a held purchase holds back no webhook"
 
 
@@ -245,16 +261,15 @@ def test_what_was_exported_is_planned_as_adoptions_only_and_exporting_twice_is_t
     trial.spec("agents: {}")
     exported = trial.export()
     assert trial.export().text == exported.text
-    named: dict[str, str] = {}
-    for agent in trial.get("/v1/agents?limit=100")["data"]:
-        named |= {value: value for tool in agent.get("customTools") or [] for value in (tool.get("headers") or {}).values()}
     if exported.names:
         trial.environ = header_values(trial, exported)
     (trial.folder / "agentphone.yaml").write_text(exported.text)
     plan = trial.plan().plan
     assert not plan.blocked, plan.blocked
     assert not plan.unsafe
-    assert {step.action for step in plan.steps} <= {"adopt"}, [(step.address, step.action, step.fields) for step in plan.steps]
+    assert {step.action for step in plan.steps} <= {"adopt"}, [
+        (step.address, step.action, step.fields) for step in plan.steps
+    ]
     before = whole(trial)
     report = trial.apply()
     assert report.exit == 0, report
@@ -278,7 +293,14 @@ def header_values(trial: Any, exported: Any) -> dict[str, str]:
     return values
 
 
-FAULTY = ["POST /v1/agents", "POST /v1/numbers", "POST /v1/webhooks", "PATCH /v1/agents/*", "DELETE /v1/numbers/*", "GET /v1/agents"]
+FAULTY = [
+    "POST /v1/agents",
+    "POST /v1/numbers",
+    "POST /v1/webhooks",
+    "PATCH /v1/agents/*",
+    "DELETE /v1/numbers/*",
+    "GET /v1/agents",
+]
 
 
 @FEW
@@ -289,7 +311,9 @@ FAULTY = ["POST /v1/agents", "POST /v1/numbers", "POST /v1/webhooks", "PATCH /v1
     fault=st.sampled_from(["drop", "commit-then-drop", "status:503", "commit-then-status:502", "garbage"]),
     nth=st.integers(1, 3),
 )
-def test_after_any_fault_a_few_honest_runs_come_to_rest_with_nothing_bought_twice(trials, spec, later, call, fault, nth):
+def test_after_any_fault_a_few_honest_runs_come_to_rest_with_nothing_bought_twice(
+    trials, spec, later, call, fault, nth
+):
     trial = trials()
     trial.no_faults()
     trial.spec(spec)

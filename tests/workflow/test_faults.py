@@ -106,7 +106,11 @@ def resolve(trial: Any) -> None:
             continue
         known = {*intent.get("seen", []), *trial.ids().values()}
         live = [one for one in trial.get(f"/v1/{kind}s?limit=100")["data"] if one["id"] not in known]
-        mine = [one["id"] for one in live if key in {one.get("externalId", "").rpartition("/")[2], one.get("name", "").lower()}]
+        mine = [
+            one["id"]
+            for one in live
+            if key in {one.get("externalId", "").rpartition("/")[2], one.get("name", "").lower()}
+        ]
         trial.clock.skip(200)
         trial.bind(at, mine[0]) if mine else trial.not_created(at)
 
@@ -199,7 +203,9 @@ WHOLE = [
 
 
 @pytest.mark.parametrize(("fault", "times"), [("commit-then-drop", 1), ("status:503", 50), ("lag:5", 2)])
-@pytest.mark.parametrize(("before", "after", "call"), WHOLE, ids=[f"{index} {call}" for index, (*_, call) in enumerate(WHOLE)])
+@pytest.mark.parametrize(
+    ("before", "after", "call"), WHOLE, ids=[f"{index} {call}" for index, (*_, call) in enumerate(WHOLE)]
+)
 def test_a_whole_apply_recovers_from_a_fault(trial, report_text, before, after, call, fault, times):
     if before:
         trial.spec(before).settled()

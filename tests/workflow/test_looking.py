@@ -12,7 +12,9 @@ BOTH = "agents: {a: {name: A}, b: {name: B}}"
 
 
 def blocks(plan):
-    return [(str(one.address) if one.address else None, one.exit) for one in (*plan.unsafe, *plan.unsettled, *plan.blocked)]
+    return [
+        (str(one.address) if one.address else None, one.exit) for one in (*plan.unsafe, *plan.unsettled, *plan.blocked)
+    ]
 
 
 def test_an_agent_that_a_late_list_lacks_is_not_made_again(trial):
@@ -64,7 +66,9 @@ def test_another_account_s_key_is_exit_9_and_no_write(trial, exit_of):
 
 
 def test_a_lost_state_stops_rather_than_buys(trial):
-    trial.spec('agents: {a: {name: A}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: a, url: "https://a.dev/x"}}').settled()
+    trial.spec(
+        'agents: {a: {name: A}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: a, url: "https://a.dev/x"}}'
+    ).settled()
     trial.state_file.unlink()
     plan = trial.plan(adopt=True).plan
     assert {(str(step.address), step.action) for step in plan.steps} == {
@@ -91,7 +95,10 @@ def test_an_older_state_may_only_adopt(trial):
 
 
 def test_a_starter_number_stops_a_first_purchase_and_names_both_ways_out(trial):
-    trial.seed(agents=[{"id": "agt_s", "name": "Starter"}], numbers=[{"id": "num_s", "phoneNumber": "+14155550100", "agentId": "agt_s"}])
+    trial.seed(
+        agents=[{"id": "agt_s", "name": "Starter"}],
+        numbers=[{"id": "num_s", "phoneNumber": "+14155550100", "agentId": "agt_s"}],
+    )
     trial.spec("numbers: {main: {areaCode: '415'}}")
     plan = trial.plan().plan
     assert [(one.address, one.exit) for one in plan.unsafe] == [(None, 9)]
@@ -189,7 +196,9 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
     assert words[at].error
     assert report.exit == 4
     turns = trial.state["turns"]
-    assert at not in turns or (at == "number.n" and turns[at] == 1), "the token of a call that was not made is given back"
+    assert at not in turns or (at == "number.n" and turns[at] == 1), (
+        "the token of a call that was not made is given back"
+    )
 
 
 @pytest.mark.parametrize("slot", ["project", "agent"])
@@ -230,7 +239,9 @@ def test_a_purchase_in_only_the_rest_of_a_plan_does_not_make_it_unsafe(trial):
 def test_only_takes_what_an_address_needs_and_lists_the_rest(trial):
     from apreconcile.core.address import Address  # noqa: PLC0415
 
-    trial.spec('agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: b, url: "https://a.dev/x"}}')
+    trial.spec(
+        'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: b, url: "https://a.dev/x"}}'
+    )
     planned = trial.plan(only=[Address("number", "n")])
     assert [str(step.address) for step in planned.plan.steps] == ["agent.a", "number.n"]
     assert [str(step.address) for step in planned.left] == ["agent.b", "webhook.w"]

@@ -210,7 +210,11 @@ CHANGED = {
     ("before", "after", "call"),
     [
         ("", 'webhooks: {w: {url: "https://a.dev/x"}}', ("POST", "/v1/webhooks")),
-        ('webhooks: {w: {url: "https://a.dev/x"}}', 'webhooks: {w: {url: "https://b.dev/x"}}', ("POST", "/v1/webhooks")),
+        (
+            'webhooks: {w: {url: "https://a.dev/x"}}',
+            'webhooks: {w: {url: "https://b.dev/x"}}',
+            ("POST", "/v1/webhooks"),
+        ),
         ("agents: {a: {name: A}}", "agents: {a: {name: B}}", ("PATCH", "/v1/agents/*")),
         ("numbers: {n: {}}\nagents: {a: {name: A}}", "agents: {a: {name: A}}", ("DELETE", "/v1/numbers/*")),
         ("agents: {a: {name: A}, b: {name: B}}", "agents: {a: {name: A}}", ("DELETE", "/v1/agents/*")),
@@ -272,7 +276,9 @@ def test_what_cannot_be_read_just_before_is_not_destroyed(trial, front, path, ca
     ],
     ids=["a release", "a deletion", "a webhook"],
 )  # fmt: skip
-def test_a_deletion_is_not_believed_to_be_done_because_looking_shows_rubbish(trial, front, before, after, delete, read, case):
+def test_a_deletion_is_not_believed_to_be_done_because_looking_shows_rubbish(
+    trial, front, before, after, delete, read, case
+):
     """Plan and guard see the truth; the DELETE's replies are lost; the read that should decide shows rubbish."""
     status, body = GUARDS[case]
     trial.spec(before).settled()

@@ -36,11 +36,13 @@ def large(trial):
         webhooks=[{"agentId": f"agt_{index}", "url": f"https://a.dev/{index}"} for index in range(COUNT)],
     )
     keys = [f"k{index}" for index in range(COUNT)]
-    trial.spec({
-        "agents": {key: {"import": f"agt_{key[1:]}", "name": f"Agent {key[1:]}"} for key in keys},
-        "numbers": {key: {"import": f"num_{key[1:]}", "agent": key} for key in keys},
-        "webhooks": {key: {"agent": key, "url": f"https://a.dev/{key[1:]}"} for key in keys},
-    })
+    trial.spec(
+        {
+            "agents": {key: {"import": f"agt_{key[1:]}", "name": f"Agent {key[1:]}"} for key in keys},
+            "numbers": {key: {"import": f"num_{key[1:]}", "agent": key} for key in keys},
+            "webhooks": {key: {"agent": key, "url": f"https://a.dev/{key[1:]}"} for key in keys},
+        }
+    )
     state = State("acme", "default", "loopback")
     for key in keys:
         number = key[1:]
@@ -81,7 +83,10 @@ ASKED = {
     "a purchase": ("numbers: {n: {}}", 3),
     "three purchases": ("numbers: {m: {}, n: {}, o: {}}", 3),
     "a webhook": ('webhooks: {w: {url: "https://a.dev/x"}}', 3),
-    "an agent to be made with a webhook": ('agents: {a: {name: A}}\nwebhooks: {w: {agent: a, url: "https://a.dev/x"}}', 2),
+    "an agent to be made with a webhook": (
+        'agents: {a: {name: A}}\nwebhooks: {w: {agent: a, url: "https://a.dev/x"}}',
+        2,
+    ),
 }
 
 
@@ -97,9 +102,17 @@ def test_a_release_asks_for_traffic_and_a_deletion_for_the_agent_s_webhook(trial
     since = len(trial.requests())
     trial.plan()
     paths = sorted(re.sub(r"/cm[a-z0-9]+", "/*", one["path"]) for one in trial.requests()[since:])
-    assert paths == ["/v1/agents", "/v1/agents/*/webhook", "/v1/numbers", "/v1/numbers/*/calls", "/v1/numbers/*/messages"]
+    assert paths == [
+        "/v1/agents",
+        "/v1/agents/*/webhook",
+        "/v1/numbers",
+        "/v1/numbers/*/calls",
+        "/v1/numbers/*/messages",
+    ]
 
 
 def test_the_report_counts_every_request_of_plan_and_apply(trial):
-    report = trial.spec('agents: {a: {name: A}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {url: "https://a.dev/x"}}').apply()
+    report = trial.spec(
+        'agents: {a: {name: A}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {url: "https://a.dev/x"}}'
+    ).apply()
     assert report.requests == len(trial.requests())

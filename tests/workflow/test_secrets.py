@@ -52,7 +52,15 @@ def planted(trials):
     tool = {"name": "look", "description": "d", "url": "https://t.dev/old"}
     tool["headers"] = {"X-One": PLANTED["live header"], "X-Two": PLANTED["header of env"]}
     trial.seed(
-        agents=[{"id": "agt_a", "name": "A", "voiceMode": "hosted", "systemPrompt": PLANTED["prompt"], "customTools": [tool]}],
+        agents=[
+            {
+                "id": "agt_a",
+                "name": "A",
+                "voiceMode": "hosted",
+                "systemPrompt": PLANTED["prompt"],
+                "customTools": [tool],
+            }
+        ],
         webhooks=[
             {"url": f"https://a.dev/{PLANTED['path']}/old", "secret": PLANTED["first secret"]},
             {"agentId": "agt_a", "url": "https://b.dev/x", "secret": PLANTED["second secret"]},
@@ -144,7 +152,14 @@ def test_the_secret_of_a_webhook_is_read_only_by_name(planted):
     assert secret == planted.get("/v1/webhooks")["secret"]
 
 
-ECHOES = ["GET /v1/agents", "GET /v1/webhooks", "GET /v1/usage", "POST /v1/numbers", "PATCH /v1/agents/*", "POST /v1/webhooks"]
+ECHOES = [
+    "GET /v1/agents",
+    "GET /v1/webhooks",
+    "GET /v1/usage",
+    "POST /v1/numbers",
+    "PATCH /v1/agents/*",
+    "POST /v1/webhooks",
+]
 
 
 @pytest.mark.parametrize("status", [400, 401, 422, 500])
@@ -152,8 +167,23 @@ ECHOES = ["GET /v1/agents", "GET /v1/webhooks", "GET /v1/usage", "POST /v1/numbe
 def test_an_error_that_echoes_secrets_is_masked(planted, front, call, status):
     """The reply repeats the key, what was sent, and what looks like a secret of the vendor's."""
     method, path = call.split()
-    echo = " ".join([planted.key, PLANTED["header"], PLANTED["header of env"], PLANTED["path"], "whsec_unknown99", PLANTED["prompt"]])
-    front.answer(method, path, status, {"error": {"message": echo, "code": planted.key, "details": [{"field": echo, "message": echo}]}}, times=99)
+    echo = " ".join(
+        [
+            planted.key,
+            PLANTED["header"],
+            PLANTED["header of env"],
+            PLANTED["path"],
+            "whsec_unknown99",
+            PLANTED["prompt"],
+        ]
+    )
+    front.answer(
+        method,
+        path,
+        status,
+        {"error": {"message": echo, "code": planted.key, "details": [{"field": echo, "message": echo}]}},
+        times=99,
+    )
     front(planted)
     known = {**PLANTED, "key": planted.key, "a vendor's": "whsec_unknown99"}
     said = ""
@@ -192,7 +222,9 @@ def test_a_problem_of_the_spec_shows_no_secret(trials):
     wrong = SPEC.replace("X-One", "X One").replace("name: look", "name: look look").replace("name: A", "nam: A")
     with pytest.raises(SpecError) as refused:
         trial.spec(wrong).load()
-    said = "\n".join(itertools.chain.from_iterable((one.message, one.hint, one.source, repr(one)) for one in refused.value.problems))
+    said = "\n".join(
+        itertools.chain.from_iterable((one.message, one.hint, one.source, repr(one)) for one in refused.value.problems)
+    )
     known = {name: value for name, value in PLANTED.items() if value in said}
     assert known == {}
 

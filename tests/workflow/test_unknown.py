@@ -211,7 +211,9 @@ def test_binding_refuses(trial, case):
     trial.spec('numbers: {held: {import: num_held}, main: {areaCode: "415"}}')
     trial.fault("POST /v1/numbers", "drop")
     assert trial.apply().exit == 6
-    trial.seed(numbers=[{"id": "num_theirs", "externalId": "apr:other/default/x"}, {"id": "num_gone", "status": "released"}])
+    trial.seed(
+        numbers=[{"id": "num_theirs", "externalId": "apr:other/default/x"}, {"id": "num_gone", "status": "released"}]
+    )
     trial.clock.skip(200)
     before = trial.state
     with pytest.raises(sort, match=words):

@@ -1,0 +1,109 @@
+"""Calls: values with holes, which are filled when sent and never shown."""
+
+import pytest
+
+from apreconcile.core.address import Address
+from apreconcile.core.call import Call, IdOf, Reply, Secret, canonical, holes, replace_holes
+
+A, N = Address("agent", "a"), Address("number", "n")
+CALL = Call(
+    "POST", ("v1", "agents", IdOf(A), "numbers"), {"numberId": IdOf(N), "x": [Secret("hush"), Secret("psst", ("ENV",))]}
+)
+
+
+def test_a_call_needs_the_ids_of_its_holes():
+    assert CALL.needs == {A, N}
+    assert Call("GET", ("v1",)).needs == frozenset()
+
+
+def test_filling_leaves_no_hole_and_changes_nothing_in_place():
+    filled = CALL.fill({A: "agt/1", N: "num_1"})
+    assert filled.path == ("v1", "agents", "agt/1", "numbers")
+    assert filled.body == {"numberId": "num_1", "x": ["hush", "psst"]}
+    assert not list(holes([list(filled.path), filled.body]))
+    assert CALL.needs == {A, N}
+
+
+def test_an_id_that_is_not_known_cannot_be_filled():
+    with pytest.raises(KeyError):
+        CALL.fill({A: "agt_1"})
+
+
+def test_what_it_carries_beside_the_body_stays():
+    call = Call("GET", ("v1",), query=(("limit", "100"),), names=A)
+    assert call.fill({}) == call
+
+
+def test_the_plan_file_has_null_in_place_and_the_holes_beside():
+    assert CALL.to_json() == {
+        "method": "POST",
+        "path": ["v1", "agents", None, "numbers"],
+        "body": {"numberId": None, "x": [None, None]},
+        "holes": [
+            {"at": "/body/numberId", "id": "number.n"},
+            {"at": "/body/x/0", "masked": True},
+            {"at": "/body/x/1", "env": "ENV"},
+            {"at": "/path/2", "id": "agent.a"},
+        ],
+    }
+
+
+def test_a_query_is_shown_where_there_is_one():
+    assert Call("GET", ("v1",), query=(("a", "b"),)).to_json()["query"] == [["a", "b"]]
+
+
+def test_the_order_of_a_body_is_nothing_to_the_plan_file():
+    one = Call("POST", ("v1",), {"a": Secret("x"), "b": Secret("y")})
+    other = Call("POST", ("v1",), {"b": Secret("y"), "a": Secret("x")})
+    assert canonical(one.to_json()) == canonical(other.to_json())
+
+
+def test_pointers_are_escaped_as_json_pointers_are():
+    assert [at for at, _ in holes({"a/b": {"c~d": Secret("x")}})] == ["/a~1b/c~0d"]
+
+
+def test_the_meaning_does_not_change_when_an_id_becomes_known_but_with_every_value_and_salt():
+    meaning = canonical(CALL.meaning("salt"))
+    assert b"agent.a" in meaning
+    assert b"hush" not in meaning
+    changed = Call(CALL.method, CALL.path, {**CALL.body, "x": [Secret("hush2"), Secret("psst", ("ENV",))]})
+    assert canonical(changed.meaning("salt")) != meaning
+    assert canonical(CALL.meaning("other")) != meaning
+    renamed = Call(CALL.method, CALL.path, {**CALL.body, "x": [Secret("hush", ("A",)), Secret("psst", ("B",))]})
+    assert canonical(renamed.meaning("salt")) == meaning
+
+
+def test_a_text_that_looks_like_a_hole_is_a_text():
+    plain = Call("POST", ("v1",), {"a": "<agent.a>", "b": {"id": "agent.a"}, "c": {"secret": "x"}})
+    assert list(holes(plain.body)) == []
+    hole = Call("POST", ("v1",), {"a": "<agent.a>", "b": IdOf(A), "c": {"secret": "x"}})
+    assert canonical(plain.meaning("s")) != canonical(hole.meaning("s")) or plain.to_json() != hole.to_json()
+
+
+@pytest.mark.parametrize(
+    "value", [repr(Secret("hush")), str(Secret("hush")), f"{Secret('hush')}", f"{CALL}", f"{CALL!r}"]
+)
+def test_a_secret_does_not_show_itself(value):
+    assert "hush" not in value
+
+
+def test_a_secret_is_known_again_by_its_salted_hash():
+    assert Secret("a").digest("s") == Secret("a", ("N",)).digest("s")
+    assert Secret("a").digest("s") != Secret("a").digest("t")
+    assert Secret("b").digest("sa") != Secret("ab").digest("s"), "salt and text cannot be shifted into each other"
+
+
+def test_replacing_reaches_maps_lists_and_tuples():
+    value = {"a": [IdOf(A), ({"b": Secret("x")},)], "c": 1}
+    assert replace_holes(value, lambda _: "-") == {"a": ["-", [{"b": "-"}]], "c": 1}
+
+
+def test_canonical_is_one_form_for_one_value():
+    assert canonical({"b": 1, "a": [None, True, "ü"]}) == '{"a":[null,true,"ü"],"b":1}'.encode()
+    assert canonical("\ud800") == b'"\xed\xa0\x80"'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical(float("nan"))
+
+
+def test_a_reply_has_no_body_unless_there_is_one():
+    assert Reply(204).body is None
