@@ -12,8 +12,9 @@ import secrets
 import textwrap
 import threading
 import time as real_time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -253,6 +254,9 @@ class Front:
     def __init__(self, behind: str) -> None:
         self.behind = behind
         self.told: list[list[Any]] = []
+        self.busy: Counter[str] = Counter()
+        self.busiest: Counter[str] = Counter()
+        self.counting = threading.Lock()
         self.passed = httpx.Client(base_url=behind, trust_env=False, timeout=30)
         front = self
 
@@ -265,7 +269,8 @@ class Front:
             def _any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 content = self.rfile.read(length)
-                status, headers, body = front.reply(self.command, self.path, dict(self.headers), content)
+                with front.under_way(f"{self.command} {self.path}"):
+                    status, headers, body = front.reply(self.command, self.path, dict(self.headers), content)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -285,6 +290,19 @@ class Front:
         trial.base_url = f"http://127.0.0.1:{self.server.server_address[1]}"
         return trial
 
+    @contextmanager
+    def under_way(self, call: str) -> Iterator[None]:
+        """Count how many of a call, and of all, are under way at once."""
+        with self.counting:
+            self.busy.update([call, "all"])
+            for name in (call, "all"):
+                self.busiest[name] = max(self.busiest[name], self.busy[name])
+        try:
+            yield
+        finally:
+            with self.counting:
+                self.busy.subtract([call, "all"])
+
     def answer(
         self, method: str, path: str, status: int = 200, body: Any = None, *, times: int = 1, nth: int = 1,
         headers: Mapping[str, str] | None = None, commit: bool = False,
@@ -297,7 +315,9 @@ class Front:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.told.append([method, pattern, nth, times, status, dict(headers or {}), content, commit])
 
-    def reply(self, method: str, path: str, headers: dict[str, str], content: bytes) -> tuple[int, dict[str, str], bytes]:
+    def reply(
+        self, method: str, path: str, headers: dict[str, str], content: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         for told in self.told:
             if told[0] == method and told[1].fullmatch(path) and told[3] > 0:
                 told[2] -= 1
@@ -308,7 +328,9 @@ class Front:
                     return told[4], {"Content-Type": "application/json", **told[5]}, told[6]
         return self.pass_on(method, path, headers, content)
 
-    def pass_on(self, method: str, path: str, headers: dict[str, str], content: bytes) -> tuple[int, dict[str, str], bytes]:
+    def pass_on(
+        self, method: str, path: str, headers: dict[str, str], content: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         kept = {name: headers[name] for name in ("Authorization", "Content-Type") if name in headers}
         answer = self.passed.request(method, path, content=content, headers=kept)
         return answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}, answer.content

@@ -19,4 +19,4 @@ def test_what_is_no_address_is_none(text):
 
 
 def test_addresses_sort_by_kind_and_key():
-    assert sorted([Address("b", "a"), Address("a", "b"), Address("a", "a")])[0] == Address("a", "a")
+    assert sorted([Address("b", "a"), Address("a", "b")]) == [Address("a", "b"), Address("b", "a")]
