@@ -112,7 +112,7 @@ def remembered(state: Mapping[str, Any] | None) -> State:
         fields = {
             name: Memory(
                 digest(value, known.salt), digest(shown[name], known.salt) if name in shown else None,
-                name in held.get("secret", []),
+                name in held.get("secret", []), tuple(held.get("parts", {}).get(name, ())),
             )
             for name, value in sent.items()
         }  # fmt: skip
