@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import held, weigh
+from apreconcile.core.approval import held, strangeness, weigh
 from apreconcile.core.errors import HeldError, StaleError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
@@ -86,10 +86,10 @@ def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: 
     """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
     terminal, command = settings.terminal, order.repeated(settings)
     if not order.json:
-        terminal.show(planned_lines(planned, manifest, command, terminal.width))
+        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=order.approve))
     unseen = order.json or not is_terminal(sys.stdout)
     if unseen and (terminal.interactive or (order.json and not terminal.quiet)):
-        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width))
+        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width, approved=order.approve))
 
 
 def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
@@ -97,7 +97,7 @@ def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
     terminal = settings.terminal
     approvals = weigh(plan, order.approve)
     for stranger in approvals.strangers:
-        terminal.warn(f"the token {stranger} matches no step of this plan")
+        terminal.warn(strangeness(plan, stranger))
     granted = approvals.granted
     if not plan.steps or plan.unsafe or plan.unsettled:
         return granted
@@ -137,7 +137,8 @@ async def _taken(
 def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
     """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
     terminal = settings.terminal
-    lines = report_text(report, to_json(plan), width=terminal.width, command=order.repeated(settings))
+    command = order.repeated(settings) + (" --yes" if order.yes else "")
+    lines = report_text(report, to_json(plan), width=terminal.width, command=command)
     try:
         if order.json:
             terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")

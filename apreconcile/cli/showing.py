@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from apreconcile.core.address import Address
@@ -22,8 +22,10 @@ def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -
     return quoted("apreconcile", "apply", *settings.flags, *wish)
 
 
-def planned_lines(planned: Planned, manifest: Manifest, command: str, width: int) -> Lines:
-    """The screen of a plan; `command` is the apply that takes it."""
+def planned_lines(
+    planned: Planned, manifest: Manifest, command: str, width: int, *, approved: Collection[str] = ()
+) -> Lines:
+    """The screen of a plan; `command` is the apply that takes it, `approved` the tokens that were given to it."""
     document: dict[str, Any] = to_json(planned.plan)
     hint = f"{command} --approve TOKEN"
-    return plan_text(document, width=width, approvals_hint=hint, resources=len(manifest.resources))
+    return plan_text(document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved)

@@ -69,3 +69,11 @@ def phrase(step: Step) -> str:
     """What a person types to approve a step: the E.164 for a release, `VERB ADDRESS` for the rest."""
     phone = step.live.body.get("phoneNumber") if step.live else None
     return str(phone) if step.verb == "release" and phone else f"{step.verb} {step.address}"
+
+
+def strangeness(plan: Plan, given: str) -> str:
+    """Why a token that names no step of a plan does not, as far as can be said."""
+    head, _, _ = given.partition("@")
+    same = next((step.token for step in plan.steps if step.token and step.token.partition("@")[0] == head), None)
+    changed = f"; what it approved was changed or done since, and now wants {same}" if same else ""
+    return f"the token {given or '(empty)'} matches no step of this plan{changed}"

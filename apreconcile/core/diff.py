@@ -192,17 +192,19 @@ def _hidden(shown: Wire, memory: Memory | None, items: Items | None) -> Wire:
 
 
 def _conceal(value: Wire) -> Secret:
-    return Secret(value if isinstance(value, str) else canonical(value).decode())
+    plain = value if isinstance(value, str | Secret) else canonical(value).decode()
+    return plain if isinstance(plain, Secret) else Secret(plain)
 
 
-def concealed(wanted: Wanted, held: Resource | None) -> Wanted:
+def concealed(kind: Kind, wanted: Wanted, held: Resource | None) -> Wanted:
     """What the spec wants, with what was secret once still secret, until the state forgets the field."""
-    known = held.fields if held else {}
-    hidden = {
-        name: Secret(value)
-        for name, value in wanted.fields.items()
-        if isinstance(value, str) and name in known and known[name].secret
-    }
+    hidden: dict[str, Wire] = {}
+    for name, memory in held.fields.items() if held else ():
+        value = wanted.fields.get(name)
+        if memory.secret and isinstance(value, str):
+            hidden[name] = Secret(value)
+        elif memory.parts:
+            hidden[name] = _hidden(value, memory, kind.mark(name, Items))
     return replace(wanted, fields={**wanted.fields, **hidden}) if hidden else wanted
 
 

@@ -19,10 +19,13 @@ from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .match import MARK
 from .snapshot import Seen, Snapshot
 from .state import Resource
+from .wanted import API_KEYS
 from .wire import Wire
 from .writing import spec_text
 
 Tree = dict[str, Wire]
+_UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no spec may hold: control characters, halves of characters, and what is no character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class _Secrets:
         plain = re.sub(r"[^A-Z0-9]+", "_", "_".join((self.key, *words)).upper()).strip("_")
         name = first = f"_{plain}" if plain[:1].isdigit() else plain
         count = 1
-        while name in self.names:
+        while name in self.names or name in API_KEYS:
             count += 1
             name = f"{first}_{count}"
         self.names.append(name)
@@ -150,11 +153,20 @@ def _sayable(kind: Kind, live: Mapping[str, Wire]) -> tuple[Tree, list[str]]:
     The API may know more than this program: a new language, a key that it adds to a tool.
     """
     asked = {name: value for name, value in live.items() if value not in (None, "", []) and not kind.mark(name, Refers)}
-    unsaid: list[str] = []
+    unsaid = [name for name, value in asked.items() if _UNSAYABLE.search(_text_in(value))]
+    for name in unsaid:
+        del asked[name]
     while refused := _refused(kind, asked):
         unsaid.append(_without(asked, refused))
     references = {name: value for name, value in live.items() if kind.mark(name, Refers)}
     return asked | references, unsaid
+
+
+def _text_in(value: Wire) -> str:
+    """All the text in a value."""
+    if isinstance(value, Mapping):
+        return "".join(_text_in(one) for pair in value.items() for one in pair)
+    return "".join(map(_text_in, value)) if isinstance(value, list) else str(value)
 
 
 def _refused(kind: Kind, asked: Tree) -> tuple[int | str, ...]:

@@ -212,13 +212,20 @@ class _Matcher:
         """Why something live may not be taken by an address that does not hold it yet."""
         if holder := self.holders.get((kind.name, seen.id)):
             return f"{seen.id} is {holder} already"
-        if foreign := self._foreign(kind, seen):
+        foreign = self._foreign(kind, seen)
+        if foreign and not self._is_left_over(foreign, kind):
             return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
         for other, one in self.hanging.get(seen.id, ()):
             tag = self._foreign(other, one)
             if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
                 return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"
         return None
+
+    def _is_left_over(self, tag: str, kind: Kind) -> bool:
+        """Whether a marker is of a key of ours that neither spec nor state has any more."""
+        prefix = self.manifest.marker(Address("", ""))
+        old = kind.address(tag.removeprefix(prefix))
+        return tag.startswith(prefix) and old not in self.manifest.by_address and old not in self.state.resources
 
     def _foreign(self, kind: Kind, seen: Seen) -> str | None:
         """A marker on it by which somebody else knows it."""
@@ -263,7 +270,7 @@ class _Matcher:
         lines = [f"import: {one.id}" for one in candidates]
         none = "" if self.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
         one = ", or --adopt" if len(candidates) == 1 else ""
-        return f"add one line{one}{none}: " + " | ".join(lines)
+        return "\n".join([f"add one line to it{one}{none}:", *lines])
 
     def _settle_claims(self) -> None:
         """No live thing is two addresses: neither gets what both claim."""

@@ -58,7 +58,7 @@ def find_changes(
     stopped = {one.address for one in (*blocked, *matching.unsettled)}
     for wanted in manifest.resources:
         if wanted.address not in stopped:
-            more, stops = _wanted_changes(found, concealed(wanted, state.resources.get(wanted.address)))
+            more, stops = _wanted_changes(found, wanted)
             changes += more
             blocked += stops
     changes += [Delete(at, seen, _parent(found, seen)) for at, seen in sorted(matching.orphans.items())]
@@ -131,6 +131,7 @@ def make_plan(
 
 def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
     at, matching, kind = wanted.address, found.matching, found.kind(wanted.address.kind)
+    wanted = concealed(kind, wanted, found.state.resources.get(at))
     marker = found.manifest.marker(at)
     seen = matching.bound.get(at)
     if seen is None:
@@ -167,7 +168,9 @@ def _without_renames(found: Findings, changes: list[Change]) -> tuple[list[Chang
         going = [change for change in several if isinstance(change, Delete)]
         coming = [change for change in several if isinstance(change, Create)]
         if going and coming:
-            hint = f"keep the old key `{going[0].address.key}`; or remove it and apply, then add the new one"
+            marked = found.kind(going[0].address.kind).marked
+            end = "releases the old one for ever" if marked else "deletes the old one"
+            hint = f"keep the old key `{going[0].address.key}`; if it is another, first apply without it, which {end}"
             pairs = [(one.address, coming[0].address) for one in going]
             pairs += [(one.address, going[0].address) for one in coming]
             caught |= {at: Blocked(at, f"looks like {other} under another key", hint) for at, other in pairs}
@@ -293,7 +296,7 @@ def _within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[
     over = {step.address for step in buying[max(0, limit - used) :]}
     spare = [seen for seen in matching.unmanaged if seen.body.get("phoneNumber")]
     hint = _ways_out(spare[0], next(iter(sorted(over)))) if over and spare else "ask AgentPhone for a higher limit"
-    reason = f"quota: {used} of {limit} numbers are used"
+    reason = f"quota: {used} of {limit} numbers are used, and this plan would buy {len(buying)}"
     return [step for step in steps if step.address not in over], [Blocked(at, reason, hint) for at in sorted(over)]
 
 
@@ -331,8 +334,9 @@ def _ways_out(seen: Seen, at: Address) -> str:
 
 def _notices(found: Findings) -> list[str]:
     said: list[str] = []
+    blocked = {one.address for one in found.blocked}
     for wanted in found.manifest.resources:
-        seen = found.matching.bound.get(wanted.address)
+        seen = found.matching.bound.get(wanted.address) if wanted.address not in blocked else None
         adopting = wanted.address in found.matching.taken
         if seen:
             notes = found.kind(wanted.address.kind).notices(wanted, seen, found.manifest.marker(wanted.address))

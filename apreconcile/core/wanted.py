@@ -9,6 +9,9 @@ from .address import Address
 from .call import Secret, holes
 from .wire import Wire
 
+API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
+"""Variables that no spec may read: the key is for AgentPhone alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -27,7 +27,7 @@ def close(one: Wire, other: Wire) -> bool:
         return set(one) == set(other) and all(close(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(close, one, other))
-    if _is_number(one) and _is_number(other):
+    if _is_number(one) and _is_number(other) and (isinstance(one, float) or isinstance(other, float)):
         return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
     return type(one) is type(other) and bool(one == other)
 

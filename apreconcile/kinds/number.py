@@ -61,8 +61,9 @@ def delete(change: Delete) -> tuple[Call, ...]:
 
 
 def adopt(_wanted: Wanted, seen: Seen, marker: str) -> tuple[Call, ...]:
-    """PATCH the marker on, if this API knows the field and nobody else's tag is there."""
-    free = "externalId" in seen.body and not seen.body["externalId"]
+    """PATCH the marker on, if this API knows the field and no tag is there but one of an older key of ours."""
+    tag, ours = str(seen.body.get("externalId") or ""), marker.rpartition("/")[0] + "/"
+    free = "externalId" in seen.body and tag != marker and (not tag or tag.startswith(ours))
     return (Call("PATCH", _path(seen), {"externalId": marker}),) if free else ()
 
 
@@ -119,9 +120,9 @@ def words(change: Change, world: World) -> Words:
         return Words(why=(f"{change.live.body.get('phoneNumber')}: {change.how}",))
     held, to = change.live.body.get("agentId"), change.send.get("agent")
     phone = change.live.body.get("phoneNumber")
-    fate = f"is answered by {to.address}" if isinstance(to, IdOf) else "is answered by nobody, and still costs money"
-    was = f", no longer by {world.naming('agent', held)}" if held else ""
-    return Words(why=(f"{phone} {fate}{was}",))
+    fate = f"answered by {to.address}" if isinstance(to, IdOf) else "answered by nobody, and still costs money"
+    was = f"no longer answered by {world.naming('agent', held)}, but " if held else ""
+    return Words(why=(f"{phone} is {was}{fate}",))
 
 
 def _buying(change: Create, world: World) -> Words:

@@ -61,7 +61,7 @@ class Record:
         """The moment of the pace's clock after which this run writes nothing more."""
         self._swapping = asyncio.Lock()
         self.dirty = False
-        self._last = 0.0
+        self._last = self._cost = 0.0
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
@@ -78,8 +78,7 @@ class Record:
         if urgent:
             self._hurry.set()
         if self._task is None or self._task.done():
-            wait = max(0.0, self._last + SPACING - self._pace.clock())
-            self._task = asyncio.get_running_loop().create_task(self._later(wait))
+            self._task = asyncio.get_running_loop().create_task(self._later())
 
     async def hold(self) -> None:
         """Make sure that the lock is ours for another minute. Raises LockedError after its deadline."""
@@ -98,16 +97,23 @@ class Record:
         async with self._swapping:
             await self._swap(None)
 
-    async def _later(self, wait: float) -> None:
-        if wait and not self._hurry.is_set():
-            await either(self._pace.pause(wait), self._hurry.wait())
+    async def _later(self) -> None:
+        """Write what there is, until there is nothing: spaced, and never for more than half of the time."""
         while self.dirty:
+            if not self._hurry.is_set():
+                await either(self._pause_until(self._last + SPACING), self._hurry.wait())
             self._hurry.clear()
+            await self._pause_until(self._last + self._cost)
             try:
                 await self._flush()
             except Error as problem:
                 self.unsaved = problem
                 return
+
+    async def _pause_until(self, moment: float) -> None:
+        left = moment - self._pace.clock()
+        if left > 0:
+            await self._pace.pause(left)
 
     async def _flush(self) -> None:
         async with self._swapping:
@@ -126,6 +132,7 @@ class Record:
         self.unsaved = None
         self.writes += 1
         self._last = self._pace.clock()
+        self._cost = self._last - started
         self.deadline = started + LEASE.total_seconds()
         self.state = replace(
             self.state, id=stored.id, seed=stored.seed, serial=stored.serial, write=stored.write, lock=lock

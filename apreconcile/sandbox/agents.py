@@ -17,8 +17,8 @@ from apreconcile.sandbox.visit import Visit
 from apreconcile.sandbox.voices import VOICES
 
 _PAGE = """
-SELECT id, doc FROM agents WHERE scope = ?1
-AND n >= (SELECT n FROM agents WHERE scope = ?1 ORDER BY n LIMIT 1 OFFSET ?3) ORDER BY n LIMIT ?2
+SELECT id, doc FROM agents WHERE scope = :scope
+AND n >= (SELECT n FROM agents WHERE scope = :scope ORDER BY n LIMIT 1 OFFSET :offset) ORDER BY n LIMIT :limit
 """
 """A page by its first row, found in the index alone: an offset into whole rows would read all that it skips."""
 _HELD = """
@@ -96,7 +96,11 @@ def list_agents(visit: Visit) -> Reply:
         found = page(visit, in_memory(before), len(before))
     else:
         total = tally(db, "agents", scope)
-        found = page(visit, lambda limit, offset: db.execute(_PAGE, (scope, limit, offset)).fetchall(), total)
+        found = page(
+            visit,
+            lambda limit, offset: db.execute(_PAGE, {"scope": scope, "limit": limit, "offset": offset}).fetchall(),
+            total,
+        )
         wanted = json.dumps([row["id"] for row in found.rows])
         numbers = db.execute(_HELD, (scope, wanted)).fetchall()
         if not visit.older:

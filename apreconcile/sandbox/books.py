@@ -27,7 +27,9 @@ def record(db: sqlite3.Connection, entry: Entry, number: Row, account: str, at: 
 
 def entries(db: sqlite3.Connection, account: str | None = None) -> list[dict[str, Any]]:
     """Return the entries of one account, or of all; amounts are US dollars."""
-    rows = db.execute("SELECT * FROM ledger WHERE ?1 IS NULL OR account = ?1 ORDER BY n", (account,))
+    rows = db.execute(
+        "SELECT * FROM ledger WHERE :account IS NULL OR account = :account ORDER BY n", {"account": account}
+    )
     return [
         {
             "type": row["type"],

@@ -31,13 +31,17 @@ class Order:
     body: bytes
 
 
+_WITHIN = ":account IS NULL OR scope = :account OR scope LIKE :account || '/%'"
+"""An account and its sub-accounts; everything, where none is named."""
+
+
 def empty(db: sqlite3.Connection, account: str | None = None) -> None:
     """Take everything out of an account; without one, out of the whole world, its faults and clock included."""
     for table in _SCOPED:
-        db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1 OR scope LIKE ?1 || '/%'", (account,))  # noqa: S608 (our own names)
+        db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", {"account": account})  # noqa: S608 (our own names)
     for table in _OWNED:
-        db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR account = ?1", (account,))  # noqa: S608 (our own names)
-    db.execute("DELETE FROM past WHERE ?1 IS NULL OR scope = ?1 OR scope LIKE ?1 || '/%'", (account,))
+        db.execute(f"DELETE FROM {table} WHERE :account IS NULL OR account = :account", {"account": account})  # noqa: S608 (our own names)
+    db.execute(f"DELETE FROM past WHERE {_WITHIN}", {"account": account})  # noqa: S608 (our own names)
     if account is None:
         db.execute("DELETE FROM faults")
         db.execute("DELETE FROM stock")

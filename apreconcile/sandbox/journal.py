@@ -46,7 +46,9 @@ def _body(text: str) -> object:
 
 def entries(db: sqlite3.Connection, account: str | None = None) -> list[dict[str, Any]]:
     """Return the requests of one account, or of all, oldest first."""
-    rows = db.execute("SELECT * FROM requests WHERE ?1 IS NULL OR account = ?1 ORDER BY seq", (account,))
+    rows = db.execute(
+        "SELECT * FROM requests WHERE :account IS NULL OR account = :account ORDER BY seq", {"account": account}
+    )
     return [
         {
             "seq": row["seq"],

@@ -18,8 +18,9 @@ from apreconcile.sandbox.visit import Visit
 
 MOST_LOOKED_UP = 25
 _PAGE = """
-SELECT * FROM numbers WHERE scope = ?1 AND held = 1
-AND n >= (SELECT n FROM numbers WHERE scope = ?1 AND held = 1 ORDER BY n LIMIT 1 OFFSET ?3) ORDER BY n LIMIT ?2
+SELECT * FROM numbers WHERE scope = :scope AND held = 1
+AND n >= (SELECT n FROM numbers WHERE scope = :scope AND held = 1 ORDER BY n LIMIT 1 OFFSET :offset)
+ORDER BY n LIMIT :limit
 """
 """A page by its first row, found in the index alone."""
 
@@ -79,7 +80,11 @@ def list_numbers(visit: Visit) -> Reply:
         found = page(visit, in_memory(held), len(held))
     else:
         total = tally(db, "numbers", scope)
-        found = page(visit, lambda limit, offset: db.execute(_PAGE, (scope, limit, offset)).fetchall(), total)
+        found = page(
+            visit,
+            lambda limit, offset: db.execute(_PAGE, {"scope": scope, "limit": limit, "offset": offset}).fetchall(),
+            total,
+        )
     return ok(answer(visit, found, [show(visit, row) for row in found.rows]))
 
 

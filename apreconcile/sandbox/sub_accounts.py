@@ -71,9 +71,10 @@ def delete_sub_account(visit: Visit) -> Reply:
     """`DELETE /v1/sub-accounts/{id}`: refused while it holds anything (unstated; fact sheet 13.20)."""
     row = _row(visit)
     held = visit.db.execute(
-        "SELECT EXISTS (SELECT 1 FROM agents WHERE scope = ?1) OR EXISTS (SELECT 1 FROM webhooks WHERE scope = ?1)"
-        " OR EXISTS (SELECT 1 FROM numbers WHERE scope = ?1 AND held = 1)",
-        (f"{visit.account}/{row['id']}",),
+        "SELECT EXISTS (SELECT 1 FROM agents WHERE scope = :scope)"
+        " OR EXISTS (SELECT 1 FROM webhooks WHERE scope = :scope)"
+        " OR EXISTS (SELECT 1 FROM numbers WHERE scope = :scope AND held = 1)",
+        {"scope": f"{visit.account}/{row['id']}"},
     ).fetchone()[0]
     if held:
         raise Refusal(409, "Sub-account still holds agents, numbers or a webhook")

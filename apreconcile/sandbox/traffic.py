@@ -168,7 +168,8 @@ def _show_conversation(visit: Visit, row: Row) -> dict[str, Any]:
 
 def _list_conversations(visit: Visit, agent: str | None) -> Reply:
     total = visit.db.execute(
-        "SELECT count(*) FROM conversations WHERE scope = ?1 AND (?2 IS NULL OR agent_id = ?2)", (visit.scope, agent)
+        "SELECT count(*) FROM conversations WHERE scope = :scope AND (:agent IS NULL OR agent_id = :agent)",
+        {"scope": visit.scope, "agent": agent},
     ).fetchone()[0]
     wanted = {"scope": visit.scope, "agent": agent, "id": None}
 

@@ -50,9 +50,9 @@ def admit_purchase(visit: Visit) -> None:
 def charge(visit: Visit, amount: int) -> None:
     """Take US cents from the wallet."""
     visit.db.execute(
-        "INSERT INTO accounts (account, spent_cents) VALUES (?1, ?2) "
-        "ON CONFLICT (account) DO UPDATE SET spent_cents = spent_cents + ?2",
-        (visit.account, amount),
+        "INSERT INTO accounts (account, spent_cents) VALUES (:account, :amount) "
+        "ON CONFLICT (account) DO UPDATE SET spent_cents = spent_cents + :amount",
+        {"account": visit.account, "amount": amount},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from apreconcile.core.outcome import Outcome, Report, Word
@@ -79,7 +79,7 @@ def report_text(
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report.outcomes, command)
+    lines += _held(report.outcomes, [step["token"] for step in document["steps"]], command, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
     return [*lines, *_closing(report, width)]
@@ -162,12 +162,20 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(outcomes: Sequence[Outcome], command: str) -> Lines:
-    tokens = [outcome.token for outcome in outcomes if outcome.word is Word.HELD and outcome.token]
+def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, width: int) -> Lines:
+    """One command that approves all that waits, a token a line, so that lines can be left out."""
+    tokens = [outcome.token for outcome in outcomes if outcome.token]
     if not tokens:
         return []
-    rows = [(*say("  "), Span(Style.COPY, escape.line(f"{command} --approve {token}"))) for token in tokens]
-    return [strong(f"Held until approved ({count(len(tokens), 'step')}):"), *rows, BLANK]
+    words = [command, *(f"  --approve {token}" for token in tokens)]
+    whole = [*(f"{word} \\" for word in words[:-1]), words[-1]]
+    rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
+    new = not set(tokens) <= set(shown)
+    note = (
+        wrap(quiet("The first write gave the state its id, so these are not the tokens above."), width) if new else []
+    )
+    choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
+    return [strong(f"Held until approved ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
 
 
 def _remaining(report: Report, width: int) -> Lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import escape
@@ -43,12 +43,16 @@ def plan_text(
     approvals_hint: str | None = APPROVE,
     resources: int | None = None,
     saved: bool = False,
+    approved: Collection[str] = (),
 ) -> Lines:
-    """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires."""
+    """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
+
+    `approved` are tokens that were given.
+    """
     lines = [*_title(document, width), BLANK]
-    tokens = {step["address"] for step in document["steps"] if step["token"]}
+    tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
     for step in document["steps"]:
-        lines += [*step_lines(step, held=tokens, width=width), BLANK]
+        lines += [*step_lines(step, held=tokens, width=width, approved=approved), BLANK]
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
@@ -61,7 +65,7 @@ def plan_text(
     return lines
 
 
-def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH) -> Lines:
+def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, approved: Collection[str] = ()) -> Lines:
     """One step: what, its risks, what it means in words, its fields, and the token that it waits for.
 
     `held` are the addresses whose steps want an approval, without which what comes after them is skipped.
@@ -78,7 +82,8 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH) -
     for why in (*step["why"], *_waits(step, held)):
         lines += prose(why, width=width, first=quiet(f"{margin}· "), hang=_INDENT + 2)
     lines += field_lines(step["fields"], new=step["action"] == "create", width=width, indent=_INDENT)
-    ask = [quiet(f"{margin}approve with:"), (*say(margin), Span(Style.COPY, token))]
+    said = "approved by:" if token in approved else "approve with:"
+    ask = [quiet(f"{margin}{said}"), (*say(margin), Span(Style.COPY, token))]
     return [*lines, *ask] if token else lines
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import token, weigh
+from apreconcile.core.approval import strangeness, token, weigh
 from apreconcile.core.change import Adopt, Change, Create, Delete, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
@@ -19,7 +19,7 @@ from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
 from apreconcile.kinds import KINDS
 from apreconcile.live.apply import apply as take
-from apreconcile.live.applying import Stop, Watch, Work
+from apreconcile.live.applying import Name, Stop, Watch, Work
 from apreconcile.live.listing import list_all
 from apreconcile.live.observe import observe
 from apreconcile.live.record import Record, stamp
@@ -49,6 +49,7 @@ class _Run:
     planned: Planned
     record: Record
     work: Work
+    granted: frozenset[Name]
 
 
 async def apply(
@@ -67,14 +68,14 @@ async def apply(
     """
     plan = planned.plan
     approvals = weigh(plan, approve)
-    warnings = tuple(f"the token {one} matches no step of this plan" for one in approvals.strangers)
+    warnings = tuple(strangeness(plan, one) for one in approvals.strangers)
     before = account.client.requests
     if plan.steps or plan.unsettled:
         check_lock(planned.state, account.now(), account.settle)
     if plan.unsafe or plan.unsettled or not plan.steps:
         return _untouched(planned, warnings)
-    run = _begin(account, planned, watch or Silence(), stop or Stop())
-    outcomes = await take(plan, approvals.granted | frozenset(granted), run.work)
+    run = _begin(account, planned, watch or Silence(), stop or Stop(), approvals.granted | frozenset(granted))
+    outcomes = await take(plan, run.granted, run.work)
     outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = None
@@ -100,8 +101,9 @@ async def apply(
 
 
 def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
-    """A held step with the token that the next run will ask for."""
-    if outcome.word is not Word.HELD:
+    """What waits for an approval, itself or behind another, with the token that the next run will ask for."""
+    waits = outcome.word is Word.HELD or (outcome.word is Word.SKIPPED and step.name not in run.granted)
+    if not step.wants_approval or not waits:
         return outcome
     state = run.record.state if run.record.writes else run.planned.found.state
     return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
@@ -120,7 +122,7 @@ def check_lock(state: State, now: datetime, settle: float) -> None:
         raise LockedError(reason, hint=f"wait for it; if it died, the state is free at {stamp(free)}")
 
 
-def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run:
+def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted: frozenset[Name]) -> _Run:
     version = planned.version
     state = planned.found.state
     if state.id == "none":
@@ -146,13 +148,14 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop) -> _Run
         watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
         concurrency=account.concurrency, seen=seen,
     )  # fmt: skip
-    return _Run(account, planned, record, work)
+    return _Run(account, planned, record, work, granted)
 
 
 async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool | None, tuple[str, ...]]:
     """Look again: whether nothing is left to do at the addresses that were done; None if interrupted before."""
     done = {outcome.address for outcome in outcomes if outcome.word is Word.DONE}
     words = {outcome.address for outcome in outcomes if outcome.word is not Word.DONE}
+    words |= {one.address for one in run.planned.plan.blocked if one.address}
     left: tuple[str, ...] = ()
     stop = run.work.stop.soft
     for pause in LAGS:

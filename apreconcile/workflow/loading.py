@@ -8,6 +8,7 @@ from pathlib import Path
 
 from apreconcile.core.errors import Error
 from apreconcile.core.spec.manifest import load_manifest
+from apreconcile.core.spec.text import MAX_BYTES
 from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
 
@@ -57,7 +58,10 @@ def _files(path: Path, *, named: bool) -> list[Path]:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        if file.exists() and not file.is_file():
+            raise Error(f"{file} is no plain file", hint="name a YAML file, or a folder of them")
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
     except OSError as problem:
         hint = "name a spec that is there" if isinstance(problem, FileNotFoundError) else "see its permissions"
         raise Error(f"{file} could not be read: {problem.strerror}", hint=hint) from problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Reply
@@ -39,7 +40,10 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
     found = await look(account, settled(state), adopt=adopt)
     strangers = [at for at in only if at not in account.manifest.by_address and at not in state.resources]
     if strangers:
-        raise Error(f"neither the spec nor the state has {strangers[0]}", hint="see: apreconcile state list")
+        known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
+        near = get_close_matches(str(strangers[0]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}"
+        raise Error(f"neither the spec nor the state has {strangers[0]}", hint=hint)
     made, left = await explain(account, found, before, only=only)
     return Planned(made, found, version, state, left)
 

@@ -173,7 +173,8 @@ def _open_intent(state: State, address: Address) -> Intent:
     intent = state.intents.get(address)
     if intent is None or intent.action != "create":
         waiting = [str(at) for at, one in state.intents.items() if one.action == "create"]
-        raise Error(f"{address} has no unknown outcome", hint=f"waiting: {', '.join(waiting) or 'nothing'}")
+        hint = f"these have: {', '.join(waiting)}" if waiting else "nothing has; see: apreconcile plan"
+        raise Error(f"{address} has no unknown outcome", hint=hint)
     return intent
 
 

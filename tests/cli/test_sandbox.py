@@ -37,7 +37,7 @@ def test_no_key_is_read_and_no_base_url(ap):
 def test_commands_to_paste_stay_in_the_sandbox(ap):
     told = ap("apply", "--yes", "--sandbox")
     assert "apreconcile --sandbox secret show webhook.events" in told.out
-    assert "apreconcile apply --sandbox --approve buy:number.support-main@" in told.out
+    assert "  apreconcile apply --sandbox --yes \\\n    --approve buy:number.support-main@" in told.out
 
 
 def test_reset_empties_the_account_and_its_state_and_nothing_else(ap, folder):

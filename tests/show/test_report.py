@@ -118,7 +118,7 @@ def test_the_json_has_every_key_of_the_contract():
 
 def test_the_command_is_the_one_that_was_run():
     told = plain(report_text(HELD, DOCUMENT, command="apreconcile apply -e prod"))
-    assert f"\n  apreconcile apply -e prod --approve release:number.old@{HEX}\n" in told
+    assert f"\n  apreconcile apply -e prod \\\n    --approve release:number.old@{HEX} \\\n" in told
 
 
 def test_a_held_step_without_a_token_is_no_line_to_paste():

@@ -13,13 +13,12 @@ from difflib import get_close_matches
 from itertools import islice
 
 from apreconcile.core.call import Secret
-from apreconcile.core.wanted import Place
+from apreconcile.core.wanted import API_KEYS, Place
 
 from .findings import Findings
 from .text import UNCLEAN
 from .tree import Entry, Node, Scalar, Table
 
-API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
 """They go to AgentPhone as a key, and nowhere else."""
 
 MAX_TEXT = 10_000_000
