@@ -262,6 +262,7 @@ class Front:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            timeout = 5
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -281,7 +282,7 @@ class Front:
             do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 -- the library's own names
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server.daemon_threads = False  # closing waits for what is still passed on
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
 
