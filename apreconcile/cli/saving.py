@@ -22,9 +22,20 @@ def check_target(path: str) -> Path:
         raise Error(f"{name} is a folder", hint="name a file in it, such as plan.json")
     if target.exists() and (not target.is_file() or _is_open_stream(target)):
         raise Error(f"{name} is no plain file", hint="to print the plan: --format json")
+    if target.is_file() and not _is_replaceable(target):
+        raise Error(f"{name} is there and is no plan", hint="name another file, or remove that one")
     if not target.parent.is_dir():
         raise Error(f"{name} cannot be written: there is no folder {escape.line(str(target.parent))}", hint="make it")
     return target
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Whether a file is empty or begins like a plan: nothing else is written over, such as the spec itself."""
+    try:
+        with target.open("rb") as file:
+            return file.read(1) in (b"", b"{")
+    except OSError:
+        return True  # writing it will say why not
 
 
 def _is_open_stream(target: Path) -> bool:

@@ -23,8 +23,8 @@ MARK = "apr:"
 class Matching:
     """What was found. `taken` says how an address came to a live thing that state does not hold yet.
 
-    `orphans` are ours, live and no longer wanted; `gone` are ours and no longer there. `older` is true if the account
-    carries a marker of ours that state does not know.
+    `orphans` are ours, live and no longer wanted; `gone` are ours and no longer there. `older` are live things with a
+    marker of ours that state does not know.
     """
 
     bound: dict[Address, Seen] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Matching:
     unsettled: list[Blocked] = field(default_factory=list)
     unmanaged: tuple[Seen, ...] = ()
     renamed: set[Address] = field(default_factory=set)
-    older: bool = False
+    older: tuple[Seen, ...] = ()
     owners: dict[tuple[str, str], Address] = field(default_factory=dict)
     """Which address is which live thing."""
 
@@ -326,7 +326,7 @@ class _Matcher:
             one for tag, several in markers.items() for one in several
             if one.id not in past and tag not in pending
         ]  # fmt: skip
-        self.found.older = bool(unknown)
+        self.found.older = tuple(unknown)
 
     def _check_visibility(self) -> None:
         """State that knows ids of which none is visible means another account."""

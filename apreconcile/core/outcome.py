@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .address import Address
+from .change import Blocked
 from .plan import Plan
 
 UNSAFE = 9
@@ -62,6 +63,8 @@ class Report:
     remaining: tuple[Remaining, ...]
     requests: int
     warnings: tuple[str, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    """What stood in the way of the plan."""
     monthly: str = "0.00"
     """What the taken steps add to the monthly bill, in US dollars."""
 

@@ -106,7 +106,7 @@ def make_plan(
     steps, stuck = _without_stuck(found, steps)
     blocked += stuck
     if matching.older:
-        steps, older = _only_adopting(steps)
+        steps, older = _only_adopting(found, steps)
         blocked += older
     kept = tuple(_linked(found, steps))
     plan = Plan(
@@ -300,11 +300,16 @@ def _within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[
     return [step for step in steps if step.address not in over], [Blocked(at, reason, hint) for at in sorted(over)]
 
 
-def _only_adopting(steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
-    reason = "the account carries a marker of ours that the state does not know: the state is older than the account"
-    hint = "apply takes the adoptions; then plan again. What is no longer wanted: apreconcile state init --ignore ID"
+def _only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
+    adopting = [step for step in steps if isinstance(step.change, Adopt)]
+    first = found.matching.older[0]
+    kind = found.kind(first.kind)
+    what = f"{kind.label(first)} ({first.id}) with the marker {kind.marker(first)!r}"
+    reason = f"the state is older than the account: it does not know {what}"
+    aside = f"give it back its key in the spec, or set it aside: apreconcile state init --ignore {first.id}"
+    hint = "apply takes the adoptions; then plan again" if adopting else aside
     left = dict.fromkeys(step.address for step in steps if not isinstance(step.change, Adopt))
-    return [step for step in steps if isinstance(step.change, Adopt)], [Blocked(at, reason, hint, 9) for at in left]
+    return adopting, [Blocked(at, reason, hint, 9) for at in left]
 
 
 def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:

@@ -65,7 +65,7 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
 def _refused(work: Work, step: Step, problem: Error) -> None:
     if certainly_not_done(problem):
         _undone(work, step)
-        work.give(step, Word.FAILED, error=problem.message)
+        work.give(step, Word.FAILED, error=problem.whole)
     else:
         _unknown(work, step, problem.message)
 

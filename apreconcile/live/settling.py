@@ -79,7 +79,7 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
     if tried < TRIES and _worth_another(step, problem, holds=holds):
         return False
     if holds is False or (certainly_not_done(problem) and not so_far.doubt):
-        _refused(work, step, so_far, problem.message)
+        _refused(work, step, so_far, problem.whole)
     else:
         work.give(step, Word.UNKNOWN, error=problem.message, changed=so_far.done > 0)
     return True

@@ -24,7 +24,7 @@ _STYLES = {
 }
 _BECAUSE = {
     "interrupted": "the run was interrupted",
-    "policy": "a rule stands in the way",
+    "policy": "it is not safe to write here",
     "unknown-purchase": "the outcome of a purchase is unknown, so nothing more is bought",
 }
 _ENDS = {
@@ -54,6 +54,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
         "requests": report.requests,
         "cost": {"monthly_delta": report.monthly, "currency": "USD"},
+        "blocked": [
+            {"address": str(one.address) if one.address else None, "reason": one.reason, "hint": one.hint}
+            for one in report.blocked
+        ],
     }
 
 
@@ -151,13 +155,14 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     if not unknown:
         return []
     title = "Unknown: the call was sent, and no answer tells whether it took effect."
-    lines = [
-        *wrap(say(title, Style.RISK), width),
-        *prose("apreconcile plan looks again, and settles what it can.", width=width, first=say("  "), hang=2),
-    ]
+    lines = wrap(say(title, Style.RISK), width)
     made = [outcome for outcome in unknown if outcome.action == "create"]
+    if len(made) < len(unknown):
+        lines += prose("apreconcile plan settles a change by looking again.", width=width, first=say("  "), hang=2)
     if made:
-        lines += wrap(say("Where it cannot, look at the account and say which:"), width, first=say("  "), hang=2)
+        lines += prose(
+            "apreconcile plan shows what is new in the account; then say which:", width=width, first=say("  "), hang=2
+        )
     lines += [line for outcome in made for line in resolve_lines(outcome.address, indent=4)]
     return [*lines, BLANK]
 

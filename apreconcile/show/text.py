@@ -57,7 +57,8 @@ def plan_text(
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
     lines += _closing(document, resources, width)
-    lines += _approvals(len(tokens), approvals_hint, width)
+    stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
+    lines += _approvals(0 if stopped else len(tokens), approvals_hint, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
         made = f"Saved by {document['tool']}, digest {document['digest'][:12]}, expires {document['expires']}."

@@ -13,7 +13,7 @@ from apreconcile.core.change import Adopt, Change, Create, Delete, Update, actio
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
-from apreconcile.core.plan import Plan, Step
+from apreconcile.core.plan import Plan, Step, blocked
 from apreconcile.core.planning import Findings, find_changes, monthly
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
@@ -96,6 +96,7 @@ async def apply(
         remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
         requests=planned.plan.requests + account.client.requests - before,
         warnings=warnings,
+        blocked=blocked(plan),
         monthly=str(monthly(_taken(plan, outcomes))),
     )  # fmt: skip
 
@@ -243,4 +244,5 @@ def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
         remaining,
         plan.requests,
         warnings,
+        blocked(plan),
     )

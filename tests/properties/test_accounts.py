@@ -126,7 +126,7 @@ def whole(trial: Any) -> dict[str, Any]:
 
 def ignoring(trial: Any) -> None:
     """Set aside the numbers that are there: a first purchase beside them is refused otherwise."""
-    from apreconcile import workflow  # noqa: PLC0415
+    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
 
     trial.run(lambda account: workflow.state_init(account, ignore_all=True))
 
@@ -346,7 +346,7 @@ def test_after_any_fault_a_few_honest_runs_come_to_rest_with_nothing_bought_twic
 @pytest.mark.parametrize("profile", ["2025"])
 def test_the_older_api_comes_to_rest_too(trial, profile, tmp_path):
     """Without externalId, with `{detail}` errors and fewer fields."""
-    from apreconcile.sandbox import Options, running  # noqa: PLC0415
+    from apreconcile.sandbox import Options, running  # noqa: PLC0415 -- only this test wants it
 
     with running(Options(db=tmp_path / "old.db", profile=profile)) as server:
         trial.base_url = server.url

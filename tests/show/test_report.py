@@ -112,6 +112,7 @@ def test_the_json_has_every_key_of_the_contract():
         "remaining": [{"address": "number.x", "action": "create"}],
         "requests": 23,
         "cost": {"monthly_delta": "3.00", "currency": "USD"},
+        "blocked": [],
     }  # fmt: skip
     assert type(report_json(made)["steps"][0]["outcome"]) is str
 

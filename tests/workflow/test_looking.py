@@ -116,7 +116,7 @@ def test_a_starter_number_stops_a_first_purchase_and_names_both_ways_out(trial):
 
 @pytest.mark.parametrize("way", ["import", "ignore", "ignore-all", "by number"])
 def test_each_way_out_of_a_starter_number_works(trial, way):
-    from apreconcile import workflow  # noqa: PLC0415
+    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
 
     trial.seed(numbers=[{"id": "num_s", "phoneNumber": "+14155550100"}])
     trial.spec("numbers: {main: {areaCode: '415'}}")
@@ -173,9 +173,9 @@ STALE = {
 @pytest.mark.parametrize("case", STALE)
 def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
     """Somebody else writes after the plan was made and before the irreversible call."""
-    import asyncio  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415 -- only this test wants it
 
-    from apreconcile import workflow  # noqa: PLC0415
+    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
 
     at, meanwhile = STALE[case]
     whole = 'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {areaCode: "212"}, k: {areaCode: "415"}}\nwebhooks: {w: {url: "https://a.dev/x"}}'
@@ -203,9 +203,9 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
 
 @pytest.mark.parametrize("slot", ["project", "agent"])
 def test_a_webhook_that_appeared_since_the_plan_is_not_written_over(trial, slot):
-    import asyncio  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415 -- only this test wants it
 
-    from apreconcile import workflow  # noqa: PLC0415
+    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
 
     trial.spec("agents: {a: {name: A}}").settled()
     agent = "agent: a, " if slot == "agent" else ""
@@ -225,7 +225,7 @@ def test_a_webhook_that_appeared_since_the_plan_is_not_written_over(trial, slot)
 
 
 def test_a_purchase_in_only_the_rest_of_a_plan_does_not_make_it_unsafe(trial):
-    from apreconcile.core.address import Address  # noqa: PLC0415
+    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
 
     trial.seed(numbers=[{"id": "num_s"}])
     trial.spec("agents: {a: {name: A}}\nnumbers: {n: {}}")
@@ -237,7 +237,7 @@ def test_a_purchase_in_only_the_rest_of_a_plan_does_not_make_it_unsafe(trial):
 
 
 def test_only_takes_what_an_address_needs_and_lists_the_rest(trial):
-    from apreconcile.core.address import Address  # noqa: PLC0415
+    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
 
     trial.spec(
         'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: b, url: "https://a.dev/x"}}'

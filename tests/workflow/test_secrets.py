@@ -85,7 +85,7 @@ def shows(report_or_plan: object) -> str:
 
 def screens(plan) -> str:
     """Every form in which a plan is shown."""
-    from apreconcile.show import text  # noqa: PLC0415
+    from apreconcile.show import text  # noqa: PLC0415 -- only this test wants it
 
     document = planfile.to_json(plan)
     return "\n".join([planfile.dump(plan).decode(), str(text.plan_text(document)), repr(text.plan_text(document))])
@@ -146,7 +146,7 @@ def test_an_export_shows_header_values_as_variables(planted):
 
 def test_the_secret_of_a_webhook_is_read_only_by_name(planted):
     planted.apply(adopt=True)
-    from apreconcile.core.address import Address  # noqa: PLC0415
+    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
 
     secret = planted.run(lambda account: workflow.read_secret(account, Address("webhook", "w")))
     assert secret == planted.get("/v1/webhooks")["secret"]
