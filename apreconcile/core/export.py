@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from .address import Address
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
@@ -48,11 +49,11 @@ def export(
     *,
     project: str,
     environment: str = "default",
-    known: Mapping[tuple[str, str], Resource] | None = None,
+    known: Mapping[tuple[str, str], tuple[Address, Resource]] | None = None,
 ) -> Exported:
     """The spec of a whole account. `project` names it; things that carry another project's marker are left out.
 
-    `known` is what state remembers of live things, by kind and id: what was secret there is secret here.
+    `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets.
     """
     document: Tree = {"version": 1, "project": project}
     names: list[str] = []
@@ -62,10 +63,13 @@ def export(
         ordered = sorted(snapshot.of(kind.name), key=lambda seen: (seen.parent or "", kind.label(seen), seen.id))
         held = [seen for seen in ordered if (seen.kind, seen.id) not in foreign and _parent_is_exported(seen, keys)]
         entries: Tree = {}
+        ours = {at.key for at, _ in (known or {}).values() if at.kind == kind.name}
         for seen in held:
-            key = _key(_named(kind, seen, keys), set(entries), taken=_marked_key(kind, seen, project, environment))
+            at, memory = (known or {}).get((seen.kind, seen.id), (None, None))
+            marked = _marked_key(kind, seen, project, environment)
+            key = at.key if at else _key(_named(kind, seen, keys), {*entries, *ours}, taken=marked)
             keys[seen.kind, seen.id] = key
-            secrets = _Secrets(key, (known or {}).get((seen.kind, seen.id)), names)
+            secrets = _Secrets(key, memory, names)
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
             entries[key] = _entry(kind, seen, sayable, keys, secrets)

@@ -312,23 +312,32 @@ def _only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], 
     return adopting, [Blocked(at, reason, hint, 9) for at in left]
 
 
-def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
-    """Without any state, a number that nobody claims may be the very one that is about to be bought again."""
-    buying = [step.address for step in steps if step.spends]
-    if found.state.id != "none" or not buying:
-        return []
-    spare = [
-        seen for seen in found.matching.unmanaged
+def unclaimed(found: Findings) -> tuple[Seen, ...]:
+    """Numbers that nobody manages, marked or set aside, and that were there before there was a state.
+
+    Without its state, one of them may be the very one that the spec wants to buy.
+    """
+    state = found.state
+    return tuple(
+        seen
+        for seen in found.matching.unmanaged
         if found.kind(seen.kind).marked
         and not str(found.kind(seen.kind).marker(seen) or "").startswith(MARK)
-        and seen.id not in found.state.ignored
-    ]  # fmt: skip
+        and seen.id not in state.ignored
+        and (state.id == "none" or seen.id in state.unclaimed)
+    )
+
+
+def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
+    """Nothing is bought while a number that was there before us might be it."""
+    buying = [step.address for step in steps if step.spends]
     unsafe = []
-    for index, seen in enumerate(spare):
+    for index, seen in enumerate(unclaimed(found) if buying else ()):
         agent = found.snapshot.get("agent", str(seen.body.get("agentId")))
         held = f", answered by {agent.body.get('name')!r}" if agent else ", without an agent"
         what = f"{seen.body.get('phoneNumber')} ({seen.id}{held})"
-        reason = f"no state yet, and the account has {what}, which may be one to buy"
+        since = "no state yet, and the account has" if found.state.id == "none" else "older than the state:"
+        reason = f"{since} {what}, which may be one to buy"
         unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
     return unsafe
 

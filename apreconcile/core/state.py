@@ -102,6 +102,7 @@ class State:
     """The document. `id` is random and new with every `state init`, `none` before the first write.
 
     `seed` is random too, and stays: it salts the hashes, so that a document alone does not tell what was hashed.
+    `unclaimed` are numbers that were there when the document was made, and that nobody has set aside or taken since.
     """
 
     project: str
@@ -117,6 +118,7 @@ class State:
     intents: Mapping[Address, Intent] = field(default_factory=dict)
     ledger: tuple[Purchase, ...] = ()
     ignored: tuple[str, ...] = ()
+    unclaimed: tuple[str, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     lock: Lock | None = None
 
@@ -179,6 +181,7 @@ def to_json(state: State) -> dict[str, Wire]:
         "seen": {_seen_key(ids): list(ids) for ids in sorted({one.seen for one in state.intents.values() if one.seen})},
         "ledger": [_record(line) for line in state.ledger],
         "ignored": sorted(state.ignored),
+        "unclaimed": sorted(state.unclaimed),
         "tombstones": [_record(stone) for stone in state.tombstones],
         "lock": _record(state.lock) if state.lock else None,
     }
@@ -243,6 +246,7 @@ def _read(document: dict[str, Any]) -> State:
         },
         ledger=tuple(_rebuilt(Purchase, line) for line in document["ledger"]),
         ignored=tuple(document["ignored"]),
+        unclaimed=tuple(document["unclaimed"]),
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
         lock=_rebuilt(Lock, document["lock"]) if document["lock"] else None,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from apreconcile.core.call import Secret
-from apreconcile.core.errors import NetworkError, TooLateError
+from apreconcile.core.errors import Error, NetworkError, TooLateError
 from apreconcile.version import __version__
 
 from .answer import LARGEST, Answer
@@ -117,7 +117,12 @@ async def _received(response: httpx.Response) -> bytes:
 def _trust(base: BaseUrl) -> ssl.SSLContext:
     """The certificates to trust; none where TLS is not spoken, since reading them takes longer than a short command."""
     if base.url.startswith("https:"):
-        return httpx.create_ssl_context(trust_env=True)
+        try:
+            return httpx.create_ssl_context(trust_env=True)
+        except (OSError, ssl.SSLError) as problem:
+            why = getattr(problem, "strerror", None) or type(problem).__name__
+            hint = "correct or unset SSL_CERT_FILE and SSL_CERT_DIR"
+            raise Error(f"the certificates to trust could not be read: {why}", hint=hint) from None
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

@@ -14,7 +14,7 @@ from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error, LockedError
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
 from apreconcile.core.plan import Plan, Step, blocked
-from apreconcile.core.planning import Findings, find_changes, monthly
+from apreconcile.core.planning import Findings, find_changes, monthly, unclaimed
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
 from apreconcile.kinds import KINDS
@@ -127,7 +127,8 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
     version = planned.version
     state = planned.found.state
     if state.id == "none":
-        state = replace(state, id=secrets.token_hex(8), seed=secrets.token_hex(16))
+        left = tuple(sorted(seen.id for seen in unclaimed(planned.found)))
+        state = replace(state, id=secrets.token_hex(8), seed=secrets.token_hex(16), unclaimed=left)
     for at in planned.found.matching.gone:
         state = state.unbind(at, how="lost", at=stamp(account.now()))
 

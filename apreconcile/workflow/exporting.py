@@ -14,5 +14,5 @@ async def export(account: Account) -> Exported:
     """The whole live account as a spec with `import:` lines; nothing is written."""
     snapshot = await observe_all(account.client.send, KINDS, pause=account.pace.pause)
     manifest, (state, _) = account.manifest, await account.recall()
-    known = {(at.kind, held.id): held for at, held in state.resources.items()}
+    known = {(at.kind, held.id): (at, held) for at, held in state.resources.items()}
     return write_down(snapshot, KINDS, project=manifest.project, environment=manifest.environment, known=known)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 
 from apreconcile.core.address import Address
@@ -45,6 +46,11 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}"
         raise Error(f"neither the spec nor the state has {strangers[0]}", hint=hint)
     made, left = await explain(account, found, before, only=only)
+    if state.lock and account.now() < datetime.fromisoformat(state.lock.until):
+        busy = (
+            f"{state.lock.who} on {state.lock.where} is applying since {state.lock.since}: plan again when it is done"
+        )
+        made = replace(made, warnings=(busy, *made.warnings))
     return Planned(made, found, version, state, left)
 
 

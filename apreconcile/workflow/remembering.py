@@ -124,7 +124,8 @@ async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all
         hint = f"manage them with `import:` lines; or leave them: apreconcile state init {each}"
         raise UnsafeError(f"the account has numbers that nobody claims: {numbers}", hint=hint)
     ignored = tuple(sorted({*state.ignored, *chosen}))
-    await account.store.swap(replace(state, id="none", ignored=ignored), version)
+    still = tuple(ident for ident in state.unclaimed if ident not in ignored)
+    await account.store.swap(replace(state, id="none", ignored=ignored, unclaimed=still), version)
     aside = f"; set aside: {', '.join(ignored)}" if ignored else ""
     return f"{account.store.place} is ready{aside}"
 

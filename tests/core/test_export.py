@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from apreconcile.core.address import Address
 from apreconcile.core.export import export
 from apreconcile.core.snapshot import Seen, Snapshot
 from apreconcile.core.spec.manifest import load_manifest
@@ -181,7 +182,12 @@ def test_no_variable_is_the_one_of_the_key():
 
 
 def test_what_was_secret_in_the_state_is_a_variable():
-    known = {("agent", "agt"): Resource("agt", "created", fields={"systemPrompt": Memory("s", secret=True)})}
+    known = {
+        ("agent", "agt"): (
+            Address("agent", "a"),
+            Resource("agt", "created", fields={"systemPrompt": Memory("s", secret=True)}),
+        )
+    }
     exported = of(agent("agt", systemPrompt="hush", description="plain"), known=known)
     assert "hush" not in exported.text
     assert exported.document["agents"]["a"]["systemPrompt"] == f"${{env.{exported.names[0]}}}"
@@ -190,8 +196,9 @@ def test_what_was_secret_in_the_state_is_a_variable():
 
 def test_what_was_secret_inside_a_tool_is_a_variable():
     known = {
-        ("agent", "agt"): Resource(
-            "agt", "created", fields={"customTools": Memory("s", parts=("t/url", "t/parameters/deep"))}
+        ("agent", "agt"): (
+            Address("agent", "a"),
+            Resource("agt", "created", fields={"customTools": Memory("s", parts=("t/url", "t/parameters/deep"))}),
         )
     }
     tool = {
@@ -238,3 +245,8 @@ def test_exporting_twice_or_in_another_order_is_the_same():
         webhook("p"),
     ]
     assert of(*things).text == of(*things[::-1]).text
+
+
+def test_what_state_knows_keeps_its_key():
+    known = {("agent", "agt"): (Address("agent", "front-desk"), Resource("agt", "created"))}
+    assert list(of(agent("agt", "Support Bot"), known=known).document["agents"]) == ["front-desk"]

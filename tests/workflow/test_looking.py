@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from apreconcile import workflow
+from apreconcile.core.address import Address
 from apreconcile.core.outcome import Word
 
 BOTH = "agents: {a: {name: A}, b: {name: B}}"
@@ -116,7 +118,6 @@ def test_a_starter_number_stops_a_first_purchase_and_names_both_ways_out(trial):
 
 @pytest.mark.parametrize("way", ["import", "ignore", "ignore-all", "by number"])
 def test_each_way_out_of_a_starter_number_works(trial, way):
-    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
 
     trial.seed(numbers=[{"id": "num_s", "phoneNumber": "+14155550100"}])
     trial.spec("numbers: {main: {areaCode: '415'}}")
@@ -175,8 +176,6 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
     """Somebody else writes after the plan was made and before the irreversible call."""
     import asyncio  # noqa: PLC0415 -- only this test wants it
 
-    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
-
     at, meanwhile = STALE[case]
     whole = 'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {areaCode: "212"}, k: {areaCode: "415"}}\nwebhooks: {w: {url: "https://a.dev/x"}}'
     trial.spec(whole).settled()
@@ -205,8 +204,6 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
 def test_a_webhook_that_appeared_since_the_plan_is_not_written_over(trial, slot):
     import asyncio  # noqa: PLC0415 -- only this test wants it
 
-    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
-
     trial.spec("agents: {a: {name: A}}").settled()
     agent = "agent: a, " if slot == "agent" else ""
     trial.spec(f'agents: {{a: {{name: A}}}}\nwebhooks: {{w: {{{agent}url: "https://a.dev/x"}}}}')
@@ -225,7 +222,6 @@ def test_a_webhook_that_appeared_since_the_plan_is_not_written_over(trial, slot)
 
 
 def test_a_purchase_in_only_the_rest_of_a_plan_does_not_make_it_unsafe(trial):
-    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
 
     trial.seed(numbers=[{"id": "num_s"}])
     trial.spec("agents: {a: {name: A}}\nnumbers: {n: {}}")
@@ -237,7 +233,6 @@ def test_a_purchase_in_only_the_rest_of_a_plan_does_not_make_it_unsafe(trial):
 
 
 def test_only_takes_what_an_address_needs_and_lists_the_rest(trial):
-    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
 
     trial.spec(
         'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {agent: b, url: "https://a.dev/x"}}'
@@ -281,3 +276,25 @@ def test_a_state_that_was_read_is_never_changed_by_a_plan(trial):
     trial.spec("agents: {a: {name: Z}}").plan()
     assert trial.state_file.read_bytes() == before
     assert json.loads(before)["serial"] == trial.state["serial"]
+
+
+def test_a_first_write_that_buys_nothing_does_not_make_an_unclaimed_number_forgotten(trial):
+    trial.seed(numbers=[{"id": "num_s", "phoneNumber": "+14155550100"}])
+    trial.spec("agents: {a: {name: A}}\nnumbers: {main: {areaCode: '415'}}")
+    planned = trial.plan(only=[Address("agent", "a")])
+    assert trial.run(lambda account: workflow.apply(account, planned)).exit == 0
+    assert trial.state["unclaimed"] == ["num_s"]
+    assert "num_s" in trial.plan().plan.unsafe[0].reason
+    assert trial.apply().exit == 9
+    trial.run(lambda account: workflow.state_init(account, ignore=["num_s"]))
+    assert trial.state["unclaimed"] == []
+    assert trial.apply().exit == 0
+    assert len(trial.purchases()) == 1
+
+
+def test_a_plan_beside_a_run_says_that_the_run_goes_on(trial):
+    trial.spec("agents: {a: {name: A}}").apply()
+    state = trial.state
+    until = {"run": "r", "who": "ann", "where": "box", "since": "2026-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}
+    trial.state_file.write_text(json.dumps({**state, "lock": until}))
+    assert "ann on box is applying" in trial.plan().plan.warnings[0]
