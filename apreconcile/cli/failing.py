@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,8 @@ def guarded(run: Callable[[], Any], given: Mapping[str, Any]) -> int:
         return _told(_misused(problem), given)
     except Error as problem:
         return _told(problem, given)
+    except OSError as problem:
+        return _told(_unwritten(problem) or _crashed(problem), given)
     except Exception as problem:  # noqa: BLE001 -- the last net: what falls through here is a fault of ours
         return _told(_crashed(problem), given)
 
@@ -57,6 +60,14 @@ def _misused(problem: click.ClickException) -> UsageError:
         return UsageError(f"a command is missing: {commands}", hint=f"{path} --help")
     message = " ".join(problem.format_message().split()).removesuffix(".")
     return UsageError(message[:1].lower() + message[1:], hint=f"{path} --help")
+
+
+def _unwritten(problem: OSError) -> Error | None:
+    """A help text that stdout did not take: click writes it, so that it does not come by way of the terminal."""
+    if problem.errno not in {errno.ENOSPC, errno.EIO, errno.EDQUOT}:
+        return None
+    abandon_stdout()
+    return Error(f"standard output could not be written: {problem.strerror}", hint="make room, or write elsewhere")
 
 
 def _crashed(problem: Exception) -> Error:

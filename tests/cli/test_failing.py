@@ -70,6 +70,23 @@ def test_a_full_disk_on_stdout_is_1(spawn):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("args", [("--help",), ("plan", "--help")])
+def test_a_help_text_that_a_full_disk_does_not_take_is_no_fault_of_ours(spawn, args):
+    with FULL.open("w") as full:
+        process = spawn(*args, stdout=full)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.startswith("error: standard output could not be written: No space left on device\n")
+
+
+def test_certificates_that_cannot_be_read_are_named(ap, tmp_path):
+    told = ap("export", env={"AGENTPHONE_API_KEY": "k", "SSL_CERT_FILE": str(tmp_path / "none.pem")})
+    assert told.code == 1
+    assert "SSL_CERT_FILE" in told.err
+    assert "internal" not in told.err
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
 def test_apply_into_a_full_disk_sends_nothing(spawn, world):
     with FULL.open("w") as full:
         process = spawn("apply", "--yes", env=world.env, stdout=full)
