@@ -315,9 +315,12 @@ def _only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], 
 def unclaimed(found: Findings) -> tuple[Seen, ...]:
     """Numbers that nobody manages, marked or set aside, and that were there before there was a state.
 
-    Without its state, one of them may be the very one that the spec wants to buy.
+    Without its state, one of them may be the very one that the spec wants to have: so none if it wants no other.
     """
-    state = found.state
+    state, bound = found.state, found.matching.bound
+    wants = any(found.kind(one.address.kind).marked and one.address not in bound for one in found.manifest.resources)
+    if not wants:
+        return ()
     return tuple(
         seen
         for seen in found.matching.unmanaged
