@@ -239,7 +239,7 @@ REPORT = b'{"format":"apreconcile.report/1","steps":[]}'
         (b" \n", "is empty"),
         (b"\xff\xfe{\x00", "not UTF-8"),
         (b"hello", "is not JSON (line 1, column 1: Expecting value)"),
-        (b'{"a":1,}x}', "is not JSON (line 1, column 8"),
+        (b'{"a":1 x}', "is not JSON (line 1, column 8"),
         (dump(plan(buy()))[:200], "ends too early: it was cut off"),
         (b'{"a":{}', "ends too early: it was cut off"),
         (b'{"a":"b', "ends too early: it was cut off"),

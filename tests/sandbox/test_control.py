@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -236,7 +237,8 @@ def test_seeding_ten_thousand_of_each_takes_seconds(api, seed, world):
     page = api.get("/v1/agents?limit=100&offset=9950").json()
     assert (page["total"], [agent["id"] for agent in page["data"]]) == (10_000, [f"a{n}" for n in range(9950, 10_000)])
     assert page["data"][0]["numbers"][0]["id"] == "n9950"
-    phones = sqlite3.connect(world).execute("SELECT count(DISTINCT phone_number) FROM numbers").fetchone()
+    with closing(sqlite3.connect(world)) as db:
+        phones = db.execute("SELECT count(DISTINCT phone_number) FROM numbers").fetchone()
     assert phones == (10_000,)
 
 
