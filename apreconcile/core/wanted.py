@@ -48,7 +48,8 @@ class Wanted:
 class Manifest:
     """A whole spec. `resources` is sorted by (rank of kind, key), so that the order of the YAML never matters.
 
-    `store` is `state.store` as written, or None where the spec does not say; `home` is the folder of the first file.
+    `store` and `remote` are those of `state:` as written, or None where the spec does not say; `home` is the folder of
+    the first file.
     """
 
     project: str
@@ -56,6 +57,7 @@ class Manifest:
     resources: tuple[Wanted, ...]
     home: str
     store: str | None = None
+    remote: str | None = None
     warnings: tuple[str, ...] = ()
     by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
 

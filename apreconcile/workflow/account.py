@@ -19,8 +19,9 @@ from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
-from apreconcile.store.local import HOME, LocalStore
 from apreconcile.store.store import Store, Version
+
+from .stores import open_store
 
 DEFAULT_BASE_URL = "https://api.agentphone.ai"
 """Where AgentPhone answers (PY, TS, OAS)."""
@@ -75,14 +76,14 @@ async def connect(
 ) -> AsyncIterator[Account]:
     """Open the account that a key speaks for; nothing is sent yet.
 
-    `home` is the folder of the state documents, `.apreconcile` beside the spec if left out. `on_request` is told one
+    `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is told one
     line about each request. Raises HostError or CredentialsError before a byte is sent.
     """
     base = check_base_url(base_url)
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
-    store = LocalStore(home or Path(manifest.home) / HOME, manifest.project, manifest.environment)
+    store = open_store(manifest, home=home)
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
     async with client:
         yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now)

@@ -15,6 +15,8 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
+"""A bucket, and below it a prefix of characters that are safe in object names."""
 LATER = ("environments", "policy", "moved", "forget")
 """Keys that a later version brings."""
 
@@ -141,24 +143,34 @@ def read_project(once: Mapping[str, Entry], scope: Scope) -> str:
     return name if isinstance(name, str) else ""
 
 
-def read_store(once: Mapping[str, Entry], scope: Scope) -> str | None:
-    """`state.store`, or None if the spec does not say."""
+def read_store(once: Mapping[str, Entry], scope: Scope) -> tuple[str | None, str | None]:
+    """`state.store` and `state.remote`, each None if the spec does not say."""
     entry, findings = once.get("state"), scope.findings
     if entry is None:
-        return None
+        return None, None
     fields = entry.node.entries if isinstance(entry.node, Table) else {}
     if not fields:
         findings.add(entry.node.place, "must be a map", subject="state", hint="write state: {store: local}")
-    for name in fields.keys() - {"store"}:
-        findings.add(fields[name].place, f"there is no field `{name}`", subject="state", hint="state has `store` only")
-    store = fields.get("store")
-    if store is None:
+    for name in sorted(fields.keys() - {"store", "remote"}):
+        hint = meant(name, ("store", "remote")) or "state has `store`, and `remote` for the store git"
+        findings.add(fields[name].place, f"there is no field `{name}`", subject="state", hint=hint)
+    store, remote = (_plain(fields.get(name), f"state: {name}", scope) for name in ("store", "remote"))
+    if store is not None and store not in ("local", "git") and not BUCKET.fullmatch(store):
+        message = "must be `local`, `git`, or `s3://BUCKET/PREFIX`"
+        findings.add(fields["store"].node.place, message, subject="state: store", hint="write state: {store: local}")
+    if remote is not None and store != "git":
+        hint = "write state: {store: git, remote: …}, or take it out"
+        findings.add(fields["remote"].place, "only the store git has a remote", subject="state: remote", hint=hint)
+    return store, remote
+
+
+def _plain(entry: Entry | None, subject: str, scope: Scope) -> str | None:
+    """A text that is no secret, or None if there is none."""
+    if entry is None:
         return None
-    node = store.node
-    word = scope.text(node, "state: store") if isinstance(node, Scalar) and isinstance(node.value, str) else node
-    hint = "write state: {store: local}"
-    if isinstance(word, str) and (word == "git" or word.startswith("s3://")):
-        findings.add(node.place, f"the store `{word}` comes in a later version", subject="state: store", hint=hint)
-    elif word is not None and word != "local":
-        findings.add(node.place, "must be `local`", subject="state: store", hint=hint)
-    return word if isinstance(word, str) else None
+    node = entry.node
+    text = scope.text(node, subject) if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+    if text is not None and (not isinstance(text, str) or not text):
+        scope.findings.add(node.place, "must be text, and no secret", subject=subject, hint="quote it")
+        return None
+    return text

@@ -45,12 +45,12 @@ def load_manifest(
     if whole:
         read_version(document.once, findings)
     project = read_project(document.once, values) if whole else ""
-    store = read_store(document.once, values)
+    store, remote = read_store(document.once, values)
     resources = _resources(document, kinds, desk)
     _twice(resources, kinds, findings)
     if findings.problems:
         raise SpecError(findings.quoted(files, words))
-    return Manifest(project, environment, resources, home, store)
+    return Manifest(project, environment, resources, home, store, remote)
 
 
 def _roots(files: Sequence[Source], findings: Findings) -> list[Table]:

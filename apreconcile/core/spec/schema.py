@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from apreconcile.core.address import KEY
 from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
 
-from .document import PROJECT, VERSION
+from .document import BUCKET, PROJECT, VERSION
 from .shape import Shape, shape
 from .variables import NAME
 
@@ -20,6 +20,8 @@ Json: TypeAlias = dict[str, Any]
 
 _FILE = {"$ref": "#/definitions/file"}
 _VARIABLE = {"$ref": "#/definitions/variable"}
+_TEXT = {"type": "string", "minLength": 1}
+_STORES = [{"enum": ["local", "git"]}, {"type": "string", "pattern": f"^{BUCKET.pattern}$"}]
 _NOISE = frozenset({"title", "default"})
 
 
@@ -39,7 +41,7 @@ def json_schema(kinds: Sequence[Kind]) -> Json:
             **_map({"anyOf": [{"$ref": "#/definitions/default"}, {"type": "null"}]}, NAME.pattern),
         },
         "defaults": _object(defaults, "Fields that every resource of a kind has, unless it says otherwise."),
-        "state": _object({"store": {"anyOf": [{"const": "local"}, _VARIABLE]}}, "Where the state is kept."),
+        "state": _object({"store": {"anyOf": [*_STORES, _VARIABLE]}, "remote": _TEXT}, "Where the state is kept."),
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -52,7 +54,7 @@ def json_schema(kinds: Sequence[Kind]) -> Json:
 def _definitions(kinds: Sequence[Kind]) -> Json:
     named: Json = {
         "file": {
-            **_object({"file": {"type": "string", "minLength": 1}}, "The text of this file, in the spec's folder."),
+            **_object({"file": _TEXT}, "The text of this file, in the spec's folder."),
             "required": ["file"],
         },
         "variable": {"type": "string", "pattern": r"\$\{(var|env)\."},

@@ -134,7 +134,7 @@ def test_what_loads_fits(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "version: 2", "project: Acme", "agnts: {}", "environments: {}", "agents: []", "state: {store: git}", "state: {stor: local}",
+        "version: 2", "project: Acme", "agnts: {}", "environments: {}", "agents: []", "state: {store: redis}", "state: {stor: local}", "state: {remote: 5}",
         "variables: {a: x}", "variables: {a: {default: 5}}", "variables: {1a: {}}", "defaults: {agents: {import: x}}", "defaults: {zzz: {}}",
         "agents: {A_b: {name: A}}", "agents: {a: {langage: en-US}}", "agents: {a: {name: 5}}", "agents: {a: {name: ''}}", "agents: {a: {name: null}}",
         "agents: {a: {name: {fil: x}}}", "agents: {a: {name: {file: x, more: y}}}", "agents: {a: {voiceMode: webhok}}", "agents: {a: {voiceMode: {file: x}}}",
