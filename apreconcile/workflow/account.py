@@ -76,8 +76,8 @@ async def connect(
 ) -> AsyncIterator[Account]:
     """Open the account that a key speaks for; nothing is sent yet.
 
-    `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is told one
-    line about each request. Raises HostError or CredentialsError before a byte is sent.
+    `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is
+    told one line about each request. Raises HostError or CredentialsError before a byte is sent.
     """
     base = check_base_url(base_url)
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
