@@ -4,6 +4,7 @@ from .account import DEFAULT_BASE_URL, Account, connect
 from .applying import apply
 from .exporting import export
 from .loading import load
+from .locking import patiently
 from .planning import Planned, plan
 from .remembering import read_secret, resolve_bind, resolve_not_created, state_forget, state_init, state_unlock
 
@@ -15,6 +16,7 @@ __all__ = [
     "connect",
     "export",
     "load",
+    "patiently",
     "plan",
     "read_secret",
     "resolve_bind",
