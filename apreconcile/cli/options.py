@@ -13,6 +13,7 @@ import click
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
+from apreconcile.core.wanted import is_store
 
 from .terminal import Terminal, terminal_of
 
@@ -222,3 +223,11 @@ def check_format(form: str) -> str:
     if form not in ("text", "json"):
         raise UsageError(f"--format {form!r} is unknown", hint="--format text, or --format json")
     return form
+
+
+def check_store(store: str, remote: str | None) -> None:
+    """Raise UsageError for what `state:` of a spec would not take either."""
+    if not is_store(store):
+        raise UsageError(f"there is no store {store!r}", hint="it is local, git, or s3://BUCKET/PREFIX")
+    if remote is not None and store != "git":
+        raise UsageError("only the store git has a remote", hint="leave --remote out")

@@ -109,6 +109,7 @@ class State:
 
     `seed` is random too, and stays: it salts the hashes, so that a document alone does not tell what was hashed.
     `unclaimed` are numbers that were there when the document was made, and that nobody has set aside or taken since.
+    `elsewhere` is the place of the document that is used instead of this one.
     """
 
     project: str
@@ -127,6 +128,7 @@ class State:
     unclaimed: tuple[str, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     lock: Lock | None = None
+    elsewhere: str | None = None
 
     @property
     def salt(self) -> str:
@@ -216,6 +218,7 @@ def to_json(state: State) -> dict[str, Wire]:
         "unclaimed": sorted(state.unclaimed),
         "tombstones": [_record(stone) for stone in state.tombstones],
         "lock": _record(state.lock) if state.lock else None,
+        **({"elsewhere": state.elsewhere} if state.elsewhere else {}),
     }
 
 
@@ -281,6 +284,7 @@ def _read(document: dict[str, Any]) -> State:
         unclaimed=tuple(document["unclaimed"]),
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
         lock=_rebuilt(Lock, document["lock"]) if document["lock"] else None,
+        elsewhere=document.get("elsewhere"),
     )
 
 

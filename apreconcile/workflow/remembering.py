@@ -88,10 +88,9 @@ def _parent(state: State, parent: Address | None) -> str | None:
 
 async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all: bool = False) -> str:
     """Start the state, setting numbers aside that are not ours. A document that is there is kept, under a new id."""
-    state, version = await account.store.read()
-    if state is not None and not (ignore or ignore_all):
+    state, version = await account.recall()
+    if state.id != "none" and not (ignore or ignore_all):
         raise Error(f"there is a state already: {account.store.place}", hint="apreconcile state show")
-    state = (await account.recall())[0]
     check_lock(state, account.now(), account.settle)
     held = {one.id for one in state.resources.values()}
     spare = {
@@ -149,8 +148,8 @@ async def state_unlock(account: Account) -> str:
 
 
 async def _swap(account: Account, edit: Callable[[State], State]) -> None:
-    state, version = await account.store.read()
-    if state is None:
+    state, version = await account.recall()
+    if state.id == "none":
         raise Error("there is no state yet", hint="apply makes it, or: apreconcile state init")
     check_lock(state, account.now(), account.settle)
     await account.store.swap(edit(state), version)
