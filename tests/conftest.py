@@ -184,6 +184,13 @@ class Trial:
         return answer.json()
 
 
+def without(value: Any, name: str) -> Any:
+    """JSON in which no map has this key."""
+    if isinstance(value, dict):
+        return {key: without(inner, name) for key, inner in value.items() if key != name}
+    return [without(item, name) for item in value] if isinstance(value, list) else value
+
+
 def tokens_of(plan: Any) -> list[str]:
     return [step.token for step in plan.steps if step.token]
 
@@ -257,6 +264,8 @@ class Front:
         self.busy: Counter[str] = Counter()
         self.busiest: Counter[str] = Counter()
         self.counting = threading.Lock()
+        self.hide: str | None = None
+        """A field that no answer has."""
         self.passed = httpx.Client(base_url=behind, trust_env=False, timeout=30)
         front = self
 
@@ -334,7 +343,9 @@ class Front:
     ) -> tuple[int, dict[str, str], bytes]:
         kept = {name: headers[name] for name in ("Authorization", "Content-Type") if name in headers}
         answer = self.passed.request(method, path, content=content, headers=kept)
-        return answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}, answer.content
+        shown = without(answer.json(), self.hide) if self.hide else None
+        content = json.dumps(shown).encode() if self.hide else answer.content
+        return answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}, content
 
     def close(self) -> None:
         self.server.shutdown()

@@ -19,7 +19,7 @@ from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
-from apreconcile.workflow import Account, Planned, apply, plan
+from apreconcile.workflow import Account, Planned, apply, patiently, plan
 
 from .asking import ask_approvals, confirmed, takeable
 from .opening import check_state_stays, opened
@@ -58,25 +58,32 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
     """Apply a spec, and return the exit code. Raises HeldError or StaleError where nothing was sent."""
     check_state_stays(settings, manifest)
     requests = Requests(settings.terminal, verbose=settings.verbose)
-    async with opened(settings, manifest, requests, settle=order.settle) as account:
-        planned = await _looked(account, order, requests)
+    seen: list[Planned] = []
+
+    async def attempt(account: Account) -> Report:
+        planned = await _looked(settings, account, order, requests)
         looked = time.monotonic()
         _show_plan(settings, planned, manifest, order)
         granted = _agreed(settings, planned.plan, order)
         if time.monotonic() - looked > FRESH:
-            planned = await _still(account, planned, order, requests)
-        report = await _taken(settings, account, planned, granted, interrupts)
-    return _reported(settings, planned.plan, report, order)
+            planned = await _still(settings, account, planned, order, requests)
+        seen.append(planned)
+        return await _taken(settings, account, planned, granted, interrupts)
+
+    async with opened(settings, manifest, requests, settle=order.settle) as account:
+        tell = settings.terminal.remark
+        report = await patiently(account, settings.lock_timeout, lambda: attempt(account), tell=tell)
+    return _reported(settings, seen[-1].plan, report, order)
 
 
-async def _looked(account: Account, order: Order, requests: Requests) -> Planned:
+async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
     with requests.shown("looking at the account"):
-        return await plan(account, adopt=order.adopt, only=order.only)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=settings.terminal.remark)
 
 
-async def _still(account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
+async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
     """The same plan from a second look. Raises StaleError if it is another one."""
-    now = await _looked(account, order, requests)
+    now = await _looked(settings, account, order, requests)
     if now.plan.digest != before.plan.digest:
         raise StaleError("the account changed while you were reading; nothing was sent", hint=_PLAN_AGAIN)
     return now
@@ -99,7 +106,7 @@ def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
     for stranger in approvals.strangers:
         terminal.warn(strangeness(plan, stranger))
     granted = approvals.granted
-    if not plan.steps or plan.unsafe or plan.unsettled:
+    if not plan.steps or plan.unsafe:
         return granted
     if order.require_all_approved:
         _check_all_approved(plan, granted)

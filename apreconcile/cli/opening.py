@@ -11,7 +11,7 @@ from typing import TypeVar
 from apreconcile.core.address import Address
 from apreconcile.core.errors import CredentialsError, UnsafeError, UsageError
 from apreconcile.core.wanted import Manifest
-from apreconcile.workflow import DEFAULT_BASE_URL, Account, Planned, connect, plan
+from apreconcile.workflow import DEFAULT_BASE_URL, Account, Planned, connect, patiently, plan
 
 from .loading import manifest_of
 from .options import Settings
@@ -110,6 +110,7 @@ def within(
 
     async def done() -> T:
         async with opened(settings, manifest, requests, settle=settle, offline=offline) as account:
-            return await work(account)
+            tell = settings.terminal.remark
+            return await patiently(account, settings.lock_timeout, lambda: work(account), tell=tell)
 
     return run(settings.terminal, lambda _: done())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -12,11 +13,14 @@ import click
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
+from apreconcile.core.wanted import is_store
 
 from .terminal import Terminal, terminal_of
 
 DEFAULT_ENVIRONMENT = "default"
 MOST_AT_ONCE = 64
+LONGEST_LOCK, LONGEST_SETTLE = 86_400.0, 3_600.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Settings:
     sandbox_db: str | None = None
     base_url: str | None = None
     concurrency: int = 8
+    lock_timeout: float = 0.0
     no_color: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -78,6 +83,7 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         sandbox_db=given.get("sandbox_db"),
         base_url=given.get("base_url"),
         concurrency=given.get("concurrency", 8),
+        lock_timeout=given.get("lock_timeout", 0.0),
         no_color=bool(given.get("no_color")),
         quiet=bool(given.get("quiet")),
         verbose=bool(given.get("verbose")),
@@ -124,6 +130,25 @@ class _Assignment(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+class Duration(click.ParamType[float]):
+    """`90`, `90s` or `5m`, in seconds, up to a longest."""
+
+    name = "TIME"
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds."""
+        found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", str(value).strip())
+        if not found:
+            self.fail(f"{value!r} is no time; write 90, 90s or 5m", param, ctx)
+        seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        if seconds > self._longest:
+            self.fail(f"{value!r} is too long; {self._longest / 3600:g}h is the most", param, ctx)
+        return seconds
+
+
 class _AddressType(click.ParamType[Address]):
     """`agent.support`."""
 
@@ -153,6 +178,8 @@ def shared_options() -> list[click.Parameter]:
         Shared(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
         Shared(["--sub-account"], metavar="ID", help="Comes in a later version."),
         Shared(["--concurrency"], type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="Requests at once, else 8."),
+        Shared(["--lock-timeout"], type=Duration(LONGEST_LOCK), metavar="TIME",
+               help="How long to wait for a state that another run holds, as 90, 90s or 5m. [0]"),
         Shared(["--no-color"], is_flag=True, help="No colours. [$NO_COLOR]"),
         Shared(["-q", "--quiet"], is_flag=True, help="No progress and no remarks."),
         Shared(["-v", "--verbose"], is_flag=True, help="A line about each request."),
@@ -184,8 +211,8 @@ ONLY = click.option(
 )
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
 SETTLE = click.option(
-    "--settle", type=click.FloatRange(0, 3600), default=60.0, metavar="SECONDS",
-    help="How long a lost creation may take to show. [60]",
+    "--settle", type=Duration(LONGEST_SETTLE), default=60.0, metavar="TIME",
+    help="How long a lost creation may take to show, as 90, 90s or 5m. [60]",
 )  # fmt: skip
 
 
@@ -196,3 +223,11 @@ def check_format(form: str) -> str:
     if form not in ("text", "json"):
         raise UsageError(f"--format {form!r} is unknown", hint="--format text, or --format json")
     return form
+
+
+def check_store(store: str, remote: str | None) -> None:
+    """Raise UsageError for what `state:` of a spec would not take either."""
+    if not is_store(store):
+        raise UsageError(f"there is no store {store!r}", hint="it is local, git, or s3://BUCKET/PREFIX")
+    if remote is not None and store != "git":
+        raise UsageError("only the store git has a remote", hint="leave --remote out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import click
 
@@ -12,11 +13,11 @@ from apreconcile.core.errors import UsageError
 from apreconcile.core.state import State, to_json
 from apreconcile.show.screen import Lines
 from apreconcile.show.state import state_list, state_text
-from apreconcile.workflow import Account, state_forget, state_init, state_unlock
+from apreconcile.workflow import Account, open_store, state_copy, state_forget, state_init, state_unlock
 
 from .command import Group, command
 from .opening import within
-from .options import ADDRESS, FORMAT, SETTLE, Settings, check_format, pass_settings
+from .options import ADDRESS, FORMAT, SETTLE, Settings, check_format, check_store, pass_settings
 
 state = Group(
     "state",
@@ -26,6 +27,7 @@ state = Group(
         "show": ("apreconcile.cli.state:show", "The whole document."),
         "init": ("apreconcile.cli.state:init", "Start it, setting numbers aside that are not ours."),
         "forget": ("apreconcile.cli.state:forget", "Forget what an address is; it stays in the account."),
+        "copy": ("apreconcile.cli.state:copy", "Copy it to another store, which is used from then on."),
         "unlock": ("apreconcile.cli.state:unlock", "Take away the lock of a run that died."),
     },
     examples=("apreconcile state list", "apreconcile state init --ignore num_123"),
@@ -83,6 +85,28 @@ def init(settings: Settings, ignore: tuple[str, ...], ignore_all: bool, settle: 
 def forget(settings: Settings, address: Address) -> None:
     """Forget what an address is. It stays in the account, and is nobody's from then on. Offline."""
     settings.terminal.tell(within(settings, lambda account: state_forget(account, address), offline=True))
+
+
+@command("apreconcile state copy --to git", "apreconcile state copy --to s3://acme-state/agentphone")
+@click.option("--to", required=True, metavar="STORE", help="local, git or s3://BUCKET/PREFIX.")
+@click.option("--remote", metavar="REMOTE", help="The remote of the store git. [origin]")
+@SETTLE
+@pass_settings
+def copy(settings: Settings, to: str, remote: str | None, settle: float) -> None:
+    """Copy the document to another store, which is used from then on; the old one says so. Offline for the account.
+
+    Killed in between, nothing is lost and nothing is there twice: repeat the command.
+    """
+    check_store(to, remote)
+    if settings.sandbox:
+        raise UsageError("the state of the sandbox stays beside it", hint="leave --sandbox out")
+
+    async def copied(account: Account) -> str:
+        return await state_copy(account, open_store(replace(account.manifest, store=to, remote=remote)))
+
+    settings.terminal.tell(within(settings, copied, settle=settle, offline=True))
+    there = f"{{store: {to}, remote: {remote}}}" if remote else f"{{store: {json.dumps(to) if ':' in to else to}}}"
+    settings.terminal.remark(f"write this into the spec: state: {there}")
 
 
 @command("apreconcile state unlock")

@@ -105,7 +105,6 @@ class Kind:
     namesake: Callable[[Wanted, Seen], bool] = lambda _wanted, _seen: False
     adopt: Callable[[Wanted, Seen, str], tuple[Call, ...]] = lambda _wanted, _seen, _marker: ()
     """The calls that mark an adopted thing as ours; `marker` is `apr:PROJECT/ENV/KEY`."""
-    marker: Callable[[Seen], str | None] = lambda _seen: None
     notices: Callable[[Wanted, Seen, str], tuple[str, ...]] = lambda _wanted, _seen, _marker: ()
     """Warnings about a bound thing as it is; the text is `marker`."""
     alarms: Callable[[Seen], tuple[tuple[str, str], ...]] = lambda _seen: ()
@@ -118,13 +117,26 @@ class Kind:
     single: bool = False
     unread: frozenset[str] = frozenset()
     """Fields of a live body that must not leave the reply that they came in."""
-    marked: bool = False
-    """Carries our marker; and is lost, not absent, if it cannot be seen: making another one costs."""
+    tag: str | None = None
+    """The field that carries our marker. What has one is lost, not absent, if it cannot be seen: another one costs."""
 
     @cached_property
     def marks(self) -> Mapping[str, tuple[Mark, ...]]:
         """Every field of the spec in order, with its marks."""
         return {name: _marks(info) for name, info in self.spec.model_fields.items()}
+
+    @property
+    def marked(self) -> bool:
+        """Whether it carries our marker."""
+        return self.tag is not None
+
+    def marker(self, seen: Seen) -> str | None:
+        """The marker on a live thing, ours or another's."""
+        return (seen.body.get(self.tag) or None) if self.tag else None
+
+    def takes_marker(self, seen: Seen) -> bool:
+        """Whether this API shows the field for a marker at all."""
+        return self.tag is not None and self.tag in seen.body
 
     def mark(self, name: str, sort: type[Any]) -> Any:
         """The mark of this sort on a field, or None."""

@@ -1,4 +1,6 @@
-"""Matching says which live thing an address is: by state, intent, marker, import, slot or offer, in that order.
+"""Matching says which live thing an address is: by state, marker, import, slot or offer, in that order.
+
+A creation of unknown outcome is settled before (see settlement): its address matches nothing here.
 
 Nothing here guesses: what two rules could claim is blocked, and what could make us buy twice is unsafe.
 """
@@ -35,7 +37,6 @@ class Matching:
     gone: tuple[Address, ...] = ()
     blocked: list[Blocked] = field(default_factory=list)
     unsafe: list[Blocked] = field(default_factory=list)
-    unsettled: list[Blocked] = field(default_factory=list)
     unmanaged: tuple[Seen, ...] = ()
     renamed: set[Address] = field(default_factory=set)
     older: tuple[Seen, ...] = ()
@@ -96,7 +97,6 @@ class _Matcher:
                     self._match(one, kind, markers)
             self._settle_claims()
         self._find_orphans()
-        self._find_open(markers)
         both = (*self.found.orphans.items(), *self.found.bound.items())
         self.found.owners = {(seen.kind, seen.id): at for at, seen in both}
         listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
@@ -107,7 +107,7 @@ class _Matcher:
 
     def _match(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> None:
         at = wanted.address
-        if self._is_open(at):
+        if at in self.state.opened:
             return
         seen = self._held(wanted, kind)
         if seen is not None:
@@ -147,10 +147,6 @@ class _Matcher:
             self._block(wanted.address, f"it is lost ({held.id}), and `import:` names another: {named}", hint)
         else:
             self.found.lost[wanted.address] = held
-
-    def _is_open(self, at: Address) -> bool:
-        intent = self.state.intents.get(at)
-        return intent is not None and intent.action == "create"
 
     def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
         """Whose slot still has what state holds for this address, if the spec now names another's."""
@@ -336,27 +332,6 @@ class _Matcher:
             reason = f"the state knows {len(held)} agents and numbers, and this account shows none of them"
             hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
             self.found.unsafe.append(Blocked(None, reason, hint, exit=9))
-
-    def _find_open(self, markers: Mapping[str, list[Seen]]) -> None:
-        """Creations of unknown outcome, also of addresses that the spec no longer has."""
-        for at in sorted(self.state.intents):
-            if self._is_open(at) and at.kind in self.kinds:
-                self.found.unsettled.append(self._unsettled(at, self.kinds[at.kind], markers))
-
-    def _unsettled(self, at: Address, kind: Kind, markers: Mapping[str, list[Seen]]) -> Blocked:
-        intent, wanted = self.state.intents[at], self.manifest.by_address.get(at)
-        known = set(intent.seen)
-        fresh = [
-            one for one in self.snapshot.of(kind.name) if one.id not in known and (one.kind, one.id) not in self.holders
-        ]
-        alike = [one for one in fresh if wanted and kind.namesake(wanted, one)]
-        marked = markers.get(self.manifest.marker(at), []) if kind.marked else []
-        sure = marked or alike or fresh
-        shown = ", ".join(f"{one.id} ({kind.label(one)})" for one in sure[:5]) or "nothing new"
-        reason = f"a creation sent at {intent.opened} has no known outcome; since then the account shows {shown}"
-        ident = sure[0].id if len(sure) == 1 else "ID"
-        bind = f"if it was made: apreconcile resolve {at} --bind {ident}"
-        return Blocked(at, reason, f"{bind}\nif it was not: apreconcile resolve {at} --not-created", exit=6)
 
     def _block(self, at: Address, reason: str, hint: str) -> None:
         self.found.blocked.append(Blocked(at, reason, hint))

@@ -110,7 +110,7 @@ class Scope:
 class Plan:
     """`digest` covers meaning; `expires`, `serial` and `requests` are beside it.
 
-    `unsafe` forbids any write (exit 9), and so does `unsettled` (exit 6).
+    `unsafe` forbids any write (exit 9), `unsettled` any purchase (exit 6).
     """
 
     project: str

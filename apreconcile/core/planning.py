@@ -7,7 +7,7 @@ It runs in two halves, because facts cost requests: `find_changes` says what dif
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,8 +17,10 @@ from .call import Call, Reply
 from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Delete, Update
 from .diff import concealed, difference, digest, first_fields
 from .facts import Question, World
+from .findings import Findings
 from .kind import Kind
-from .match import MARK, Matching, match
+from .match import match
+from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
 from .snapshot import Seen, Snapshot
@@ -30,32 +32,21 @@ MONTHLY = Decimal("3.00")
 VALID = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What differs, and all it was found in."""
-
-    manifest: Manifest
-    snapshot: Snapshot
-    state: State
-    kinds: tuple[Kind, ...]
-    matching: Matching
-    changes: tuple[Change, ...]
-    blocked: tuple[Blocked, ...]
-
-    def kind(self, name: str) -> Kind:
-        """The kind with this name."""
-        return next(kind for kind in self.kinds if kind.name == name)
-
-
 def find_changes(
-    manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, adopt: bool = False
+    manifest: Manifest,
+    snapshot: Snapshot,
+    state: State,
+    kinds: Sequence[Kind],
+    *,
+    adopt: bool = False,
+    unsettled: Sequence[Blocked] = (),
 ) -> Findings:
-    """Match, compare, and say what differs; nothing is asked yet."""
+    """Match, compare, and say what differs; nothing is asked yet. `unsettled` is what settling left open."""
     matching = match(manifest, snapshot, state, kinds, adopt=adopt)
-    found = Findings(manifest, snapshot, state, tuple(kinds), matching, (), tuple(matching.blocked))
+    found = Findings(manifest, snapshot, state, tuple(kinds), matching, (), (), tuple(unsettled))
     changes: list[Change] = []
     blocked = list(matching.blocked)
-    stopped = {one.address for one in (*blocked, *matching.unsettled)}
+    stopped = {one.address for one in blocked} | state.opened
     for wanted in manifest.resources:
         if wanted.address not in stopped:
             more, stops = _wanted_changes(found, wanted)
@@ -101,12 +92,14 @@ def make_plan(
     linked = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
     taken = _needed(linked, only) if only else {step.address for step in linked} | {one.address for one in blocked}
     left = tuple(step for step in linked if step.address not in taken)
-    steps, quota = _within_quota([step for step in linked if step.address in taken], world, matching)
+    steps, quota = within_quota([step for step in linked if step.address in taken], world, matching)
     blocked += quota
-    steps, stuck = _without_stuck(found, steps)
+    steps, waiting = not_buying(found, steps)
+    blocked += waiting
+    steps, stuck = without_stuck(found, steps)
     blocked += stuck
     if matching.older:
-        steps, older = _only_adopting(found, steps)
+        steps, older = only_adopting(found, steps)
         blocked += older
     kept = tuple(_linked(found, steps))
     plan = Plan(
@@ -122,8 +115,8 @@ def make_plan(
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=(*matching.unsafe, *_newcomers(found, kept)),
-        unsettled=tuple(matching.unsettled),
+        unsafe=(*matching.unsafe, *newcomers(found, kept)),
+        unsettled=found.unsettled,
         bound=dict(matching.bound),
     )
     return plan, left
@@ -250,103 +243,6 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
             needs |= freeing.get(step.change.live.id, set())
         linked.append(replace(step, after=tuple(sorted(needs))))
     return linked
-
-
-def _without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
-    """Leave out what waits for something blocked, and agents that something would still hang on."""
-    blocked: list[Blocked] = []
-    hanging: dict[str, list[Seen]] = {}
-    for seen in found.snapshot.listed:
-        hanging.setdefault(found.kind(seen.kind).hangs_on(seen) or "", []).append(seen)
-    while True:
-        adopted = {one.address for one in steps if isinstance(one.change, Adopt)}
-        known = {at for at in found.matching.bound if at not in found.matching.taken or at in adopted}
-        known |= {one.address for one in steps if isinstance(one.change, Create)}
-        freed = {one.live.id for one in steps if one.live and isinstance(one.change, Update | Delete)}
-        stuck = [one for step in steps if (one := _stuck(found, step, known, freed, hanging))]
-        if not stuck:
-            return steps, blocked
-        blocked += stuck
-        caught = {one.address for one in stuck}
-        steps = [step for step in steps if step.address not in caught]
-
-
-def _stuck(
-    found: Findings, step: Step, known: set[Address], freed: set[str], hanging: Mapping[str, list[Seen]]
-) -> Blocked | None:
-    for at in sorted({at for call in step.calls for at in call.needs}):
-        if at not in known:
-            return Blocked(step.address, f"waits for {at}, which is blocked", f"settle {at} first")
-    for seen in hanging.get(step.change.live.id, ()) if isinstance(step.change, Delete) else ():
-        if seen.id not in freed:
-            kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
-            whose = str(owner) if owner else f"an unmanaged {kind.name}"
-            reason = f"still holds {kind.label(seen)} ({seen.id}, {whose})"
-            return Blocked(step.address, reason, "move, detach or remove that first")
-    return None
-
-
-def _within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[list[Step], list[Blocked]]:
-    """Leave out purchases beyond the account's limit; a release of the same plan frees nothing."""
-    numbers = (world.answer("usage") or {}).get("numbers")
-    if not isinstance(numbers, dict) or not isinstance(numbers.get("limit"), int):
-        return steps, []
-    used, limit = int(numbers.get("used") or 0), int(numbers["limit"])
-    buying = sorted((step for step in steps if step.spends), key=lambda step: step.address)
-    over = {step.address for step in buying[max(0, limit - used) :]}
-    spare = [seen for seen in matching.unmanaged if seen.body.get("phoneNumber")]
-    hint = _ways_out(spare[0], next(iter(sorted(over)))) if over and spare else "ask AgentPhone for a higher limit"
-    reason = f"quota: {used} of {limit} numbers are used, and this plan would buy {len(buying)}"
-    return [step for step in steps if step.address not in over], [Blocked(at, reason, hint) for at in sorted(over)]
-
-
-def _only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
-    adopting = [step for step in steps if isinstance(step.change, Adopt)]
-    first = found.matching.older[0]
-    kind = found.kind(first.kind)
-    what = f"{kind.label(first)} ({first.id}) with the marker {kind.marker(first)!r}"
-    reason = f"the state is older than the account: it does not know {what}"
-    aside = f"give it back its key in the spec, or set it aside: apreconcile state init --ignore {first.id}"
-    hint = "apply takes the adoptions; then plan again" if adopting else aside
-    left = dict.fromkeys(step.address for step in steps if not isinstance(step.change, Adopt))
-    return adopting, [Blocked(at, reason, hint, 9) for at in left]
-
-
-def unclaimed(found: Findings) -> tuple[Seen, ...]:
-    """Numbers that nobody manages, marked or set aside, and that were there before there was a state.
-
-    Without its state, one of them may be the very one that the spec wants to have: so none if it wants no other.
-    """
-    state, bound = found.state, found.matching.bound
-    wants = any(found.kind(one.address.kind).marked and one.address not in bound for one in found.manifest.resources)
-    if not wants:
-        return ()
-    return tuple(
-        seen
-        for seen in found.matching.unmanaged
-        if found.kind(seen.kind).marked
-        and not str(found.kind(seen.kind).marker(seen) or "").startswith(MARK)
-        and seen.id not in state.ignored
-        and (state.id == "none" or seen.id in state.unclaimed)
-    )
-
-
-def _newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
-    """Nothing is bought while a number that was there before us might be it."""
-    buying = [step.address for step in steps if step.spends]
-    unsafe = []
-    for index, seen in enumerate(unclaimed(found) if buying else ()):
-        agent = found.snapshot.get("agent", str(seen.body.get("agentId")))
-        held = f", answered by {agent.body.get('name')!r}" if agent else ", without an agent"
-        what = f"{seen.body.get('phoneNumber')} ({seen.id}{held})"
-        since = "no state yet, and the account has" if found.state.id == "none" else "older than the state:"
-        reason = f"{since} {what}, which may be one to buy"
-        unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
-    return unsafe
-
-
-def _ways_out(seen: Seen, at: Address) -> str:
-    return f"manage it: add 'import: {seen.id}' to {at}; or leave it: apreconcile state init --ignore {seen.id}"
 
 
 def _notices(found: Findings) -> list[str]:

@@ -47,8 +47,8 @@ class Resource:
 class Intent:
     """A step that was about to be taken: durable before its first byte leaves, closed by its result.
 
-    `seen` are the ids of that kind known before a creation, `fields` what it asks for. After `send_by` no byte of it
-    leaves any more.
+    `seen` are the ids of that kind known before a creation, `fields` what it asks for, `parent` the id of the agent
+    that it is made for. After `send_by` no byte of it leaves any more.
     """
 
     address: Address
@@ -61,11 +61,17 @@ class Intent:
     token: str | None = None
     risks: tuple[str, ...] = ()
     fields: Mapping[str, Memory] = field(default_factory=dict)
+    parent: str | None = None
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes something new, whose outcome only looking can tell."""
+        return self.action == "create"
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A line of the ledger: `outcome` is `unknown` until the purchase is settled, then `bought`."""
+    """A line of the ledger, written with the intent: `outcome` is `unknown`, and counts, until it is settled."""
 
     address: Address
     at: str
@@ -103,6 +109,7 @@ class State:
 
     `seed` is random too, and stays: it salts the hashes, so that a document alone does not tell what was hashed.
     `unclaimed` are numbers that were there when the document was made, and that nobody has set aside or taken since.
+    `elsewhere` is the place of the document that is used instead of this one.
     """
 
     project: str
@@ -121,11 +128,17 @@ class State:
     unclaimed: tuple[str, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     lock: Lock | None = None
+    elsewhere: str | None = None
 
     @property
     def salt(self) -> str:
         """What hashes of this document are salted with."""
         return f"{self.project}/{self.environment}/{self.seed}"
+
+    @property
+    def opened(self) -> frozenset[Address]:
+        """The addresses of creations without a known outcome."""
+        return frozenset(at for at, intent in self.intents.items() if intent.creates)
 
     def bind(self, address: Address, resource: Resource) -> State:
         """The state in which this address is that thing."""
@@ -140,10 +153,20 @@ class State:
         stone = Tombstone(address, gone.id, at, how, gone.phone_number)
         return replace(self, resources=rest, tombstones=(*self.tombstones, stone))
 
-    def open(self, intent: Intent) -> State:
-        """The state that knows of a step about to be taken; its token, if any, is spent with it."""
+    def open(self, intent: Intent, *, price: str | None = None) -> State:
+        """The state that knows of a step about to be taken. Its token, if any, is spent with it; so is its price."""
         turns = self.turned(intent.address, 1) if intent.token else self.turns
-        return replace(self, intents={**self.intents, intent.address: intent}, turns=turns)
+        line = (Purchase(intent.address, intent.opened, price, "unknown"),) if price else ()
+        return replace(
+            self, intents={**self.intents, intent.address: intent}, turns=turns, ledger=(*self.ledger, *line)
+        )
+
+    def sent(self, address: Address, *, by: str) -> State:
+        """The state in which nothing of an open step leaves any more after this moment."""
+        intent = self.intents.get(address)
+        if intent is None:
+            return self
+        return replace(self, intents={**self.intents, address: replace(intent, send_by=min(by, intent.send_by))})
 
     def close(self, address: Address, *, undone: bool = False) -> State:
         """The state in which the step has its word. `undone` (certainly not done) gives a spent token back."""
@@ -152,7 +175,18 @@ class State:
             return self
         rest = {other: open_ for other, open_ in self.intents.items() if other != address}
         turns = self.turned(address, -1) if undone and intent.token else self.turns
-        return replace(self, intents=rest, turns=turns)
+        ledger = tuple(line for line in self.ledger if (line.address, line.outcome) != (address, "unknown"))
+        return replace(self, intents=rest, turns=turns, ledger=ledger)
+
+    def made(self, address: Address, resource: Resource, *, at: str) -> State:
+        """The state in which an open creation made this thing: it is ours, and what was spent for it is known."""
+        bought = tuple(
+            replace(line, outcome="bought", id=resource.id, phone_number=resource.phone_number)
+            if (line.address, line.outcome) == (address, "unknown")
+            else line
+            for line in self.ledger
+        )
+        return replace(self, ledger=bought).unbind(address, how="lost", at=at).bind(address, resource).close(address)
 
     def turned(self, address: Address, by: int) -> Mapping[Address, int]:
         """The turns with one address' changed."""
@@ -184,6 +218,7 @@ def to_json(state: State) -> dict[str, Wire]:
         "unclaimed": sorted(state.unclaimed),
         "tombstones": [_record(stone) for stone in state.tombstones],
         "lock": _record(state.lock) if state.lock else None,
+        **({"elsewhere": state.elsewhere} if state.elsewhere else {}),
     }
 
 
@@ -249,6 +284,7 @@ def _read(document: dict[str, Any]) -> State:
         unclaimed=tuple(document["unclaimed"]),
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
         lock=_rebuilt(Lock, document["lock"]) if document["lock"] else None,
+        elsewhere=document.get("elsewhere"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,14 @@ from .wire import Wire
 
 API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
 """Variables that no spec may read: the key is for AgentPhone alone."""
+
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
+"""A bucket, and below it a prefix of characters that are safe in object names."""
+
+
+def is_store(text: str) -> bool:
+    """Whether a text names a store of the state: `local`, `git`, or `s3://BUCKET/PREFIX`."""
+    return text in ("local", "git") or bool(BUCKET.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)

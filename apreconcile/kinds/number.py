@@ -198,10 +198,9 @@ NUMBER = Kind(
     asks=asks,
     words=words,
     adopt=adopt,
-    marker=lambda seen: seen.body.get("externalId") or None,
     notices=notices,
     alarms=alarms,
     hangs_on=lambda seen: seen.body.get("agentId") or None,
-    marked=True,
+    tag="externalId",
     verb={"create": "buy", "again": "rebuy", "delete": "release"},
 )

@@ -17,6 +17,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Plan, Step
+from apreconcile.core.planning import MONTHLY
 from apreconcile.core.state import Intent, State
 
 from .applying import Name, Work
@@ -104,16 +105,24 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
             token=step.token,
             risks=tuple(sorted(step.risks)),
             fields=memories(step.change.wanted, salt, None) if isinstance(step.change, Create) else {},
+            parent=_parent(step, work) if step.creates else None,
         )
         for step in steps
     ]
+    prices = {step.address: str(MONTHLY) for step in steps if step.spends}
 
     def edit(state: State) -> State:
         for intent in intents:
-            state = state.close(intent.address, undone=True).open(intent)
+            state = state.close(intent.address, undone=True).open(intent, price=prices.get(intent.address))
         return state
 
     return edit
+
+
+def _parent(step: Step, work: Work) -> str | None:
+    """The id of the one thing that a creation names: the agent that a number is bought for."""
+    needs = [at for call in step.calls for at in call.needs]
+    return work.ids[needs[0]] if needs else None
 
 
 async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step]:
@@ -129,8 +138,12 @@ async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step
                 again.append(step)
 
     async def buying(purchases: Iterable[Step]) -> None:
+        """One after the other, and in their order: what could not be sent holds back those behind it."""
         for step in purchases:
-            await one(step)
+            if again:
+                again.append(step)
+            else:
+                await one(step)
 
     ordinary = [one(step) for step in steps if not step.spends]
     await _together([*ordinary, buying([step for step in steps if step.spends])], work)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Reply
@@ -16,8 +15,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, TooLateError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
-from apreconcile.core.planning import MONTHLY
-from apreconcile.core.state import Purchase, Resource, State
+from apreconcile.core.state import Memory, Resource, State
 from apreconcile.core.verdict import certainly_not_done
 
 from .applying import Work
@@ -28,19 +26,16 @@ LIMITED = 429
 
 async def create(work: Work, step: Step, send_by: float) -> bool:
     """Send one creation whose intent is open, and give it its word. False: not sent in time, it needs a new intent."""
-    if work.stop.soft.is_set():
-        _undone(work, step)
-        work.give(step, Word.SKIPPED, because="interrupted")
-        return True
-    if step.spends and work.unknown_purchase:
-        _undone(work, step)
-        work.give(step, Word.SKIPPED, because="unknown-purchase")
+    because = "interrupted" if work.stop.soft.is_set() else "unknown-purchase" if _in_doubt(work, step) else None
+    if because:
+        work.record.soon(unsent([step.address]))
+        work.give(step, Word.SKIPPED, because=because)
         return True
     work.watch.began(step)
     try:
         await work.record.hold()
     except Error as problem:
-        _undone(work, step)
+        work.record.soon(unsent([step.address]))
         work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
         return True
     try:
@@ -51,20 +46,24 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
     except ApiError as problem:
         if problem.status == LIMITED:
             return await _after_limit(work, step)
-        _refused(work, step, problem)
+        await _refused(work, step, problem)
         return True
     except TooLateError:
         return False
     except Error as problem:
-        _refused(work, step, problem)
+        await _refused(work, step, problem)
         return True
     _made(work, step, reply)
     return True
 
 
-def _refused(work: Work, step: Step, problem: Error) -> None:
+def _in_doubt(work: Work, step: Step) -> bool:
+    return step.spends and work.unknown_purchase
+
+
+async def _refused(work: Work, step: Step, problem: Error) -> None:
     if certainly_not_done(problem):
-        _undone(work, step)
+        await _undone(work, step)
         work.give(step, Word.FAILED, error=problem.whole)
     else:
         _unknown(work, step, problem.message)
@@ -77,7 +76,7 @@ async def _after_limit(work: Work, step: Step) -> bool:
     try:
         numbers = await work.relist(step.address.kind)
     except Error as problem:
-        _undone(work, step)
+        await _undone(work, step)
         work.give(step, Word.FAILED, error=f"rate limited, and then: {problem.message}")
         return True
     there = [seen for seen in numbers if work.marker(seen) == step.change.marker]
@@ -105,28 +104,36 @@ def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
     at = stamp(work.record.now_is())
 
     def edit(state: State) -> State:
-        fields = memories(change.wanted, state.salt, None)
-        made = Resource(ident, "created", phone, fields=fields)
-        after = state.unbind(step.address, how="lost", at=at).bind(step.address, made).close(step.address)
-        if not step.spends:
-            return after
-        bought = Purchase(step.address, at, str(MONTHLY), "bought", ident, phone)
-        return replace(after, ledger=(*after.ledger, bought))
+        return state.made(step.address, Resource(ident, "created", phone, fields=_fields(change, state)), at=at)
 
     return edit
 
 
-def _undone(work: Work, step: Step) -> None:
-    work.record.soon(lambda state: state.close(step.address, undone=True), urgent=step.spends)
+def _fields(change: Create, state: State) -> dict[str, Memory]:
+    return memories(change.wanted, state.salt, None)
+
+
+async def _undone(work: Work, step: Step) -> None:
+    """Close its intent, certainly not done. Of a purchase that is durable before the next one is sent.
+
+    So what a killed run leaves open behind the first purchase in doubt was never sent (see core.settlement).
+    """
+    edit = unsent([step.address])
+    if not step.spends:
+        work.record.soon(edit)
+        return
+    try:
+        await work.record.now(edit)
+    except Error as problem:
+        work.record.unsaved = problem
 
 
 def _unknown(work: Work, step: Step, error: str) -> None:
-    """The intent stays open; an unknown purchase counts as spent and stops all others."""
-    if step.spends:
-        work.unknown_purchase = True
-        line = Purchase(step.address, stamp(work.record.now_is()), str(MONTHLY), "unknown")
-        work.record.soon(lambda state: replace(state, ledger=(*state.ledger, line)), urgent=True)
-    work.give(step, Word.UNKNOWN, error=error)
+    """The intent stays open, and nothing of it leaves any more. An unknown purchase stops all others."""
+    sent = stamp(work.record.now_is())
+    work.unknown_purchase = work.unknown_purchase or step.spends
+    work.record.soon(lambda state: state.sent(step.address, by=sent), urgent=step.spends)
+    work.give(step, Word.UNKNOWN, error=f"sent at {sent[:19]}Z: {error}")
 
 
 def known_ids(work: Work, kind: str) -> tuple[str, ...]:

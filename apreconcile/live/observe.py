@@ -29,11 +29,19 @@ async def observe(
     send: Send, manifest: Manifest, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep
 ) -> Snapshot:
     """Read what spec and state have something to do with. Raises UnsafeError if a list cannot be read whole."""
+    return await read_slots(send, manifest, await read_lists(send, state, kinds, pause=pause), state, kinds)
+
+
+async def read_lists(send: Send, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
+    """Read what is listed, and by id what the state holds and no list shows; no slot yet."""
     first = await _lists(send, kinds, pause)
-    singles = await _singles(send, kinds, missing(first, state, kinds))
-    first = Snapshot(first.listed, frozenset(), singles)
+    return Snapshot(first.listed, frozenset(), await _singles(send, kinds, missing(first, state, kinds)))
+
+
+async def read_slots(send: Send, manifest: Manifest, first: Snapshot, state: State, kinds: Sequence[Kind]) -> Snapshot:
+    """Add the slots that spec and state have something to do with."""
     wanted = slots(manifest, first, state, kinds)
-    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted, singles)
+    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted, first.singles)
 
 
 async def observe_all(send: Send, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:

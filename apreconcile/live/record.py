@@ -81,11 +81,14 @@ class Record:
             self._task = asyncio.get_running_loop().create_task(self._later())
 
     async def hold(self) -> None:
-        """Make sure that the lock is ours for another minute. Raises LockedError after its deadline."""
+        """Make sure that the lock is ours for another minute, and that results can be written.
+
+        Raises LockedError after the lock's deadline or once another run wrote the state, StoreError if it refuses.
+        """
         left = self.deadline - self._pace.clock()
-        if left < LEASE.total_seconds() / 2:
+        if self.unsaved or left < LEASE.total_seconds() / 2:
             await self.now(lambda state: state)
-        if self.deadline <= self._pace.clock():
+        if self.conflict or self.deadline <= self._pace.clock():
             self.conflict = True
             raise LockedError("this run's lock has ended; nothing more is sent", hint="run it again")
 

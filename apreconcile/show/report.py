@@ -160,9 +160,8 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     if len(made) < len(unknown):
         lines += prose("apreconcile plan settles a change by looking again.", width=width, first=say("  "), hang=2)
     if made:
-        lines += prose(
-            "apreconcile plan shows what is new in the account; then say which:", width=width, first=say("  "), hang=2
-        )
+        told = "The next apply looks for it first, and settles it if the account shows it. By hand:"
+        lines += prose(told, width=width, first=say("  "), hang=2)
     lines += [line for outcome in made for line in resolve_lines(outcome.address, indent=4)]
     return [*lines, BLANK]
 

@@ -2,10 +2,13 @@
 
 from .account import DEFAULT_BASE_URL, Account, connect
 from .applying import apply
+from .copying import state_copy
 from .exporting import export
 from .loading import load
+from .locking import patiently
 from .planning import Planned, plan
 from .remembering import read_secret, resolve_bind, resolve_not_created, state_forget, state_init, state_unlock
+from .stores import open_store
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -15,10 +18,13 @@ __all__ = [
     "connect",
     "export",
     "load",
+    "open_store",
+    "patiently",
     "plan",
     "read_secret",
     "resolve_bind",
     "resolve_not_created",
+    "state_copy",
     "state_forget",
     "state_init",
     "state_unlock",

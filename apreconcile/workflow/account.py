@@ -46,14 +46,21 @@ class Account:
     now: Callable[[], datetime]
 
     async def recall(self) -> tuple[State, Version]:
-        """What is remembered. Raises UnsafeError if it is about another account."""
+        """What is remembered. Raises UnsafeError if it is about another account, or no longer in use."""
         state, version = await self.store.read()
         if state is None:
             return self.blank(), version
+        if state.elsewhere:
+            hint = "write that store into the spec (`state:`); or end a copy that was cut short: apreconcile state copy"
+            raise UnsafeError(f"{self.store.place} is not in use: the state is in {state.elsewhere}", hint=hint)
+        self.check_scope(state)
+        return state, version
+
+    def check_scope(self, state: State) -> None:
+        """Raise UnsafeError if a state is about another account than this one."""
         if (state.host, state.sub_account) != (self.scope.host, self.scope.sub_account):
             reason = f"the state is about {state.host}, and this run about {self.scope.host}"
             raise UnsafeError(reason, hint="check AGENTPHONE_BASE_URL and --base-url, or use another `project:`")
-        return state, version
 
     def blank(self) -> State:
         """The state before the first write."""

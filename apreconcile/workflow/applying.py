@@ -5,18 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import strangeness, token, weigh
 from apreconcile.core.change import Adopt, Change, Create, Delete, Update, action
 from apreconcile.core.diff import settled_memories
-from apreconcile.core.errors import Error, LockedError
+from apreconcile.core.errors import Error
+from apreconcile.core.findings import Findings
+from apreconcile.core.obstacles import unclaimed
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
 from apreconcile.core.plan import Plan, Step, blocked
-from apreconcile.core.planning import Findings, find_changes, monthly, unclaimed
+from apreconcile.core.planning import find_changes, monthly
 from apreconcile.core.snapshot import Seen
-from apreconcile.core.state import State
+from apreconcile.core.state import Intent, State
 from apreconcile.kinds import KINDS
 from apreconcile.live.apply import apply as take
 from apreconcile.live.applying import Name, Stop, Watch, Work
@@ -26,9 +27,9 @@ from apreconcile.live.record import Record, stamp
 from apreconcile.live.together import either
 
 from .account import Account, holder
+from .locking import check_lock
 from .planning import Planned
 
-TIMEOUT = timedelta(seconds=30)
 LAGS = (0.0, 0.5, 1.5, 3.0)
 """Seconds to wait before each look that judges convergence: lists may lag behind writes."""
 
@@ -70,11 +71,14 @@ async def apply(
     approvals = weigh(plan, approve)
     warnings = tuple(strangeness(plan, one) for one in approvals.strangers)
     before = account.client.requests
-    if plan.steps or plan.unsettled:
+    settled = planned.settlement.state != planned.state
+    if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
-    if plan.unsafe or plan.unsettled or not plan.steps:
+    if plan.unsafe or not (plan.steps or settled):
         return _untouched(planned, warnings)
     run = _begin(account, planned, watch or Silence(), stop or Stop(), approvals.granted | frozenset(granted))
+    if settled:
+        await run.record.now(lambda state: state)
     outcomes = await take(plan, run.granted, run.work)
     outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
@@ -110,19 +114,6 @@ def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
     return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
 
 
-def check_lock(state: State, now: datetime, settle: float) -> None:
-    """Raise LockedError while another run may still be writing, or have something on its way."""
-    lock = state.lock
-    if lock is None:
-        return
-    until = datetime.fromisoformat(lock.until)
-    sent = [datetime.fromisoformat(intent.send_by) + TIMEOUT for intent in state.intents.values()]
-    free = max([until, *sent]) + (timedelta(seconds=settle) if sent else timedelta())
-    if now < free:
-        reason = f"{lock.who} on {lock.where} holds the state since {lock.since} (run {lock.run})"
-        raise LockedError(reason, hint=f"wait for it; if it died, the state is free at {stamp(free)}")
-
-
 def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted: frozenset[Name]) -> _Run:
     version = planned.version
     state = planned.found.state
@@ -130,7 +121,7 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
         left = tuple(sorted(seen.id for seen in unclaimed(planned.found)))
         state = replace(state, id=secrets.token_hex(8), seed=secrets.token_hex(16), unclaimed=left)
     for at in planned.found.matching.gone:
-        state = state.unbind(at, how="lost", at=stamp(account.now()))
+        state = state.unbind(at, how=_end(planned.state.intents.get(at)), at=stamp(account.now()))
 
     async def keep(document: State) -> State:
         nonlocal version
@@ -151,6 +142,13 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
         concurrency=account.concurrency, seen=seen,
     )  # fmt: skip
     return _Run(account, planned, record, work, granted)
+
+
+def _end(intent: Intent | None) -> str:
+    """How something of ours came to be gone: by a deletion of a killed run, or nobody knows how."""
+    if intent is None or intent.action != "delete":
+        return "lost"
+    return "released" if (intent.token or "").startswith("release:") else "deleted"
 
 
 async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool | None, tuple[str, ...]]:
@@ -216,11 +214,16 @@ async def _saved(run: _Run) -> tuple[str, ...]:
         await run.record.close()
     except Error as problem:
         run.record.unsaved = problem
-        lost = [f"the state could not be written: {problem.message}"]
+        where = run.account.store.place
+        lost = [
+            f"the state could not be written: {problem.whole}",
+            f"what was begun is kept in {where}; once that can be written, apreconcile apply looks, and settles it",
+        ]
         for step in run.planned.plan.steps:
             outcome = run.work.words[step.name]
             if isinstance(step.change, Create) and outcome.word is Word.DONE and outcome.id:
-                lost.append(f"keep this: {step.address} is {outcome.id} {outcome.phone_number or ''}".rstrip())
+                by_hand = f"; by hand: apreconcile resolve {step.address} --bind {outcome.id}" if step.creates else ""
+                lost.append(f"{step.address} is {outcome.id} {outcome.phone_number or ''}".rstrip() + by_hand)
         return tuple(lost)
     return ()
 
@@ -233,8 +236,7 @@ def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
 def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
     """A report of nothing taken: nothing to do, or nothing may be done."""
     plan = planned.plan
-    because = "policy" if plan.unsafe else str(plan.unsettled[0].address) if plan.unsettled else None
-    outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, because) for step in plan.steps)
+    outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, "policy") for step in plan.steps)
     code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
     remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
     return Report(

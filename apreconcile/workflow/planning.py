@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Reply
 from apreconcile.core.errors import CredentialsError, Error
 from apreconcile.core.facts import Question
+from apreconcile.core.findings import Findings
 from apreconcile.core.plan import Plan, Step
-from apreconcile.core.planning import Findings, find_changes, make_plan, questions
+from apreconcile.core.planning import find_changes, make_plan, questions
+from apreconcile.core.settlement import Settlement, settle
+from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State
 from apreconcile.kinds import KINDS
-from apreconcile.live.observe import observe
+from apreconcile.live.observe import read_lists, read_slots
+from apreconcile.live.record import stamp
 from apreconcile.live.together import together
 from apreconcile.store.store import Version
 
 from .account import Account
+
+FIRST_PAUSE = 1.0
+"""Seconds before the second look for what was lost; each pause is twice the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,26 @@ class Planned:
     version: Version
     state: State
     """The state as it was read, with its lock and every open intent."""
+    settlement: Settlement
+    """What became of these."""
     left: tuple[Step, ...] = ()
 
 
-async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address] = ()) -> Planned:
-    """Plan the account. `adopt` takes offers with one candidate; `only` takes these addresses and what they need."""
+async def plan(
+    account: Account,
+    *,
+    adopt: bool = False,
+    only: Sequence[Address] = (),
+    wait: Callable[[str], None] | None = None,
+) -> Planned:
+    """Plan the account. `adopt` takes offers with one candidate; `only` takes these addresses and what they need.
+
+    With `wait`, which is told in words, a creation of unknown outcome is given the settling time to show.
+    """
     state, version = await account.recall()
     before = account.client.requests
-    found = await look(account, settled(state), adopt=adopt)
+    settlement, first = await _settled(account, state, wait)
+    found = await look(account, first, settlement, adopt=adopt)
     strangers = [at for at in only if at not in account.manifest.by_address and at not in state.resources]
     if strangers:
         known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
@@ -46,18 +65,40 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}"
         raise Error(f"neither the spec nor the state has {strangers[0]}", hint=hint)
     made, left = await explain(account, found, before, only=only)
-    if state.lock and account.now() < datetime.fromisoformat(state.lock.until):
-        busy = (
-            f"{state.lock.who} on {state.lock.where} is applying since {state.lock.since}: plan again when it is done"
-        )
-        made = replace(made, warnings=(busy, *made.warnings))
-    return Planned(made, found, version, state, left)
+    made = replace(made, warnings=(*_busy(account, state), *settlement.said, *made.warnings))
+    return Planned(made, found, version, state, settlement, left)
 
 
-async def look(account: Account, state: State, *, adopt: bool = False) -> Findings:
-    """Read the account and say what differs."""
-    snapshot = await observe(account.client.send, account.manifest, state, KINDS, pause=account.pace.pause)
-    return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt)
+async def _settled(account: Account, state: State, wait: Callable[[str], None] | None) -> tuple[Settlement, Snapshot]:
+    """What became of open intents, and the lists that say so; read again, while waiting may tell more."""
+    patience, longest = timedelta(seconds=account.settle), account.now() + timedelta(seconds=account.settle)
+    pause = FIRST_PAUSE
+    while True:
+        first = await read_lists(account.client.send, state, KINDS, pause=account.pace.pause)
+        settlement = settle(account.manifest, first, state, KINDS, now=account.now(), patience=patience)
+        end = min(settlement.until or longest, longest)
+        left = (end - account.now()).total_seconds()
+        if wait is None or settlement.until is None or left <= 0 or _busy(account, state):
+            return settlement, first
+        opened = ", ".join(str(one.address) for one in settlement.open)
+        wait(f"waiting for {opened} to show, until {stamp(end)[:19]}Z: the answer was lost")
+        await account.pace.pause(min(pause, left + 0.001))
+        pause *= 2
+
+
+def _busy(account: Account, state: State) -> tuple[str, ...]:
+    """In words, who is at work on the account."""
+    lock = state.lock
+    if lock is None or account.now() >= datetime.fromisoformat(lock.until):
+        return ()
+    return (f"{lock.who} on {lock.where} is applying since {lock.since}: plan again when it is done",)
+
+
+async def look(account: Account, first: Snapshot, settlement: Settlement, *, adopt: bool = False) -> Findings:
+    """Read the slots too, and say what differs."""
+    state = settlement.state
+    snapshot = await read_slots(account.client.send, account.manifest, first, state, KINDS)
+    return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt, unsettled=settlement.open)
 
 
 async def explain(
@@ -79,11 +120,3 @@ async def _answer(account: Account, question: Question) -> Reply:
         raise
     except Error:
         return Reply(0)
-
-
-def settled(state: State) -> State:
-    """The state without the intents that looking settles: only a creation can be of unknown outcome afterwards."""
-    for at, intent in state.intents.items():
-        if intent.action != "create":
-            state = state.close(at)
-    return state

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call
-from apreconcile.core.change import Risk
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
 from apreconcile.core.match import MARK
-from apreconcile.core.state import Intent, Purchase, Resource, State
+from apreconcile.core.settlement import free
+from apreconcile.core.state import Intent, Resource, State
 from apreconcile.kinds import KINDS
 from apreconcile.live.listing import list_all
 from apreconcile.live.observe import read_slot
 from apreconcile.live.record import stamp
 
 from .account import Account
-from .applying import TIMEOUT, check_lock
+from .locking import check_lock
 
 
 async def resolve_bind(account: Account, address: Address, ident: str) -> str:
@@ -39,12 +39,7 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
         raise BlockedError(f"{ident} was there before the creation was sent", hint="bind the id that is new since then")
     phone = body.get("phoneNumber")
     made = Resource(ident, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
-    after = state.bind(address, made).close(address)
-    lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
-    if Risk.SPENDS in intent.risks:
-        bought = Purchase(address, intent.opened, "3.00", "bought", ident, made.phone_number)
-        after = replace(after, ledger=(*lines, bought))
-    await account.store.swap(after, version)
+    await account.store.swap(state.made(address, made, at=stamp(account.now())), version)
     return f"{address} is {ident}"
 
 
@@ -53,12 +48,11 @@ async def resolve_not_created(account: Account, address: Address) -> str:
     state, version = await account.recall()
     intent = _open_intent(state, address)
     check_lock(state, account.now(), account.settle)
-    free = datetime.fromisoformat(intent.send_by) + TIMEOUT + timedelta(seconds=account.settle)
-    if account.now() < free:
+    end = free(intent, timedelta(seconds=account.settle))
+    if account.now() < end:
         reason = f"the creation of {address} may still take effect"
-        raise LockedError(reason, hint=f"look again after {stamp(free)}")
-    lines = [line for line in state.ledger if not (line.address == address and line.outcome == "unknown")]
-    await account.store.swap(replace(state.close(address), ledger=tuple(lines)), version)
+        raise LockedError(reason, hint=f"look again after {stamp(end)}")
+    await account.store.swap(state.close(address), version)
     return f"{address} was not created; the next apply may create it"
 
 
@@ -94,10 +88,9 @@ def _parent(state: State, parent: Address | None) -> str | None:
 
 async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all: bool = False) -> str:
     """Start the state, setting numbers aside that are not ours. A document that is there is kept, under a new id."""
-    state, version = await account.store.read()
-    if state is not None and not (ignore or ignore_all):
+    state, version = await account.recall()
+    if state.id != "none" and not (ignore or ignore_all):
         raise Error(f"there is a state already: {account.store.place}", hint="apreconcile state show")
-    state = (await account.recall())[0]
     check_lock(state, account.now(), account.settle)
     held = {one.id for one in state.resources.values()}
     spare = {
@@ -155,8 +148,8 @@ async def state_unlock(account: Account) -> str:
 
 
 async def _swap(account: Account, edit: Callable[[State], State]) -> None:
-    state, version = await account.store.read()
-    if state is None:
+    state, version = await account.recall()
+    if state.id == "none":
         raise Error("there is no state yet", hint="apply makes it, or: apreconcile state init")
     check_lock(state, account.now(), account.settle)
     await account.store.swap(edit(state), version)

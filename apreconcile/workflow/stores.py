@@ -9,6 +9,11 @@ from apreconcile.store.local import HOME, LocalStore
 from apreconcile.store.store import Store
 
 
+def name_of(store: Store) -> str:
+    """Where a store's document is, wherever this is read: a path is absolute."""
+    return str(Path(store.place).absolute()) if isinstance(store, LocalStore) else store.place
+
+
 def open_store(manifest: Manifest, *, home: Path | None = None) -> Store:
     """The store of a spec's `state:`, local if it does not say; `home` is a folder that goes before both."""
     folder = home or Path(manifest.home) / HOME

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from apreconcile.core.diff import digest
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.plan import Plan, Scope
 from apreconcile.core.planning import find_changes, make_plan, questions
+from apreconcile.core.settlement import settle
 from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.state import Intent, Memory, Resource, State, Tombstone
 from apreconcile.kinds import KINDS
-from apreconcile.live.observe import observe
+from apreconcile.live.observe import read_lists, read_slots
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(str(path.relative_to(CASES).with_suffix("")) for path in CASES.rglob("*.yaml"))
@@ -121,18 +123,15 @@ def remembered(state: Mapping[str, Any] | None) -> State:
             Address.parse(text), Resource(held["id"], "created", phone, held.get("parent"), fields=fields)
         )
     for text, intent in state.get("intents", {}).items():
-        at = Address.parse(text)
+        sent = {name: Memory(digest(value, known.salt)) for name, value in intent.get("sent", {}).items()}
+        when = intent.get("opened", "2026-07-30T11:00:00Z")
         known = known.open(
             Intent(
-                at,
-                intent["action"],
-                "0",
-                "2026-07-30T11:00:00Z",
-                "r",
-                "2026-07-30T11:00:00Z",
-                seen=tuple(intent.get("seen", [])),
-            )
-        )
+                Address.parse(text), intent["action"], repr(sorted(sent.items())), when, intent.get("run", "r"), when,
+                seen=tuple(intent.get("seen", [])), token=intent.get("token"), fields=sent, parent=intent.get("parent"),
+            ),
+            price="3.00" if text.startswith("number.") else None,
+        )  # fmt: skip
     stones = tuple(
         Tombstone(Address.parse(at), ident, "2026-07-01T00:00:00Z", "forgotten")
         for at, ident in state.get("forgotten", {}).items()
@@ -158,15 +157,19 @@ def plan_of(case: Mapping[str, Any]) -> tuple[Plan, Account]:
 
     async def made() -> Plan:
         state = remembered(case.get("state"))
-        snapshot = await observe(account.send, manifest, state, KINDS)
-        found = find_changes(manifest, snapshot, state, KINDS, adopt=case.get("adopt", False))
+        first = await read_lists(account.send, state, KINDS)
+        settled = settle(manifest, first, state, KINDS, now=NOW, patience=timedelta(seconds=60))
+        snapshot = await read_slots(account.send, manifest, first, settled.state, KINDS)
+        adopt = case.get("adopt", False)
+        found = find_changes(manifest, snapshot, settled.state, KINDS, adopt=adopt, unsettled=settled.open)
         answers = {}
         for question in questions(found, NOW):
             try:
                 answers[question] = await account.send(question.call)
             except ApiError:
                 answers[question] = Reply(0)
-        return make_plan(found, answers, scope=SCOPE, now=NOW, requests=len(account.asked))[0]
+        made = make_plan(found, answers, scope=SCOPE, now=NOW, requests=len(account.asked))[0]
+        return replace(made, warnings=(*settled.said, *made.warnings))
 
     return asyncio.run(made()), account
 

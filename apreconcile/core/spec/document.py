@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from apreconcile.core.call import Secret
 from apreconcile.core.kind import Kind
+from apreconcile.core.wanted import is_store
 
 from .findings import Findings
 from .tree import Entry, Scalar, Table
@@ -15,8 +16,6 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
-"""A bucket, and below it a prefix of characters that are safe in object names."""
 LATER = ("environments", "policy", "moved", "forget")
 """Keys that a later version brings."""
 
@@ -155,7 +154,7 @@ def read_store(once: Mapping[str, Entry], scope: Scope) -> tuple[str | None, str
         hint = meant(name, ("store", "remote")) or "state has `store`, and `remote` for the store git"
         findings.add(fields[name].place, f"there is no field `{name}`", subject="state", hint=hint)
     store, remote = (_plain(fields.get(name), f"state: {name}", scope) for name in ("store", "remote"))
-    if store is not None and store not in ("local", "git") and not BUCKET.fullmatch(store):
+    if store is not None and not is_store(store):
         message = "must be `local`, `git`, or `s3://BUCKET/PREFIX`"
         findings.add(fields["store"].node.place, message, subject="state: store", hint="write state: {store: local}")
     if remote is not None and store != "git":

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 from apreconcile.core.address import KEY
 from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
+from apreconcile.core.wanted import BUCKET
 
-from .document import BUCKET, PROJECT, VERSION
+from .document import PROJECT, VERSION
 from .shape import Shape, shape
 from .variables import NAME
 

@@ -1,0 +1,30 @@
+"""What differs between spec, state and account, and all that it was found in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .change import Blocked, Change
+from .kind import Kind
+from .match import Matching
+from .snapshot import Snapshot
+from .state import State
+from .wanted import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What differs, and all it was found in."""
+
+    manifest: Manifest
+    snapshot: Snapshot
+    state: State
+    kinds: tuple[Kind, ...]
+    matching: Matching
+    changes: tuple[Change, ...]
+    blocked: tuple[Blocked, ...]
+    unsettled: tuple[Blocked, ...] = ()
+
+    def kind(self, name: str) -> Kind:
+        """The kind with this name."""
+        return next(kind for kind in self.kinds if kind.name == name)
