@@ -13,7 +13,7 @@ COVERED_PURE := 98
 PURE := apreconcile/core/*,apreconcile/kinds/*,apreconcile/show/*
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format lint types contracts tests bench clean
+.PHONY: help demo test check format lint types contracts tests crash bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ tests: .venv/dev
 	$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERED)
 	@$(BIN)/python -m coverage report --include='$(PURE)' --fail-under=$(COVERED_PURE) --format=total >/dev/null || \
 		{ echo "core, kinds and show are covered by less than $(COVERED_PURE) %"; exit 2; }
+
+crash: .venv/dev ## prove that nothing is bought twice: every kill, every fault, every store (20 minutes); ARGS="--help"
+	PYTHONPATH=tests $(BIN)/python -m crash --workers $(WORKERS) $(ARGS)
 
 bench: .venv/dev ## measure: requests, state writes, start-up, the sandbox
 	$(BIN)/python bench/run.py

@@ -51,6 +51,11 @@ class Result:
         """The sort of its moment."""
         return Moment(self.event, self.nth).boundary if self.event else "none"
 
+    @property
+    def missed(self) -> bool:
+        """Whether its moment did not come, and it is none of the cases."""
+        return self.fine and not self.reached
+
     def __str__(self) -> str:
         at = f"{self.store}, {self.profile}, {self.proof}, {self.fault}, {self.event or 'to its end'} {self.nth or ''}"
         return "\n    ".join([f"{at.rstrip()}: {self.verdict}", *self.twice, *self.wrong, *self.story])
@@ -86,6 +91,7 @@ class Case:
         """
         open_for = 0
         for _ in range(RUNS):
+            self.stage.wait_for_held()
             self.stage.world.skip(OVER if last.exit in WAITING else A_WHILE if last.exit else 0)
             last = self.tell("then", self.stage.apply())
             if last.quiet:

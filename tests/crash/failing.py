@@ -37,13 +37,13 @@ class Failing:
             case = Case(stage, self.store, f"store fails while {self.scene}", moment, [], [])
             stage.begin()
             before = {one["numberId"] for one in stage.purchases()}
-            first = case.tell("first", stage.apply(moment=moment, act=stage.home.fail))
+            first = case.tell("first", stage.victim(moment, act=stage.home.fail))
             stage.home.mend()
             case.reached = first.events.get(moment.event, 0) >= moment.nth
             held = {*before, *stage.ids().values()}
             bought = [one["numberId"] for one in stage.purchases() if one["numberId"] not in held]
             said = "\n".join(first.said)
-            case.wrong += [f"the report does not say that {one} was bought" for one in bought if one not in said]
+            case.wrong += [f"nothing says how to keep {one}" for one in bought if f"--bind {one}" not in said]
             if first.exit == 0:
                 case.wrong.append("it ended well")
             case.recover(first)

@@ -12,6 +12,8 @@ from .scenes import SCENES, Fault
 from .stage import Stage
 from .world import Profile, world
 
+TRIES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Killed:
@@ -40,15 +42,20 @@ class Killed:
         return result, [one for one in first.moments() if " GET " not in one.event or one.boundary in also]
 
     def case(self, moment: Moment) -> Result:
-        """One case."""
-        return self._played(moment)[0]
+        """One case. Where calls are answered in another order a run may have fewer swaps, so it is tried again."""
+        result = self._played(moment)[0]
+        for _ in range(TRIES - 1):
+            if not result.missed:
+                break
+            result = self._played(moment)[0]
+        return result
 
     def _played(self, moment: Moment | None) -> tuple[Result, Ended]:
         with Stage(world(self.profile), self.store, SCENES[self.scene]) as stage:
             case = Case(stage, self.store, f"killed while {self.scene}", moment, [], [])
             stage.begin()
             stage.strike(self.fault)
-            first = case.tell("first", stage.apply(moment=moment))
+            first = case.tell("first", stage.victim(moment))
             case.reached = first.signal == (signal.SIGKILL if moment else 0)
             case.recover(_at_once(case))
             return case.judged(), first
@@ -65,5 +72,4 @@ def _at_once(case: Case) -> Ended:
     late = stage.fault.held and stage.fault.match.startswith("DELETE ")
     if cautious and not late and stage.irreversible() != before:
         case.wrong.append("something was released or deleted without an approval")
-    stage.wait_for_held()
     return last

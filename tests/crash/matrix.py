@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Protocol, TypeAlias
@@ -51,7 +51,12 @@ def failing(store: str) -> list[Failing]:
     return [Failing(store, api, scene) for api in PROFILES for scene in SCENES]
 
 
-PROOFS = {"killed": killed, "paused": paused, "failing": failing, "together": together}
+PROOFS: Mapping[str, Callable[[str], Sequence[Setting]]] = {
+    "killed": killed,
+    "paused": paused,
+    "failing": failing,
+    "together": together,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,10 @@ def sample(proof: str, store: str, rounds: int) -> list[Setting]:
     turn = cycle(BOUNDARIES)
     if proof == "together":
         return together(store)
-    if proof != "killed":
-        settings: Sequence[Counted] = paused(store) if proof == "paused" else failing(store)
-        return [Chosen(one, tuple(next(turn) for _ in range(rounds)), chance.random()) for one in settings]
+    if proof == "failing":
+        return [Chosen(one, ("before a swap", "after a write"), chance.random()) for one in failing(store)]
+    if proof == "paused":
+        return [Chosen(one, tuple(next(turn) for _ in range(rounds)), chance.random()) for one in paused(store)]
     chosen: list[Setting] = []
     every = killed(store)
     for index, name in enumerate(dict.fromkeys(one.fault.name for one in every)):

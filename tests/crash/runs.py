@@ -9,7 +9,8 @@ import os
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ class Order:
     """What a run is to do: `apply`, or `resolve` with an address and an id (empty: it was not created).
 
     At the `moment` it does `act`. With a `barrier`, a pipe, it waits after planning until every writer of that is closed.
+    Before it lets time pass it calls `late`, which waits for what the sandbox holds back.
     """
 
     world: World
@@ -80,6 +82,7 @@ class Order:
     moment: Moment | None = None
     act: Callable[[], object] = die
     barrier: tuple[int, int] | None = None
+    late: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Running:
     """A process that was forked for an order."""
 
     def __init__(self, order: Order) -> None:
-        _warm(order)
+        gc.freeze()
         self._told, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -141,29 +144,16 @@ class Running:
         status = os.waitpid(self.pid, 0)[1] if self.pid else 0
         if not content:
             return Ended(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -1)
-        told_ = json.loads(content)
-        return Ended(0, told_["exit"], tuple(told_["words"]), tuple(told_["said"]), told_["events"])
-
-
-def _warm(order: Order) -> None:
-    """Plan once in this process, so that what is imported late is imported once, and not by every process it forks."""
-    world = order.world
-    if world.warm:
-        return
-    world.warm = True
-
-    async def plan() -> None:
-        manifest = workflow.load([str(order.spec)], environ={})
-        async with workflow.connect(manifest, key="warm", base_url=world.url, pace=world.pace, now=world.now) as account:
-            await workflow.plan(account)
-
-    asyncio.run(plan())
-    gc.freeze()
+        return _ended(json.loads(content))
 
 
 def run(order: Order) -> Ended:
-    """Carry out an order in a process of its own, and wait for its end."""
-    return Running(order).ended()
+    """Carry out an order in this process: for what nobody ends, and which need not pay for a process of its own."""
+    return _ended(_carry_out(order))
+
+
+def _ended(told: dict[str, Any]) -> Ended:
+    return Ended(0, told["exit"], tuple(told["words"]), tuple(told["said"]), told["events"])
 
 
 class _Events:
@@ -185,12 +175,12 @@ class _Events:
         method, path, *_ = line.split()
         self.came(f"after {_call(method, path)}")
 
-    async def left(self, call: str) -> None:
+    def left(self, call: str) -> None:
         """A call's last byte is out. If the sandbox holds it back, wait until it does."""
         if call != self.held:
             return
         while self._order.world.queued():
-            await asyncio.sleep(0.001)
+            pass
         self.held = ""
         self.came(f"under way {call}")
         if self._order.fault.gives_up:
@@ -220,8 +210,9 @@ class _Watched:
         return done
 
 
-def _listen(events: _Events) -> None:
-    """From now on tell of this process' swaps and requests: the store and the wire are the real ones."""
+@contextmanager
+def _listening(events: _Events) -> Iterator[None]:
+    """Tell of this process' swaps and requests, for as long as the block lasts: the store and the wire are the real ones."""
     opened, trace = accounts.open_store, wire._Watch.trace
 
     async def traced(watch: Any, event: str, info: dict[str, Any]) -> None:
@@ -231,22 +222,27 @@ def _listen(events: _Events) -> None:
             events.came(f"before {watch.call}")
         await trace(watch, event, info)
         if event.endswith("receive_response_headers.started"):
-            await events.left(watch.call)
+            events.left(watch.call)
         elif event.endswith(("receive_response_headers.complete", "receive_response_headers.failed")):
             events.came(f"answered {watch.call}")
 
-    setattr(accounts, "open_store", lambda *given, **named: _Watched(opened(*given, **named), events))  # noqa: B010 -- in this process only
-    setattr(wire._Watch, "trace", traced)  # noqa: B010 -- in this process only
+    setattr(accounts, "open_store", lambda *given, **named: _Watched(opened(*given, **named), events))  # noqa: B010 -- undone below
+    setattr(wire._Watch, "trace", traced)  # noqa: B010 -- undone below
+    try:
+        yield
+    finally:
+        setattr(accounts, "open_store", opened)  # noqa: B010 -- as above
+        setattr(wire._Watch, "trace", trace)  # noqa: B010 -- as above
 
 
 def _carry_out(order: Order) -> dict[str, Any]:
     """Do what is ordered, in this process, and say how it ended."""
     events = _Events(order)
-    _listen(events)
     words: list[str] = []
     said: list[str] = []
     try:
-        code = asyncio.run(_done(order, events, words, said))
+        with _listening(events):
+            code = asyncio.run(_done(order, events, words, said))
     except Error as problem:
         code, said = problem.exit_code, [*said, f"{type(problem).__name__}: {problem.whole}"]
     except Exception:  # noqa: BLE001 -- it is told to the parent
@@ -261,7 +257,7 @@ async def _done(order: Order, events: _Events, words: list[str], said: list[str]
         key=order.key,
         base_url=order.world.url,
         on_request=events.told,
-        pace=order.world.pace,
+        pace=order.world.pace(order.late),
         now=order.world.now,
     ) as account:
         if order.resolve:

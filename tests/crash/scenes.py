@@ -82,7 +82,10 @@ CREATING = Scene(
     after={
         "agents": {"a": {"name": "A"}},
         "numbers": {"m": {"agent": "a"}, "n": {}},
-        "webhooks": {"p": {"url": "https://a.dev/p", "contextLimit": 20}, "w": {"agent": "a", "url": "https://a.dev/w"}},
+        "webhooks": {
+            "p": {"url": "https://a.dev/p", "contextLimit": 20},
+            "w": {"agent": "a", "url": "https://a.dev/w"},
+        },
     },
     fresh=2,
     leaving=frozenset(),

@@ -18,10 +18,12 @@ from apreconcile.core.state import Intent, State
 from apreconcile.workflow.stores import open_store
 
 from .homes import HOMES
-from .runs import Ended, Order, run
+from .runs import Ended, Moment, Order, Running, run
 from .scenes import Fault, Scene, Spec
 from .world import World
 
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a kill of a process loses nothing of what it wrote there
+"""A folder in memory, where there is one: no case waits for a disk."""
 OVER = 300.0 + 30.0 + 30.0 + 60.0 + 5.0
 """Seconds after which a dead run's lock, its time to send, its timeout and the settling time are over."""
 PROJECT = {"version": 1, "project": "acme"}
@@ -35,7 +37,7 @@ class Stage:
     def __init__(self, world: World, store: str, scene: Scene) -> None:
         self.world = world
         self.scene = scene
-        self.folder = Path(tempfile.mkdtemp(prefix="crash-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="crash-", dir=MEMORY if MEMORY.is_dir() else None))
         self.spec = self.folder / "agentphone.yaml"
         self.home = HOMES[store](self.folder)
         self.key = f"sk_live_{secrets.token_hex(12)}"
@@ -77,11 +79,15 @@ class Stage:
 
     def order(self, **how: Any) -> Order:
         """An order for a run here."""
-        return Order(self.world, self.spec, self.key, fault=self.fault, **how)
+        return Order(self.world, self.spec, self.key, fault=self.fault, late=self.wait_for_held, **how)
 
     def apply(self, **how: Any) -> Ended:
-        """One whole run in a process of its own."""
+        """One whole run that nobody ends."""
         return run(self.order(**how))
+
+    def victim(self, moment: Moment | None, **how: Any) -> Ended:
+        """One run to which something happens at a moment, in a process of its own."""
+        return Running(self.order(moment=moment, **how)).ended() if moment else self.apply()
 
     def wait_for_held(self) -> None:
         """Wait until the sandbox has acted on what it holds back, if it does."""
@@ -103,7 +109,9 @@ class Stage:
     def irreversible(self) -> list[str]:
         """Every release, and every deletion of an agent, that was asked for."""
         asked = [f"{one['method']} {one['path']}" for one in self.requests()]
-        return [one for one in asked if one.startswith(IRREVERSIBLE) and one.count("/") == IRREVERSIBLE[0].count("/") + 1]
+        return [
+            one for one in asked if one.startswith(IRREVERSIBLE) and one.count("/") == IRREVERSIBLE[0].count("/") + 1
+        ]
 
     def live(self, kind: str) -> list[dict[str, Any]]:
         """What the account itself shows of a kind."""

@@ -31,7 +31,9 @@ def _key(result: Result) -> tuple[int, int, int]:
 def lines(results: Iterable[Result]) -> list[Sequence[str]]:
     """A row for each store, API and fate of a run that there are results of."""
     found = []
-    for (store, api, what), group in groupby(sorted(results, key=_key), lambda one: (one.store, one.profile, one.proof)):
+    for (store, api, what), group in groupby(
+        sorted(results, key=_key), lambda one: (one.store, one.profile, one.proof)
+    ):
         each = list(group)
         alone, person = (sum(one.verdict == verdict for one in each) for verdict in ("alone", "person"))
         twice = sum(bool(one.twice) for one in each)
@@ -49,7 +51,9 @@ def text(results: Iterable[Result]) -> str:
     """The table for a terminal."""
     rows = [COLUMNS, *lines(results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def write(path: Path, results: Iterable[Result]) -> None:
@@ -57,7 +61,9 @@ def write(path: Path, results: Iterable[Result]) -> None:
     before = path.read_text(encoding="utf-8")
     after, count = BLOCK.subn(lambda found: f"{found[1]}{markdown(results)}{found[2]}", before)
     if count != 1:
-        raise SystemExit(f"{path} has no place for the table: <!-- crash: written by `make crash` --> … <!-- /crash -->")
+        raise SystemExit(
+            f"{path} has no place for the table: <!-- crash: written by `make crash` --> … <!-- /crash -->"
+        )
     path.write_text(after, encoding="utf-8")
 
 
