@@ -23,8 +23,8 @@ Keep: TypeAlias = Callable[[State], Awaitable[State]]
 Edit: TypeAlias = Callable[[State], State]
 
 LEASE = timedelta(minutes=5)
-SPACING = 0.25
-"""Seconds between two writes of ordinary results."""
+SPACING, URGENT = 0.25, 0.05
+"""Seconds between two writes of ordinary results, and of what was bought."""
 
 
 def stamp(moment: datetime) -> str:
@@ -106,7 +106,7 @@ class Record:
             if not self._hurry.is_set():
                 await either(self._pause_until(self._last + SPACING), self._hurry.wait())
             self._hurry.clear()
-            await self._pause_until(self._last + self._cost)
+            await self._pause_until(self._last + max(self._cost, URGENT))
             try:
                 await self._flush()
             except Error as problem:

@@ -114,10 +114,12 @@ def test_an_open_purchase_stops_other_purchases_and_nothing_else(nothing):
 
 
 def test_an_apply_that_may_wait_gives_it_the_settling_time_to_show(lost):
-    lost.fault("GET /v1/numbers", "lag:5")
+    lost.clock.carried = lambda seconds: lost.http.post("/_sandbox/clock", json={"advance": seconds})
+    lost.fault("GET /v1/numbers", "lag:20", times=100)
+    assert lost.plan().plan.unsettled, "plan does not wait"
     said = []
-    planned = lost.plan(wait=said.append)
-    assert planned.plan.empty or planned.plan.unsettled
+    assert lost.plan(wait=said.append).plan.empty
+    assert said
     assert all("number.main" in one for one in said)
 
 
