@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .runs import Ended, Moment
+from .runs import INTERNAL, Ended, Moment
 from .stage import OVER, Stage
 from .world import Profile
 
@@ -79,8 +80,10 @@ class Case:
     resolved: bool = False
 
     def tell(self, when: str, ended: Ended) -> Ended:
-        """Write into the story how a run ended."""
+        """Write into the story how a run ended; there are ways in which none may."""
         self.story.append(f"{when}: {ended}")
+        if ended.exit == INTERNAL or ended.signal not in (0, signal.SIGKILL):
+            self.wrong.append("a run hung, or met an internal error")
         return ended
 
     def recover(self, last: Ended) -> None:

@@ -13,6 +13,8 @@ from .stage import OVER, Stage
 from .world import Profile, world
 
 READS = ("GET", "HEAD")
+WOKEN = (0, 1, 6, 7, 8)
+"""How a run may end that was woken: well only if nothing was left to do for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Paused:
             woken = case.tell("woken", paused.ended())
             sent = _writes(stage)[len(before) :]
             case.wrong += [f"it was woken and sent {one}" for one in sent]
-            if woken.signal or woken.exit not in (0, 1, 6, 7, 8):
+            if woken.exit not in WOKEN:
                 case.wrong.append("it was woken and ended in another way than it should")
             case.recover(woken)
             return case.judged()

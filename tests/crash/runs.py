@@ -1,12 +1,12 @@
-"""A run as a process of its own, which counts its boundaries and may end, or stop, or lose its store at one of them."""
+"""A run, here or as a process of its own, which counts its boundaries and may end, or stop, or lose its store at one of them."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import signal
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ from apreconcile.workflow import account as accounts
 from .scenes import Fault
 from .world import World
 
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] -- httpcore looks for it anew at every request
 LONGEST_WORD = 15
 """Characters; a longer part of a path is an id."""
 HANGING = 120
@@ -113,7 +114,6 @@ class Running:
     """A process that was forked for an order."""
 
     def __init__(self, order: Order) -> None:
-        gc.freeze()
         self._told, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:

@@ -36,6 +36,7 @@ class Stage:
 
     def __init__(self, world: World, store: str, scene: Scene) -> None:
         self.world = world
+        world.carried = False
         self.scene = scene
         self.folder = Path(tempfile.mkdtemp(prefix="crash-", dir=MEMORY if MEMORY.is_dir() else None))
         self.spec = self.folder / "agentphone.yaml"
@@ -72,6 +73,7 @@ class Stage:
     def strike(self, fault: Fault) -> None:
         """Queue a fault."""
         self.fault = fault
+        self.world.carried = fault.lagging
         self._matching_before = self._matching()
         if fault.do:
             queued = {"match": fault.match, "nth": fault.nth, "times": fault.times, "do": fault.do}
