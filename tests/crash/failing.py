@@ -44,7 +44,7 @@ class Failing:
             bought = [one["numberId"] for one in stage.purchases() if one["numberId"] not in held]
             said = "\n".join(first.said)
             case.wrong += [f"nothing says how to keep {one}" for one in bought if f"--bind {one}" not in said]
-            if first.exit == 0:
+            if case.reached and first.exit == 0:
                 case.wrong.append("it ended well")
             case.recover(first)
             return case.judged()

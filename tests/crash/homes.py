@@ -12,12 +12,14 @@ from pathlib import Path
 class Home:
     """One document's home: what the spec says of it, and how it fails from now on, until it is mended.
 
-    `fail` is called in the process that is to meet the failure, `mend` in another one.
+    `fail` is called in the process that is to meet the failure, `mend` in another one. `apart` says that its client has
+    threads, which a fork does not take along: then every single run is a process of its own.
     """
 
     state: Mapping[str, str]
     fail: Callable[[], object]
     mend: Callable[[], object]
+    apart: bool = False
 
 
 def local(_folder: Path) -> Home:

@@ -19,7 +19,7 @@ from apreconcile import workflow
 from apreconcile.core.address import Address
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Report
-from apreconcile.core.state import State
+from apreconcile.core.state import State, to_json
 from apreconcile.live import wire
 from apreconcile.store.store import Store, Version
 from apreconcile.workflow import account as accounts
@@ -68,7 +68,7 @@ def stop() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is to do: `apply`, or `resolve` with an address and an id (empty: it was not created).
+    """What a run is to do: apply; or `resolve` an address with an id (empty: it was not created); or `read` the state.
 
     At the `moment` it does `act`. With a `barrier`, a pipe, it waits after planning until every writer of that is closed.
     Before it lets time pass it calls `late`, which waits for what the sandbox holds back.
@@ -78,6 +78,7 @@ class Order:
     spec: Path
     key: str
     resolve: tuple[str, str] | None = None
+    read: bool = False
     approve: bool = True
     fault: Fault = field(default_factory=Fault)
     moment: Moment | None = None
@@ -147,9 +148,9 @@ class Running:
         return _ended(json.loads(content))
 
 
-def run(order: Order) -> Ended:
-    """Carry out an order in this process: for what nobody ends, and which need not pay for a process of its own."""
-    return _ended(_carry_out(order))
+def run(order: Order, *, apart: bool) -> Ended:
+    """Carry out an order that nobody ends: `apart` in a process of its own, else in this one, which is cheaper."""
+    return Running(order).ended() if apart else _ended(_carry_out(order))
 
 
 def _ended(told: dict[str, Any]) -> Ended:
@@ -260,6 +261,10 @@ async def _done(order: Order, events: _Events, words: list[str], said: list[str]
         pace=order.world.pace(order.late),
         now=order.world.now,
     ) as account:
+        if order.read:
+            state, _ = await account.store.read()
+            said += [json.dumps(to_json(state))] if state else []
+            return 0
         if order.resolve:
             at, ident = Address.parse(order.resolve[0]), order.resolve[1]
             resolved = workflow.resolve_bind(account, at, ident) if ident else workflow.resolve_not_created(account, at)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from apreconcile import workflow
 from apreconcile.core.address import Address
-from apreconcile.core.state import Intent, State
-from apreconcile.workflow.stores import open_store
+from apreconcile.core.state import Intent, State, from_json
 
 from .homes import HOMES
 from .runs import Ended, Moment, Order, Running, run
-from .scenes import Fault, Scene, Spec
+from .scenes import CREATING, Fault, Scene, Spec
 from .world import World
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a kill of a process loses nothing of what it wrote there
@@ -41,6 +39,8 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="crash-", dir=MEMORY if MEMORY.is_dir() else None))
         self.spec = self.folder / "agentphone.yaml"
         self.home = HOMES[store](self.folder)
+        if self.home.apart:
+            _warm(world)
         self.key = f"sk_live_{secrets.token_hex(12)}"
         self.bought_before = 0
         self.ids_before: dict[str, str] = {}
@@ -85,7 +85,7 @@ class Stage:
 
     def apply(self, **how: Any) -> Ended:
         """One whole run that nobody ends."""
-        return run(self.order(**how))
+        return run(self.order(**how), apart=self.home.apart)
 
     def victim(self, moment: Moment | None, **how: Any) -> Ended:
         """One run to which something happens at a moment, in a process of its own."""
@@ -145,8 +145,8 @@ class Stage:
 
     def state(self) -> State | None:
         """What the store holds."""
-        manifest = workflow.load([str(self.spec)], environ={})
-        return asyncio.run(open_store(manifest).read())[0]
+        said = self.apply(read=True).said
+        return from_json(json.loads(said[0]), source="the store") if said else None
 
     def ids(self) -> dict[str, str]:
         """The ids that the store holds, by address."""
@@ -180,6 +180,14 @@ class Stage:
             elif at.kind == "number" and bool(one.get("agentId")) == bool(wanted.get("agent")):
                 return str(one["id"])
         return ""
+
+
+@cache
+def _warm(world: World) -> None:
+    """Apply once in this process, in a store without threads: what is imported late is then there for every fork."""
+    with Stage(world, "local", CREATING) as stage:
+        stage.begin()
+        stage.apply()
 
 
 def _fits(pattern: str, path: str) -> bool:
