@@ -15,8 +15,8 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
-"""A bucket, and below it a prefix of characters that are safe in object names."""
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(/|$))[A-Za-z0-9!_.*'()-]+)*/?")
+"""A bucket, and below it a prefix of characters that are safe in object names, with no `.` or `..` for a part."""
 LATER = ("environments", "policy", "moved", "forget")
 """Keys that a later version brings."""
 
