@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from apreconcile.core.errors import ConflictError, StoreError, UnsafeError
+from apreconcile.core.errors import ConflictError, StoreError
 from apreconcile.core.state import State
 
 from .bucket import ABSENT, Bucket, BucketError, NothingThereError, RefusedError, UnansweredError
@@ -118,7 +118,7 @@ class ObjectStore:
         raise trouble
 
     async def _prove(self, mine: State, before: Version) -> None:
-        """Send the put that was done once more. Raises UnsafeError if it is done again: its condition was ignored."""
+        """Send the put that was done once more. Raises StoreError if it is done again: its condition was ignored."""
         making = before == ABSENT
         if making in self._kept:
             return
@@ -128,7 +128,7 @@ class ObjectStore:
             self._kept.add(making)
             return
         header = "If-None-Match" if making else "If-Match"
-        raise UnsafeError(
+        raise StoreError(
             f"{self._bucket.url} ignores {header}: two runs at once would both believe that they hold the state",
             hint="use a bucket of Amazon S3, or a server that does conditional writes",
         )
