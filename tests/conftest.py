@@ -95,6 +95,7 @@ class Trial:
             on_request=self.heard.append,
             pace=pace or self.clock.pace,
             now=self.clock.now,
+            environ=self.environ,
         ) as account:
             yield account
 

@@ -19,7 +19,7 @@ from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
-from apreconcile.workflow import Account, Planned, apply, patiently, plan
+from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan
 
 from .asking import ask_approvals, confirmed, takeable
 from .opening import check_state_stays, opened
@@ -61,6 +61,8 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
     seen: list[Planned] = []
 
     async def attempt(account: Account) -> Report:
+        if settings.lock_timeout:
+            await check_free(account)
         planned = await _looked(settings, account, order, requests)
         looked = time.monotonic()
         _show_plan(settings, planned, manifest, order)

@@ -49,7 +49,7 @@ async def opened(
     with _door(settings, manifest, offline=offline) as door:
         async with connect(
             manifest, key=door.key, base_url=door.url, home=door.home,
-            concurrency=settings.concurrency, settle=settle, on_request=requests,
+            concurrency=settings.concurrency, settle=settle, on_request=requests, environ=settings.environ,
         ) as account:  # fmt: skip
             yield account
 

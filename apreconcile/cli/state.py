@@ -102,7 +102,8 @@ def copy(settings: Settings, to: str, remote: str | None, settle: float) -> None
         raise UsageError("the state of the sandbox stays beside it", hint="leave --sandbox out")
 
     async def copied(account: Account) -> str:
-        return await state_copy(account, open_store(replace(account.manifest, store=to, remote=remote)))
+        target = open_store(replace(account.manifest, store=to, remote=remote), environ=settings.environ)
+        return await state_copy(account, target)
 
     settings.terminal.tell(within(settings, copied, settle=settle, offline=True))
     there = f"{{store: {to}, remote: {remote}}}" if remote else f"{{store: {json.dumps(to) if ':' in to else to}}}"

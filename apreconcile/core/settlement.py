@@ -16,7 +16,7 @@ from .change import Blocked
 from .diff import digest, equal
 from .kind import Kind
 from .snapshot import Seen, Snapshot
-from .state import Intent, Resource, State
+from .state import Intent, Resource, State, to_second
 from .wanted import Manifest
 
 ANSWER = timedelta(seconds=30)
@@ -118,7 +118,9 @@ class _Court:
             for intent in behind[1:] if behind and self._is_over(behind[0]) else ():
                 if self._is_over(intent):
                     self.state = self.state.close(intent.address, undone=True)
-                    self.said.append(f"{intent.address}: the run of {_when(intent)} ended before it was sent")
+                    self.said.append(
+                        f"{intent.address}: the run of {to_second(intent.opened)} ended before it was sent"
+                    )
 
     def find_alike(self, kind: Kind, group: Sequence[Intent]) -> None:
         """Bind what is new and has the same content; of equal intents it does not matter which gets which."""
@@ -134,26 +136,26 @@ class _Court:
             for intent in several[len(found) :]:
                 if self._is_over(intent) and not self._namesakes(kind, intent):
                     self.state = self.state.close(intent.address, undone=True)
-                    self.said.append(f"{intent.address}: what was sent at {_when(intent)} was not done")
+                    self.said.append(f"{intent.address}: what was begun at {to_second(intent.opened)} was not done")
 
     def doubt(self, kind: Kind, intent: Intent) -> Blocked:
         """What is open, since when, what the account shows, and the commands that settle it."""
         at, end = intent.address, free(intent, self.patience)
         near = self._namesakes(kind, intent) or self._fresh(kind, intent)
         listed = ", ".join(f"{one.id} ({kind.label(one)})" for one in near[:_SHOWN]) or "nothing new"
-        reason = f"nobody knows whether it was made: sent at {_when(intent)}, and since then the account shows {listed}"
+        began = f"begun at {to_second(intent.opened)}, and since then the account shows {listed}"
         lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if len(near) == 1 else 'ID'}"]
         if self.now < end:
             lines.insert(0, f"it may still show until {_stamp(end)}; apply looks again by itself")
         lines.append(f"if it was not: apreconcile resolve {at} --not-created")
-        return Blocked(at, reason, "\n".join(lines), exit=6)
+        return Blocked(at, f"nobody knows whether it was made: {began}", "\n".join(lines), exit=6)
 
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")
         made = Resource(seen.id, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
         self.state = self.state.made(intent.address, made, at=_stamp(self.now))
         self.said.append(
-            f"{intent.address}: what was sent at {_when(intent)} made {kind.label(seen)} ({seen.id}): {why}"
+            f"{intent.address}: what was begun at {to_second(intent.opened)} made {kind.label(seen)} ({seen.id}): {why}"
         )
         before = self.last.get(intent.run)
         self.last[intent.run] = max(before, intent, key=_order) if before else intent
@@ -194,9 +196,5 @@ def _order(intent: Intent) -> tuple[str, Address]:
     return (intent.opened, intent.address)
 
 
-def _when(intent: Intent) -> str:
-    return f"{intent.opened[:19]}Z"
-
-
 def _stamp(moment: datetime) -> str:
-    return f"{moment.isoformat()[:19]}Z"
+    return to_second(moment.isoformat())

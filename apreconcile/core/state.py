@@ -18,6 +18,11 @@ from .wire import Wire
 FORMAT = "apreconcile.state/1"
 
 
+def to_second(stamp: str) -> str:
+    """A time as it is shown: without what is smaller than a second."""
+    return f"{stamp[:19]}Z"
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Salted hashes of one field: what we sent, and what the server then showed.

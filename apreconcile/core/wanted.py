@@ -13,8 +13,8 @@ from .wire import Wire
 API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
 """Variables that no spec may read: the key is for AgentPhone alone."""
 
-BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
-"""A bucket, and below it a prefix of characters that are safe in object names."""
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(/|$))[A-Za-z0-9!_.*'()-]+)*/?")
+"""A bucket, and below it a prefix of characters that are safe in object names, with no `.` or `..` for a part."""
 
 
 def is_store(text: str) -> bool:

@@ -15,7 +15,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, TooLateError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
-from apreconcile.core.state import Memory, Resource, State
+from apreconcile.core.state import Memory, Resource, State, to_second
 from apreconcile.core.verdict import certainly_not_done
 
 from .applying import Work
@@ -133,7 +133,7 @@ def _unknown(work: Work, step: Step, error: str) -> None:
     sent = stamp(work.record.now_is())
     work.unknown_purchase = work.unknown_purchase or step.spends
     work.record.soon(lambda state: state.sent(step.address, by=sent), urgent=step.spends)
-    work.give(step, Word.UNKNOWN, error=f"sent at {sent[:19]}Z: {error}")
+    work.give(step, Word.UNKNOWN, error=f"sent at {to_second(sent)}: {error}")
 
 
 def known_ids(work: Work, kind: str) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ are how keys leak. What the pattern does not know is refused, and not repeated i
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
 from apreconcile.core.errors import HostError
+from apreconcile.core.host import is_loopback
 
 VENDOR_HOSTS = ("api.agentphone.ai", "api.agentphone.to")
 LOOPBACK = "loopback"
@@ -50,7 +50,7 @@ def check_base_url(text: str) -> BaseUrl:
         raise HostError(f"the base URL has the port {port}, which does not exist", hint=_HINT)
     if host in VENDOR_HOSTS:
         return _vendor(scheme, host, port)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise HostError(f"the key must not be sent to {host}", hint=_HINT)
     return BaseUrl(f"{scheme}://{host}" + (f":{port}" if port else ""), LOOPBACK)
 
@@ -61,14 +61,3 @@ def _vendor(scheme: str, host: str, port: str | None) -> BaseUrl:
     if port not in (None, "443"):
         raise HostError(f"{host} is only known at port 443", hint=f"use https://{host}")
     return BaseUrl(f"https://{host}", host)
-
-
-def _is_loopback(host: str) -> bool:
-    """`localhost`, `[::1]` and 127.x.y.z in their one plain spelling; octal, decimal and short forms are not."""
-    if host in ("localhost", "[::1]"):
-        return True
-    try:
-        address = ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return address.is_loopback and str(address) == host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apreconcile.core.state import Intent, Lock, Purchase, State, Tombstone
+from apreconcile.core.state import Intent, Lock, Purchase, State, Tombstone, to_second
 
 from . import escape
 from .layout import columns, count, money, more_lines, resolve_lines
@@ -60,10 +60,11 @@ def _intents(state: State, width: int) -> Lines:
 
 def _intent(intent: Intent, width: int) -> Lines:
     head = (*say("? ", Style.RISK), *strong(f"{escape.line(intent.action)} {intent.address}"))
-    said = f"opened {intent.opened} by run {intent.run}, to be sent by {intent.send_by}"
+    said = f"begun at {to_second(intent.opened)} by run {intent.run}"
     lines: Lines = [head, *wrap(say(escape.line(said)), width - 2, first=say("    "), hang=4)]
-    if intent.action != "create":
-        return [*lines, say("    The next plan settles it by looking.")]
+    lines.append(say("    The next apply looks, and settles it if it can."))
+    if not intent.creates:
+        return lines
     return [*lines, *resolve_lines(intent.address, indent=4)]
 
 
@@ -106,7 +107,8 @@ def _older(number: int, width: int) -> Lines:
 def _lock(lock: Lock | None, width: int) -> Lines:
     if lock is None:
         return [say("Nobody holds it.")]
-    said = f"Held by {lock.who} on {lock.where} (run {lock.run}) since {lock.since}, until {lock.until}."
+    since, until = to_second(lock.since), to_second(lock.until)
+    said = f"Held by {lock.who} on {lock.where} (run {lock.run}) since {since}, until {until}."
     free: Line = (*say("  If that run is surely gone: "), Span(Style.COPY, "apreconcile state unlock"))
     return [*wrap(say(escape.line(said), Style.RISK), width), free]
 

@@ -30,7 +30,7 @@ _RISKS = {
     "reroutes": "REROUTES what is live: calls or events go elsewhere",
 }
 _UNSAFE = "Not safe: apply writes nothing until this is settled:"
-_TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: apply writes nothing until this is settled:"}
+_TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 _BLOCKED = "Blocked:"
 _INDENT = 6
 _UNMANAGED = 10

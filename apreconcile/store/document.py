@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import replace
+from urllib.parse import quote
 
 from apreconcile.core.errors import StoreError
 from apreconcile.core.state import State, from_json, to_json
+
+
+def document_name(project: str, environment: str) -> str:
+    """What a document is called, in every store: two projects or environments never share one, and none is a path."""
+    return f"{quote(project, safe='')}.{quote(environment, safe=':')}"
 
 
 def stamped(state: State) -> State:

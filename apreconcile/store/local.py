@@ -15,13 +15,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
 
-from apreconcile.core.errors import ConflictError, LockedError, StoreError
+from apreconcile.core.errors import LockedError, StoreError
 from apreconcile.core.state import State
 
-from .document import decode, encode, stamped
-from .store import Version
+from .document import decode, document_name, encode, stamped
+from .store import Version, conflict
 
 HOME = ".apreconcile"
 ABSENT: Version = "absent"
@@ -58,7 +57,7 @@ class LocalStore:
         self._project = project
         self._environment = environment
         self._pause = pause
-        name = f"{quote(project, safe='')}.{quote(environment, safe=':')}"
+        name = document_name(project, environment)
         self._folder = folder
         self._file = folder / f"{name}.json"
         self._lock = folder / f".{name}.lock"
@@ -100,8 +99,7 @@ class LocalStore:
     def _replaced(self, state: State, version: Version) -> tuple[State, Version]:
         current = _content(self._file)
         if _version(current) != version:
-            hint = "another run is at work on it; wait for it, then plan again"
-            raise ConflictError(f"{self.place} was written by somebody else", hint=hint)
+            raise conflict(self.place)
         written = stamped(state)
         content = encode(written)
         _write(self._file, content)

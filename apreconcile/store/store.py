@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeAlias
 
+from apreconcile.core.errors import ConflictError
 from apreconcile.core.state import State
 
 Version: TypeAlias = str
@@ -29,3 +30,9 @@ class Store(Protocol):
         ConflictError, and writes nothing, if the document has another version by now.
         """
         ...
+
+
+def conflict(place: str) -> ConflictError:
+    """What a swap raises where the document has another version by now."""
+    hint = "another run is at work on it; wait for it, then plan again"
+    return ConflictError(f"{place} was written by somebody else", hint=hint)

@@ -5,7 +5,7 @@ from .applying import apply
 from .copying import state_copy
 from .exporting import export
 from .loading import load
-from .locking import patiently
+from .locking import check_free, patiently
 from .planning import Planned, plan
 from .remembering import read_secret, resolve_bind, resolve_not_created, state_forget, state_init, state_unlock
 from .stores import open_store
@@ -15,6 +15,7 @@ __all__ = [
     "Account",
     "Planned",
     "apply",
+    "check_free",
     "connect",
     "export",
     "load",

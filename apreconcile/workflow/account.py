@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,17 +81,19 @@ async def connect(
     on_request: Callable[[str], None] | None = None,
     pace: Pace | None = None,
     now: Callable[[], datetime] = utc_now,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Account]:
     """Open the account that a key speaks for; nothing is sent yet.
 
     `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is
-    told one line about each request. Raises HostError or CredentialsError before a byte is sent.
+    told one line about each request. `environ` names a bucket's server and credentials, the process' own if left out.
+    Raises HostError, CredentialsError or StoreError before a byte is sent.
     """
     base = check_base_url(base_url)
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
-    store = open_store(manifest, home=home)
+    store = open_store(manifest, home=home, environ=os.environ if environ is None else environ)
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
     async with client:
         yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now)

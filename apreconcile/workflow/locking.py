@@ -9,7 +9,7 @@ from typing import TypeVar
 from apreconcile.core.errors import ConflictError, LockedError
 from apreconcile.core.outcome import Report
 from apreconcile.core.settlement import free
-from apreconcile.core.state import State
+from apreconcile.core.state import State, to_second
 from apreconcile.live.record import stamp
 
 from .account import Account
@@ -36,9 +36,16 @@ def check_lock(state: State, now: datetime, settle: float) -> None:
     """Raise LockedError while another run may still be writing, or have something on its way."""
     end, lock = free_at(state, settle), state.lock
     if end and lock and now < end:
-        reason = f"{lock.who} on {lock.where} holds the state since {lock.since} until {lock.until} (run {lock.run})"
-        hint = f"wait for it: --lock-timeout 5m; if it died, the state is free at {stamp(end)}"
+        since, until = to_second(lock.since), to_second(lock.until)
+        reason = f"{lock.who} on {lock.where} holds the state since {since}, until {until} (run {lock.run})"
+        hint = f"wait for it: --lock-timeout 10m; if it died, the state is free at {to_second(stamp(end))}"
         raise LockedError(reason, hint=hint)
+
+
+async def check_free(account: Account) -> None:
+    """Raise LockedError while another run holds the state."""
+    state, _ = await account.recall()
+    check_lock(state, account.now(), account.settle)
 
 
 async def patiently(

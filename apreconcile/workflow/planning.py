@@ -16,7 +16,7 @@ from apreconcile.core.plan import Plan, Step
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
-from apreconcile.core.state import State
+from apreconcile.core.state import State, to_second
 from apreconcile.kinds import KINDS
 from apreconcile.live.observe import read_lists, read_slots
 from apreconcile.live.record import stamp
@@ -81,7 +81,7 @@ async def _settled(account: Account, state: State, wait: Callable[[str], None] |
         if wait is None or settlement.until is None or left <= 0 or _busy(account, state):
             return settlement, first
         opened = ", ".join(str(one.address) for one in settlement.open)
-        wait(f"waiting for {opened} to show, until {stamp(end)[:19]}Z: the answer was lost")
+        wait(f"waiting for {opened} to show, until {to_second(stamp(end))}: the answer was lost")
         await account.pace.pause(min(pause, left + 0.001))
         pause *= 2
 
@@ -91,7 +91,7 @@ def _busy(account: Account, state: State) -> tuple[str, ...]:
     lock = state.lock
     if lock is None or account.now() >= datetime.fromisoformat(lock.until):
         return ()
-    return (f"{lock.who} on {lock.where} is applying since {lock.since}: plan again when it is done",)
+    return (f"{lock.who} on {lock.where} is applying since {to_second(lock.since)}: plan again when it is done",)
 
 
 async def look(account: Account, first: Snapshot, settlement: Settlement, *, adopt: bool = False) -> Findings:

@@ -12,7 +12,7 @@ from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundEr
 from apreconcile.core.kind import Kind
 from apreconcile.core.match import MARK
 from apreconcile.core.settlement import free
-from apreconcile.core.state import Intent, Resource, State
+from apreconcile.core.state import Intent, Resource, State, to_second
 from apreconcile.kinds import KINDS
 from apreconcile.live.listing import list_all
 from apreconcile.live.observe import read_slot
@@ -51,7 +51,7 @@ async def resolve_not_created(account: Account, address: Address) -> str:
     end = free(intent, timedelta(seconds=account.settle))
     if account.now() < end:
         reason = f"the creation of {address} may still take effect"
-        raise LockedError(reason, hint=f"look again after {stamp(end)}")
+        raise LockedError(reason, hint=f"look again after {to_second(stamp(end))}")
     await account.store.swap(state.close(address), version)
     return f"{address} was not created; the next apply may create it"
 

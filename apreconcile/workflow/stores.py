@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from apreconcile.core.wanted import Manifest
@@ -14,7 +15,14 @@ def name_of(store: Store) -> str:
     return str(Path(store.place).absolute()) if isinstance(store, LocalStore) else store.place
 
 
-def open_store(manifest: Manifest, *, home: Path | None = None) -> Store:
-    """The store of a spec's `state:`, local if it does not say; `home` is a folder that goes before both."""
+def open_store(manifest: Manifest, *, home: Path | None = None, environ: Mapping[str, str]) -> Store:
+    """The store of a spec's `state:`, local if it does not say; `home` is a folder that goes before both.
+
+    `environ` names a bucket's server and credentials. Raises HostError or StoreError; nothing is sent yet.
+    """
+    if home is None and manifest.store and manifest.store.startswith("s3://"):
+        from apreconcile.store.objects import ObjectStore  # noqa: PLC0415 -- 5 ms that only a bucket's users pay
+
+        return ObjectStore(manifest.store, manifest.project, manifest.environment, environ=environ)
     folder = home or Path(manifest.home) / HOME
     return LocalStore(folder, manifest.project, manifest.environment)

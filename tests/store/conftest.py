@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.state import Intent, Lock, Memory, Purchase, Resource, State, Tombstone
 from apreconcile.store.local import LocalStore
+from apreconcile.store.objects import ObjectStore
 from apreconcile.store.store import Store
+from tests.store.s3 import BUCKET, environ, spoil
 
 EMPTY = State("acme", "default", "loopback")
 
@@ -54,7 +60,44 @@ store = LocalStore(Path({str(home)!r}), "acme", "default")
     return Home(lambda: LocalStore(home, "acme", "default"), damage, code)
 
 
-HOMES = {"local": local}
+def s3(folder: Path) -> Home:
+    url, prefix = s3_server(), f"s3://{BUCKET}/{secrets.token_hex(8)}"
+    code = f"""
+import asyncio, sys
+from dataclasses import replace
+from apreconcile.core.address import Address
+from apreconcile.core.errors import ConflictError
+from apreconcile.core.state import Resource, State
+from apreconcile.store.objects import ObjectStore
+store = ObjectStore({prefix!r}, "acme", "default", environ={environ(url)!r})
+"""
+
+    def damage(content: bytes) -> None:
+        spoil(url, f"{prefix.removeprefix(f's3://{BUCKET}/')}/acme.default.json", content)
+
+    return Home(lambda: ObjectStore(prefix, "acme", "default", environ=environ(url)), damage, code)
+
+
+@cache
+def s3_server() -> str:
+    """The URL of an S3 server in a process of its own, which is started when it is first wanted and ends with us."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, str(Path(__file__).with_name("s3.py"))]
+    process = subprocess.Popen(
+        command, env={"PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    atexit.register(ended, process)
+    url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    httpx.put(f"{url}/{BUCKET}", trust_env=False).raise_for_status()
+    return url
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+HOMES = {"local": local, "s3": s3}
 
 
 @pytest.fixture

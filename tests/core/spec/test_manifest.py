@@ -229,6 +229,7 @@ BAD = [
     (HEAD + "state: {store: redis}", "3:16: state: store: must be `local`, `git`, or `s3://BUCKET/PREFIX`", "{store: local}"),
     (HEAD + "state: {store: 's3://B'}", "3:16: state: store: must be `local`, `git`, or `s3://BUCKET/PREFIX`", "{store: local}"),
     (HEAD + "state: {store: 's3://buck/../x y'}", "3:16: state: store: must be `local`, `git`, or `s3://BUCKET/PREFIX`", "{store: local}"),
+    (HEAD + "state: {store: 's3://buck/a/../b'}", "3:16: state: store: must be `local`, `git`, or `s3://BUCKET/PREFIX`", "{store: local}"),
     (HEAD + "state: {store: 5}", "3:16: state: store: must be text, and no secret", "quote it"),
     (HEAD + "state: {store: [local]}", "3:16: state: store: must be text, and no secret", "quote it"),
     (HEAD + "state: {store: '${env.TOKEN}'}", "3:16: state: store: must be text, and no secret", "quote it"),
