@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import resource
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+import httpx
+
+from tests.store.s3 import BUCKET, environ, serve
+
+from .world import served
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +41,29 @@ def local(_folder: Path) -> Home:
     return Home({"store": "local"}, fail, lambda: None)
 
 
-HOMES: Mapping[str, Callable[[Path], Home]] = {"local": local}
+def s3(folder: Path) -> Home:
+    """An object in a bucket. It fails by refusing the credentials."""
+    denied = _bucket()
+    denied.unlink(missing_ok=True)
+    return Home(
+        {"store": f"s3://{BUCKET}/{folder.name}"}, denied.touch, lambda: denied.unlink(missing_ok=True), apart=True
+    )
+
+
+@cache
+def _bucket() -> Path:
+    """The file whose presence makes the S3 server of this process deny all; started, and in the environment, by then."""
+    denied = Path(tempfile.mkdtemp(prefix="crash-s3-")) / "denied"
+
+    def work(announce: Callable[[str], object]) -> None:
+        logging.disable()  # it has a line for each request
+        serve(lambda port: announce(f"http://127.0.0.1:{port}"), denied.exists)
+
+    url = served(work)
+    httpx.put(f"{url}/{BUCKET}", trust_env=False).raise_for_status()
+    os.environ.update(environ(url))
+    return denied
+
+
+HOMES: Mapping[str, Callable[[Path], Home]] = {"local": local, "s3": s3}
 """Each is given the folder of the spec, which is empty but for it."""

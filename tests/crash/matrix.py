@@ -89,14 +89,15 @@ def sample(proof: str, store: str, rounds: int) -> list[Setting]:
         return [Chosen(one, ("before a swap", "after a write"), chance.random()) for one in failing(store)]
     if proof == "paused":
         return [Chosen(one, tuple(next(turn) for _ in range(rounds)), chance.random()) for one in paused(store)]
+    sorts: dict[tuple[str, bool], list[Killed]] = {}
+    for one in killed(store):
+        sorts.setdefault((one.fault.name, one.fault.held and one.fault.match.startswith("GET ")), []).append(one)
     chosen: list[Setting] = []
-    every = killed(store)
-    for index, name in enumerate(dict.fromkeys(one.fault.name for one in every)):
+    for index, fitting in enumerate(sorts.values()):
         for at in range(rounds):
             api = PROFILES[(index + at) % len(PROFILES)]
-            setting = chance.choice([one for one in every if (one.fault.name, one.profile) == (name, api)])
-            special = ("under way a write", "under way a read") if setting.fault.held else ()
-            special = special if setting.fault.do else ("before a read",)
+            setting = chance.choice([one for one in fitting if one.profile == api])
+            special = ("under way a write", "under way a read") if setting.fault.do else ("before a read",)
             chosen.append(Chosen(setting, (next(turn), next(turn), *special), chance.random()))
     return chosen
 

@@ -46,7 +46,10 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A run is stopped at every boundary, until another has taken its state over; woken, it sends nothing any more."""
+    """A run is stopped at every boundary, until another has taken its state over; woken, it sends nothing any more.
+
+    It sends one call at a time: another that has just looked at the clock for the last time would leave all the same.
+    """
 
     store: str
     profile: Profile
@@ -60,7 +63,7 @@ class Paused:
         """Every moment at which to be stopped matters; reads change nothing."""
         with Stage(world(self.profile), self.store, SCENES[self.scene]) as stage:
             stage.begin()
-            moments = stage.apply().moments()
+            moments = stage.apply(concurrency=1).moments()
         return None, [moment for moment in moments if not moment.boundary.endswith(" a read")]
 
     def case(self, moment: Moment) -> Result:
@@ -68,7 +71,7 @@ class Paused:
         with Stage(world(self.profile), self.store, SCENES[self.scene]) as stage:
             case = Case(stage, self.store, f"paused while {self.scene}", moment, [], [])
             stage.begin()
-            paused = Running(stage.order(moment=moment, act=stop))
+            paused = Running(stage.order(moment=moment, act=stop, concurrency=1))
             case.reached = paused.stopped()
             stage.world.skip(OVER)
             case.recover(Ended(0))

@@ -84,6 +84,7 @@ class Order:
     moment: Moment | None = None
     act: Callable[[], object] = die
     barrier: tuple[int, int] | None = None
+    concurrency: int = 8
     late: Callable[[], object] = lambda: None
 
 
@@ -256,6 +257,7 @@ async def _done(order: Order, events: _Events, words: list[str], said: list[str]
     async with workflow.connect(
         manifest,
         key=order.key,
+        concurrency=order.concurrency,
         base_url=order.world.url,
         on_request=events.told,
         pace=order.world.pace(order.late),

