@@ -12,7 +12,7 @@ from apreconcile.core.errors import UsageError
 from apreconcile.core.state import State, to_json
 from apreconcile.show.screen import Lines
 from apreconcile.show.state import state_list, state_text
-from apreconcile.workflow import Account, state_forget, state_init, state_unlock
+from apreconcile.workflow import Account, kind_of, state_forget, state_init, state_move, state_unlock
 
 from .command import Group, command
 from .opening import within
@@ -26,6 +26,7 @@ state = Group(
         "show": ("apreconcile.cli.state:show", "The whole document."),
         "init": ("apreconcile.cli.state:init", "Start it, setting numbers aside that are not ours."),
         "forget": ("apreconcile.cli.state:forget", "Forget what an address is; it stays in the account."),
+        "move": ("apreconcile.cli.state:move", "Give what an address is another key."),
         "unlock": ("apreconcile.cli.state:unlock", "Take away the lock of a run that died."),
     },
     examples=("apreconcile state list", "apreconcile state init --ignore num_123"),
@@ -81,8 +82,27 @@ def init(settings: Settings, ignore: tuple[str, ...], ignore_all: bool, settle: 
 @click.argument("address", type=ADDRESS)
 @pass_settings
 def forget(settings: Settings, address: Address) -> None:
-    """Forget what an address is. It stays in the account, and is nobody's from then on. Offline."""
+    """Forget what an address is. It stays in the account, and is nobody's from then on. Offline.
+
+    A number keeps its marker; `forget:` in the spec changes that too.
+    """
     settings.terminal.tell(within(settings, lambda account: state_forget(account, address), offline=True))
+
+
+@command("apreconcile state move number.old number.new")
+@click.argument("old", metavar="FROM", type=ADDRESS)
+@click.argument("new", metavar="TO", type=ADDRESS)
+@pass_settings
+def move(settings: Settings, old: Address, new: Address) -> None:
+    """Give what an address is another key, in the state and on a number's marker. Offline but for numbers.
+
+    `moved:` in the spec does the same with the next apply, for everybody who has the spec.
+    """
+    offline = not kind_of(old).marked
+    said, warnings = within(settings, lambda account: state_move(account, old, new), offline=offline)
+    settings.terminal.tell(said)
+    for warning in warnings:
+        settings.terminal.warn(warning)
 
 
 @command("apreconcile state unlock")

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from apreconcile.core.call import Check, Reply
-from apreconcile.core.change import Adopt, Create, Delete
+from apreconcile.core.change import Adopt, Create, Delete, Forget, Move, Naming
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.outcome import Word
@@ -60,10 +60,14 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
         return True
     await work.record.hold()
     problem, reply = await _send(work, step, so_far)
+    marks = isinstance(step.change, Adopt | Naming) and bool(step.calls)
     if problem is None and _tells(step, reply):
+        if marks and not (reply and shows(reply.body, step.calls[-1].body)):
+            work.notes.append(f"{step.address}: the marker did not stick")
         _done(work, step, reply)
         return True
-    if isinstance(step.change, Adopt) and isinstance(problem, ApiError) and not isinstance(problem, NotFoundError):
+    if marks and isinstance(problem, ApiError) and not isinstance(problem, NotFoundError):
+        work.notes.append(f"{step.address}: the marker could not be set: {problem.message}")
         _done(work, step, None)  # a marker that does not stick is a warning, never a step
         return True
     holds, shown = await _settled(work, step)
@@ -221,6 +225,10 @@ def _binding(step: Step, work: Work) -> Edit:
         if isinstance(change, Delete):
             how = "released" if step.verb == "release" else "deleted"
             return state.unbind(at, how=how, at=moment).close(at)
+        if isinstance(change, Forget):
+            return state.unbind(at, how="forgotten", at=moment)
+        if isinstance(change, Move):
+            return state.rename(change.source, at)
         held = state.resources.get(at)
         fields = memories(change.wanted, state.salt, held)
         if isinstance(change, Create):

@@ -5,7 +5,16 @@ from .applying import apply
 from .exporting import export
 from .loading import load
 from .planning import Planned, plan
-from .remembering import read_secret, resolve_bind, resolve_not_created, state_forget, state_init, state_unlock
+from .remembering import (
+    kind_of,
+    read_secret,
+    resolve_bind,
+    resolve_not_created,
+    state_forget,
+    state_init,
+    state_move,
+    state_unlock,
+)
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -14,6 +23,7 @@ __all__ = [
     "apply",
     "connect",
     "export",
+    "kind_of",
     "load",
     "plan",
     "read_secret",
@@ -21,5 +31,6 @@ __all__ = [
     "resolve_not_created",
     "state_forget",
     "state_init",
+    "state_move",
     "state_unlock",
 ]

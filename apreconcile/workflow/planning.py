@@ -39,7 +39,8 @@ async def plan(account: Account, *, adopt: bool = False, only: Sequence[Address]
     state, version = await account.recall()
     before = account.client.requests
     found = await look(account, settled(state), adopt=adopt)
-    strangers = [at for at in only if at not in account.manifest.by_address and at not in state.resources]
+    there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
+    strangers = [at for at in only if at not in there]
     if strangers:
         known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
         near = get_close_matches(str(strangers[0]), known, n=1)
