@@ -66,7 +66,7 @@ def find_changes(
         if at not in stopped:
             more, stops = _wanted_changes(found, wanted)
             if at in names.moved and not stops:
-                changes.append(Move(at, names.moved[at], wanted, matching.bound.get(at), manifest.marker(at)))
+                changes.append(_move(found, wanted, names.moved[at]))
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
@@ -159,6 +159,13 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
     if differs.fields:
         changes.append(Update(at, wanted, seen, tuple(differs.fields), differs.send))
     return changes, []
+
+
+def _move(found: Findings, wanted: Wanted, source: Address) -> Move:
+    """What the state has under this address, seen if it still is there."""
+    at, seen = wanted.address, found.matching.bound.get(wanted.address)
+    same = seen is not None and seen.id == found.state.resources[at].id
+    return Move(at, source, wanted, seen if same else None, found.manifest.marker(at))
 
 
 def _leaving(found: Findings, at: Address, seen: Seen) -> Delete | Forget:
@@ -281,14 +288,15 @@ def _within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[
 
 
 def _only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
-    adopting = [step for step in steps if isinstance(step.change, Adopt)]
+    taken = {step.address for step in steps if isinstance(step.change, Adopt)}
+    adopting = [step for step in steps if step.address in taken and isinstance(step.change, Adopt | Move)]
     first = found.matching.older[0]
     kind = found.kind(first.kind)
     what = f"{kind.label(first)} ({first.id}) with the marker {kind.marker(first)!r}"
     reason = f"the state is older than the account: it does not know {what}"
     aside = f"give it back its key in the spec, or set it aside: apreconcile state init --ignore {first.id}"
     hint = "apply takes the adoptions; then plan again" if adopting else aside
-    left = dict.fromkeys(step.address for step in steps if not isinstance(step.change, Adopt))
+    left = dict.fromkeys(step.address for step in steps if step not in adopting)
     return adopting, [Blocked(at, reason, hint, 9) for at in left]
 
 

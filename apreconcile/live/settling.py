@@ -60,18 +60,13 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
         return True
     await work.record.hold()
     problem, reply = await _send(work, step, so_far)
-    marks = isinstance(step.change, Adopt | Naming) and bool(step.calls)
-    if problem is None and _tells(step, reply):
-        if marks and not (reply and shows(reply.body, step.calls[-1].body)):
-            work.notes.append(f"{step.address}: the marker did not stick")
+    if (problem is None and _tells(step, reply)) or _unmarked(step, problem):
+        _note(work, step, problem, reply)
         _done(work, step, reply)
         return True
-    if marks and isinstance(problem, ApiError) and not isinstance(problem, NotFoundError):
-        work.notes.append(f"{step.address}: the marker could not be set: {problem.message}")
-        _done(work, step, None)  # a marker that does not stick is a warning, never a step
-        return True
     holds, shown = await _settled(work, step)
-    if holds:
+    if holds or (isinstance(step.change, Naming) and _ident(shown)):
+        _note(work, step, None if holds else problem, shown)
         _done(work, step, shown)
         return True
     if problem is None and _ident(reply) and _ident(reply) == _ident(shown):
@@ -87,6 +82,22 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
     else:
         work.give(step, Word.UNKNOWN, error=problem.message, changed=so_far.done > 0)
     return True
+
+
+def _unmarked(step: Step, problem: Error | None) -> bool:
+    """Whether nothing went wrong but that a marker was refused: that is a warning, never a step."""
+    refused = isinstance(problem, ApiError) and not isinstance(problem, NotFoundError)
+    return refused and isinstance(step.change, Adopt | Naming)
+
+
+def _note(work: Work, step: Step, problem: Error | None, reply: Reply | None) -> None:
+    """Tell a person where a marker is not what it should be, although the step is done."""
+    if not isinstance(step.change, Adopt | Naming) or not step.calls:
+        return
+    if problem:
+        work.notes.append(f"{step.address}: the marker could not be set: {problem.message}")
+    elif not (reply and shows(reply.body, step.calls[-1].body)):
+        work.notes.append(f"{step.address}: the marker did not stick")
 
 
 def _tells(step: Step, reply: Reply | None) -> bool:

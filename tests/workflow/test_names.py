@@ -165,6 +165,20 @@ def test_a_lost_number_moves_and_is_bought_again_only_by_its_rebuy_token(either)
     assert trial.plan().plan.empty
 
 
+def test_a_lost_number_moves_before_the_one_with_the_new_marker_is_taken(trial):
+    trial.spec(OLD).settled()
+    lost = trial.ids()["number.old"]
+    trial.send("DELETE", f"/v1/numbers/{lost}")
+    trial.seed(numbers=[{"id": "num_s", "phoneNumber": "+14155550100", "externalId": "apr:acme/default/new"}])
+    report = trial.spec(NEW + MOVED).apply([])
+    assert [(one.action, one.word) for one in report.outcomes] == [("move", Word.DONE), ("adopt", Word.DONE)]
+    assert trial.ids()["number.new"] == "num_s"
+    assert "number.old" not in trial.ids()
+    trial.settled()
+    assert trial.plan().plan.empty
+    assert len(trial.purchases()) == 1
+
+
 def test_the_turns_of_a_moved_number_go_on(trial):
     trial.spec(OLD).settled()
     assert trial.state["turns"] == {"number.old": 1}
@@ -173,7 +187,7 @@ def test_the_turns_of_a_moved_number_go_on(trial):
 
 
 @pytest.mark.parametrize("what", ["move", "forget"])
-@pytest.mark.parametrize("how", ["ignore-field:externalId", "status:422", "status:500"])
+@pytest.mark.parametrize("how", ["ignore-field:externalId", "status:422", "status:500", "drop"])
 def test_a_marker_that_does_not_stick_is_a_warning_and_never_a_failure(trial, what, how):
     trial.spec(OLD).settled()
     ident = trial.ids()["number.old"]
@@ -189,6 +203,16 @@ def test_a_marker_that_does_not_stick_is_a_warning_and_never_a_failure(trial, wh
     plan = trial.plan().plan
     assert plan.empty
     assert len(trial.purchases()) == 1
+
+
+@pytest.mark.parametrize("how", ["commit-then-drop", "commit-then-status:502", "status:429"])
+def test_a_marker_whose_reply_is_lost_is_set_all_the_same(trial, how):
+    trial.spec(OLD).settled()
+    trial.spec(NEW + MOVED)
+    trial.fault("PATCH /v1/numbers/*", how)
+    report = trial.apply()
+    assert (report.exit, report.warnings) == (0, ())
+    assert tag(trial, trial.ids()["number.new"]) == "apr:acme/default/new"
 
 
 @pytest.mark.parametrize("spec", [NEW + MOVED, FORGOTTEN], ids=["move", "forget"])
