@@ -14,11 +14,11 @@ from .address import Address
 from .change import Blocked
 from .diff import equal
 from .kind import Kind
+from .marker import MARK
+from .naming import pasted, rename
 from .snapshot import Seen, Snapshot
 from .state import Resource, State
 from .wanted import Manifest, Wanted
-
-MARK = "apr:"
 
 
 @dataclass(slots=True)
@@ -54,6 +54,7 @@ def match(
 
 def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
     """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted."""
+    state = rename(manifest, state).state
     first = match(manifest, snapshot, state, [kind for kind in kinds if not kind.single], adopt=True)
     single = {kind.name for kind in kinds if kind.single}
     wanted = [one.parent for one in manifest.resources if one.address.kind in single]
@@ -190,7 +191,7 @@ class _Matcher:
             hint = "look for its id with `apreconcile export`; a key sees only its own account"
             self._block(at, f"`import: {named}` names no {kind.name} that this account shows", hint)
         elif holder := self._left_holder(seen):
-            hint = f"keep the old key `{holder.key}`"
+            hint = pasted([(holder, at)])
             self._block(at, f"{seen.id} is {holder}, which the spec no longer has: a renamed key?", hint)
             self._block(holder, f"looks like {at} under another key", hint)
             self.found.renamed.add(holder)
@@ -236,9 +237,10 @@ class _Matcher:
             return
         holder = self.holders.get((kind.name, seen.id))
         if holder is not None and holder != at:
-            hint = f"keep the old key `{holder.key}`"
+            left = holder not in self.manifest.by_address
+            hint = pasted([(holder, at)]) if left else f"keep the old key `{holder.key}`"
             self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
-            if holder not in self.manifest.by_address:
+            if left:
                 self._block(holder, f"looks like {at} under another key", hint)
                 self.found.renamed.add(holder)
             return
@@ -300,12 +302,17 @@ class _Matcher:
         self.found.gone = tuple(gone)
 
     def _markers(self) -> dict[str, list[Seen]]:
-        """Live things by marker of ours, without those that state holds."""
+        """Live things by marker of ours, without those that state holds; a moved key's marker is its new key's."""
         held = {(at.kind, one.id) for at, one in self.state.resources.items()}
         ours, found = self.manifest.marker(Address("", "")), dict[str, list[Seen]]()
         for kind in self.kinds.values():
+            moves = ((old, new) for old, new in self.manifest.moved.items() if new not in self.state.resources)
+            moved = {
+                self.manifest.marker(old): self.manifest.marker(new) for old, new in moves if old.kind == kind.name
+            }
             for seen in self.snapshot.of(kind.name):
                 tag = kind.marker(seen)
+                tag = moved.get(tag, tag) if tag and (kind.name, seen.id) not in held else tag
                 if tag and tag.startswith(ours):
                     found.setdefault(tag, []).append(seen)
         for tag, several in found.items():
