@@ -13,7 +13,16 @@ from apreconcile.core.errors import UsageError
 from apreconcile.core.state import State, to_json
 from apreconcile.show.screen import Lines
 from apreconcile.show.state import state_list, state_text
-from apreconcile.workflow import Account, open_store, state_copy, state_forget, state_init, state_unlock
+from apreconcile.workflow import (
+    Account,
+    kind_of,
+    open_store,
+    state_copy,
+    state_forget,
+    state_init,
+    state_move,
+    state_unlock,
+)  # fmt: skip
 
 from .command import Group, command
 from .opening import within
@@ -28,6 +37,7 @@ state = Group(
         "init": ("apreconcile.cli.state:init", "Start it, setting numbers aside that are not ours."),
         "forget": ("apreconcile.cli.state:forget", "Forget what an address is; it stays in the account."),
         "copy": ("apreconcile.cli.state:copy", "Copy it to another store, which is used from then on."),
+        "move": ("apreconcile.cli.state:move", "Give what an address is another key."),
         "unlock": ("apreconcile.cli.state:unlock", "Take away the lock of a run that died."),
     },
     examples=("apreconcile state list", "apreconcile state init --ignore num_123"),
@@ -83,7 +93,10 @@ def init(settings: Settings, ignore: tuple[str, ...], ignore_all: bool, settle: 
 @click.argument("address", type=ADDRESS)
 @pass_settings
 def forget(settings: Settings, address: Address) -> None:
-    """Forget what an address is. It stays in the account, and is nobody's from then on. Offline."""
+    """Forget what an address is. It stays in the account, and is nobody's from then on. Offline.
+
+    A number keeps its marker; `forget:` in the spec changes that too.
+    """
     settings.terminal.tell(within(settings, lambda account: state_forget(account, address), offline=True))
 
 
@@ -108,6 +121,22 @@ def copy(settings: Settings, to: str, remote: str | None, settle: float) -> None
     settings.terminal.tell(within(settings, copied, settle=settle, offline=True))
     there = f"{{store: {to}, remote: {remote}}}" if remote else f"{{store: {json.dumps(to) if ':' in to else to}}}"
     settings.terminal.remark(f"write this into the spec: state: {there}")
+
+
+@command("apreconcile state move number.old number.new")
+@click.argument("old", metavar="FROM", type=ADDRESS)
+@click.argument("new", metavar="TO", type=ADDRESS)
+@pass_settings
+def move(settings: Settings, old: Address, new: Address) -> None:
+    """Give what an address is another key, in the state and on a number's marker. Offline but for numbers.
+
+    `moved:` in the spec does the same with the next apply, for everybody who has the spec.
+    """
+    offline = not kind_of(old).marked
+    said, warnings = within(settings, lambda account: state_move(account, old, new), offline=offline)
+    settings.terminal.tell(said)
+    for warning in warnings:
+        settings.terminal.warn(warning)
 
 
 @command("apreconcile state unlock")

@@ -40,8 +40,7 @@ def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
 def _target(step: Step) -> Wire:
     if isinstance(step.change, Create):
         return step.change.again
-    live = step.change.live
-    return [live.id, live.body.get("phoneNumber")]
+    return [step.live.id, step.live.body.get("phoneNumber")] if step.live else None
 
 
 @dataclass(frozen=True, slots=True)

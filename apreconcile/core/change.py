@@ -79,7 +79,31 @@ class Adopt:
     how: str
 
 
-Change: TypeAlias = Create | Update | Delete | Adopt
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Ours under another key (`source`) until now. `live` is None where it cannot be seen any more."""
+
+    address: Address
+    source: Address
+    wanted: Wanted
+    live: Seen | None
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Ours until now, and nobody's from now on; `marker` is the one of its address."""
+
+    address: Address
+    live: Seen
+    marker: str
+
+
+Deed: TypeAlias = Create | Update | Delete | Adopt
+"""What is done about a thing: what a kind is asked about."""
+Naming: TypeAlias = Move | Forget
+"""What changes only the name under which we have a thing: no call of it is more than its marker."""
+Change: TypeAlias = Deed | Naming
 
 
 def action(change: Change) -> str:

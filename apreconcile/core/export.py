@@ -17,7 +17,7 @@ from .address import Address
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
-from .match import MARK
+from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import Resource
 from .wanted import API_KEYS

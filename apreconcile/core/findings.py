@@ -14,7 +14,7 @@ from .wanted import Manifest
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What differs, and all it was found in."""
+    """What differs, and all it was found in. `state` has the keys of the spec."""
 
     manifest: Manifest
     snapshot: Snapshot
@@ -23,6 +23,8 @@ class Findings:
     matching: Matching
     changes: tuple[Change, ...]
     blocked: tuple[Blocked, ...]
+    before: State
+    """The state with its own keys, those that the spec moves included: what an apply starts from."""
     unsettled: tuple[Blocked, ...] = ()
 
     def kind(self, name: str) -> Kind:

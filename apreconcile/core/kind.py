@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from .address import Address
 from .call import Call, Check
-from .change import Change, Create, Delete, Risk, Update
+from .change import Create, Deed, Delete, Risk, Update
 from .facts import Question, Words, World
 from .snapshot import Seen
 from .wanted import Wanted
@@ -95,16 +95,18 @@ class Kind:
     create: Callable[[Create], tuple[Call, ...]]
     update: Callable[[Update], tuple[Call, ...]]
     delete: Callable[[Delete], tuple[Call, ...]]
-    risks: Callable[[Change], frozenset[Risk]]
-    guards: Callable[[Change], tuple[Check, ...]]
+    risks: Callable[[Deed], frozenset[Risk]]
+    guards: Callable[[Deed], tuple[Check, ...]]
     """What must still be true just before the call."""
-    settle: Callable[[Change], Check | None]
+    settle: Callable[[Deed], Check | None]
     """The read that decides a lost reply; None for a creation, which only an intent can settle."""
-    asks: Callable[[Change, datetime], tuple[Question, ...]]
-    words: Callable[[Change, World], Words]
+    asks: Callable[[Deed, datetime], tuple[Question, ...]]
+    words: Callable[[Deed, World], Words]
     namesake: Callable[[Wanted, Seen], bool] = lambda _wanted, _seen: False
-    adopt: Callable[[Wanted, Seen, str], tuple[Call, ...]] = lambda _wanted, _seen, _marker: ()
-    """The calls that mark an adopted thing as ours; `marker` is `apr:PROJECT/ENV/KEY`."""
+    adopt: Callable[[Seen, str], tuple[Call, ...]] = lambda _seen, _marker: ()
+    """The calls that mark an adopted or moved thing as ours; `marker` is `apr:PROJECT/ENV/KEY`."""
+    forget: Callable[[Seen, str], tuple[Call, ...]] = lambda _seen, _marker: ()
+    """The calls that take this marker of ours off a thing."""
     notices: Callable[[Wanted, Seen, str], tuple[str, ...]] = lambda _wanted, _seen, _marker: ()
     """Warnings about a bound thing as it is; the text is `marker`."""
     alarms: Callable[[Seen], tuple[tuple[str, str], ...]] = lambda _seen: ()

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from .address import Address
 from .change import Blocked
 from .diff import equal
+from .ground import Ground
 from .kind import Kind
+from .naming import pasted, rename
 from .snapshot import Seen, Snapshot
 from .state import Resource, State
 from .wanted import Manifest, Wanted
-
-MARK = "apr:"
 
 
 @dataclass(slots=True)
@@ -48,12 +48,12 @@ def match(
     manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, adopt: bool = False
 ) -> Matching:
     """Match every address of the spec and of the state. `adopt` takes offers that have exactly one candidate."""
-    matcher = _Matcher(manifest, snapshot, state, {kind.name: kind for kind in kinds}, adopt, Matching())
-    return matcher.run()
+    return _Matcher(Ground(manifest, snapshot, state, {kind.name: kind for kind in kinds}), adopt).run()
 
 
 def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
     """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted."""
+    state = rename(manifest, state).state
     first = match(manifest, snapshot, state, [kind for kind in kinds if not kind.single], adopt=True)
     single = {kind.name for kind in kinds if kind.single}
     wanted = [one.parent for one in manifest.resources if one.address.kind in single]
@@ -73,41 +73,31 @@ def missing(snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> tuple[tu
 
 @dataclass(slots=True)
 class _Matcher:
-    manifest: Manifest
-    snapshot: Snapshot
-    state: State
-    kinds: Mapping[str, Kind]
+    ground: Ground
     adopt: bool
-    found: Matching
-    holders: dict[tuple[str, str], Address] = field(default_factory=dict)
-    hanging: dict[str, list[tuple[Kind, Seen]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.holders = {(at.kind, held.id): at for at, held in self.state.resources.items()}
-        for kind in self.kinds.values():
-            for seen in self.snapshot.of(kind.name):
-                self.hanging.setdefault(kind.hangs_on(seen) or "", []).append((kind, seen))
+    found: Matching = field(default_factory=Matching)
 
     def run(self) -> Matching:
-        self._check_visibility()
-        markers = self._markers()
-        for kind in self.kinds.values():
-            for one in self.manifest.resources:
+        markers = self.ground.markers()
+        self.found.unsafe += self.ground.alarms(markers)
+        free = {tag: self.ground.unheld(several) for tag, several in markers.items()}
+        for kind in self.ground.kinds.values():
+            for one in self.ground.manifest.resources:
                 if one.address.kind == kind.name:
-                    self._match(one, kind, markers)
+                    self._match(one, kind, free)
             self._settle_claims()
         self._find_orphans()
         both = (*self.found.orphans.items(), *self.found.bound.items())
         self.found.owners = {(seen.kind, seen.id): at for at, seen in both}
-        listed = (seen for seen in self.snapshot.listed if seen.kind in self.kinds)
-        ours = {**self.found.owners, **self.holders}
+        listed = (seen for seen in self.ground.snapshot.listed if seen.kind in self.ground.kinds)
+        ours = {**self.found.owners, **self.ground.holders}
         self.found.unmanaged = tuple(seen for seen in listed if (seen.kind, seen.id) not in ours)
-        self._check_markers(markers)
+        self.found.older = self.ground.unknown(free)
         return self.found
 
     def _match(self, wanted: Wanted, kind: Kind, markers: Mapping[str, list[Seen]]) -> None:
         at = wanted.address
-        if at in self.state.opened:
+        if at in self.ground.state.opened:
             return
         seen = self._held(wanted, kind)
         if seen is not None:
@@ -115,10 +105,10 @@ class _Matcher:
         elif moved := self._moved_slot(wanted, kind):
             hint = "a webhook of another agent needs a key of its own"
             self._block(at, f"its agent is fixed: it is the webhook of {moved}", hint)
-        elif kind.marked and (marked := markers.get(self.manifest.marker(at), [])):
+        elif kind.marked and (marked := markers.get(self.ground.manifest.marker(at), [])):
             self._bind(wanted, kind, marked[0], "it carries this address's marker")
-        elif at in self.state.resources and kind.marked:
-            self._lose(wanted, self.state.resources[at])
+        elif at in self.ground.state.resources and kind.marked:
+            self._lose(wanted, self.ground.state.resources[at])
         elif wanted.imports and wanted.imports != "none":
             self._import(wanted, kind)
         elif kind.single:
@@ -130,13 +120,13 @@ class _Matcher:
 
     def _held(self, wanted: Wanted, kind: Kind) -> Seen | None:
         """What state holds for this address, if it is there."""
-        held = self.state.resources.get(wanted.address)
+        held = self.ground.state.resources.get(wanted.address)
         if held is None:
             return None
         if kind.single:
-            seen = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+            seen = self.ground.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
             return seen if seen and seen.id == held.id else None
-        seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
+        seen = self.ground.snapshot.get(kind.name, held.id) or self.ground.snapshot.singles.get((kind.name, held.id))
         return None if seen is None or seen.body.get("status") == "released" else seen
 
     def _lose(self, wanted: Wanted, held: Resource) -> None:
@@ -150,13 +140,13 @@ class _Matcher:
 
     def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
         """Whose slot still has what state holds for this address, if the spec now names another's."""
-        held = self.state.resources.get(wanted.address)
+        held = self.ground.state.resources.get(wanted.address)
         if held is None or not kind.single or (wanted.parent and wanted.parent not in self.found.bound):
             return None
-        old = self.snapshot.slot(kind.name, held.parent)
+        old = self.ground.snapshot.slot(kind.name, held.parent)
         if old is None or old.id != held.id:
             return None
-        return str(self.holders.get((kind.parent or "", held.parent or ""), held.parent or "the project"))
+        return str(self.ground.holders.get((kind.parent or "", held.parent or ""), held.parent or "the project"))
 
     def _parent(self, wanted: Wanted) -> str:
         """The id of the parent, or a word that no id is, so that its slot is empty."""
@@ -182,63 +172,35 @@ class _Matcher:
     def _import(self, wanted: Wanted, kind: Kind) -> None:
         at, named = wanted.address, wanted.imports
         if kind.single:
-            slot = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+            slot = self.ground.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
             seen = slot if slot and slot.id == named else None
         else:
-            seen = self.snapshot.named(kind.name, str(named))
+            seen = self.ground.snapshot.named(kind.name, str(named))
         if seen is None:
             hint = "look for its id with `apreconcile export`; a key sees only its own account"
             self._block(at, f"`import: {named}` names no {kind.name} that this account shows", hint)
-        elif holder := self._left_holder(seen):
-            hint = f"keep the old key `{holder.key}`"
+        elif holder := self.ground.left_holder(seen):
+            hint = pasted([(holder, at)])
             self._block(at, f"{seen.id} is {holder}, which the spec no longer has: a renamed key?", hint)
             self._block(holder, f"looks like {at} under another key", hint)
             self.found.renamed.add(holder)
-        elif reason := self._refused(kind, seen):
+        elif reason := self.ground.refused(kind, seen):
             self._block(at, f"`import: {named}`: {reason}", "import something else, or remove it there first")
         else:
             self._bind(wanted, kind, seen, "imported")
 
-    def _left_holder(self, seen: Seen) -> Address | None:
-        """The address that holds something in the state and has left the spec."""
-        holder = self.holders.get((seen.kind, seen.id))
-        return holder if holder and holder not in self.manifest.by_address else None
-
-    def _refused(self, kind: Kind, seen: Seen) -> str | None:
-        """Why something live may not be taken by an address that does not hold it yet."""
-        if holder := self.holders.get((kind.name, seen.id)):
-            return f"{seen.id} is {holder} already"
-        foreign = self._foreign(kind, seen)
-        if foreign and not self._is_left_over(foreign, kind):
-            return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
-        for other, one in self.hanging.get(seen.id, ()):
-            tag = self._foreign(other, one)
-            if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
-                return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"
-        return None
-
-    def _is_left_over(self, tag: str, kind: Kind) -> bool:
-        """Whether a marker is of a key of ours that neither spec nor state has any more."""
-        prefix = self.manifest.marker(Address("", ""))
-        old = kind.address(tag.removeprefix(prefix))
-        return tag.startswith(prefix) and old not in self.manifest.by_address and old not in self.state.resources
-
-    def _foreign(self, kind: Kind, seen: Seen) -> str | None:
-        """A marker on it by which somebody else knows it."""
-        tag = kind.marker(seen)
-        return tag if tag and tag.startswith(MARK) else None
-
     def _slot(self, wanted: Wanted, kind: Kind) -> None:
         at = wanted.address
-        seen = self.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
+        seen = self.ground.snapshot.slot(kind.name, self._parent(wanted) if wanted.parent else None)
         if seen is None:
             self.found.new.append(wanted)
             return
-        holder = self.holders.get((kind.name, seen.id))
+        holder = self.ground.holders.get((kind.name, seen.id))
         if holder is not None and holder != at:
-            hint = f"keep the old key `{holder.key}`"
+            left = holder not in self.ground.manifest.by_address
+            hint = pasted([(holder, at)]) if left else f"keep the old key `{holder.key}`"
             self._block(at, f"its slot is held by {holder}, which the spec no longer has: a renamed key?", hint)
-            if holder not in self.manifest.by_address:
+            if left:
                 self._block(holder, f"looks like {at} under another key", hint)
                 self.found.renamed.add(holder)
             return
@@ -252,7 +214,9 @@ class _Matcher:
 
     def _offer(self, wanted: Wanted, kind: Kind) -> None:
         candidates = [
-            one for one in self.snapshot.of(kind.name) if kind.namesake(wanted, one) and not self._refused(kind, one)
+            one
+            for one in self.ground.snapshot.of(kind.name)
+            if kind.namesake(wanted, one) and not self.ground.refused(kind, one)
         ]
         if not candidates:
             self.found.new.append(wanted)
@@ -264,7 +228,7 @@ class _Matcher:
 
     def _lines(self, candidates: Sequence[Seen]) -> str:
         lines = [f"import: {one.id}" for one in candidates]
-        none = "" if self.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
+        none = "" if self.ground.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
         one = ", or --adopt" if len(candidates) == 1 else ""
         return "\n".join([f"add one line to it{one}{none}:", *lines])
 
@@ -281,16 +245,18 @@ class _Matcher:
                     self._block(at, f"{ident} is claimed by {others} too", "say which one with `import:` lines")
 
     def _find_orphans(self) -> None:
-        wanted, gone = set(self.manifest.by_address), []
-        for at, held in self.state.resources.items():
-            kind = self.kinds.get(at.kind)
+        wanted, gone = set(self.ground.manifest.by_address), []
+        for at, held in self.ground.state.resources.items():
+            kind = self.ground.kinds.get(at.kind)
             if kind is None or at in wanted:
                 continue
             if kind.single:
-                slot = self.snapshot.slot(kind.name, held.parent)
+                slot = self.ground.snapshot.slot(kind.name, held.parent)
                 seen = slot if slot and slot.id == held.id else None
             else:
-                seen = self.snapshot.get(kind.name, held.id) or self.snapshot.singles.get((kind.name, held.id))
+                seen = self.ground.snapshot.get(kind.name, held.id) or self.ground.snapshot.singles.get(
+                    (kind.name, held.id)
+                )
             if seen is None or seen.body.get("status") == "released":
                 gone.append(at)
             elif at in self.found.renamed:
@@ -298,40 +264,6 @@ class _Matcher:
             else:
                 self.found.orphans[at] = seen
         self.found.gone = tuple(gone)
-
-    def _markers(self) -> dict[str, list[Seen]]:
-        """Live things by marker of ours, without those that state holds."""
-        held = {(at.kind, one.id) for at, one in self.state.resources.items()}
-        ours, found = self.manifest.marker(Address("", "")), dict[str, list[Seen]]()
-        for kind in self.kinds.values():
-            for seen in self.snapshot.of(kind.name):
-                tag = kind.marker(seen)
-                if tag and tag.startswith(ours):
-                    found.setdefault(tag, []).append(seen)
-        for tag, several in found.items():
-            if len(several) > 1:
-                listed = ", ".join(one.id for one in several)
-                reason = f"{len(several)} live numbers carry the marker {tag!r}: {listed}"
-                self.found.unsafe.append(Blocked(None, reason, "change the externalId of all but one of them", exit=9))
-        return {tag: [one for one in several if (one.kind, one.id) not in held] for tag, several in found.items()}
-
-    def _check_markers(self, markers: Mapping[str, list[Seen]]) -> None:
-        past = {*self.state.ignored, *(stone.id for stone in self.state.tombstones)}
-        pending = {str(self.manifest.marker(at)) for at in self.state.intents}
-        unknown = [
-            one for tag, several in markers.items() for one in several
-            if one.id not in past and tag not in pending
-        ]  # fmt: skip
-        self.found.older = tuple(unknown)
-
-    def _check_visibility(self) -> None:
-        """State that knows ids of which none is visible means another account."""
-        lists = {kind.name for kind in self.kinds.values() if not kind.single}
-        held = [(at.kind, one.id) for at, one in self.state.resources.items() if at.kind in lists]
-        if held and not any(self.snapshot.get(*one) or self.snapshot.singles.get(one) for one in held):
-            reason = f"the state knows {len(held)} agents and numbers, and this account shows none of them"
-            hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
-            self.found.unsafe.append(Blocked(None, reason, hint, exit=9))
 
     def _block(self, at: Address, reason: str, hint: str) -> None:
         self.found.blocked.append(Blocked(at, reason, hint))

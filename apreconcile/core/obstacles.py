@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .address import Address
-from .change import Adopt, Blocked, Create, Delete, Update
+from .change import Adopt, Blocked, Create, Delete, Move, Update
 from .facts import World
 from .findings import Findings
-from .match import MARK, Matching
+from .marker import MARK
+from .match import Matching
 from .plan import Step
 from .snapshot import Seen
 
@@ -73,14 +74,15 @@ def not_buying(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list
 
 def only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
     """Leave out all but adoptions: the state is older than the account, which has things that it does not know."""
-    adopting = [step for step in steps if isinstance(step.change, Adopt)]
+    taken = {step.address for step in steps if isinstance(step.change, Adopt)}
+    adopting = [step for step in steps if step.address in taken and isinstance(step.change, Adopt | Move)]
     first = found.matching.older[0]
     kind = found.kind(first.kind)
     what = f"{kind.label(first)} ({first.id}) with the marker {kind.marker(first)!r}"
     reason = f"the state is older than the account: it does not know {what}"
     aside = f"give it back its key in the spec, or set it aside: apreconcile state init --ignore {first.id}"
     hint = "apply takes the adoptions; then plan again" if adopting else aside
-    left = dict.fromkeys(step.address for step in steps if not isinstance(step.change, Adopt))
+    left = dict.fromkeys(step.address for step in steps if step not in adopting)
     return adopting, [Blocked(at, reason, hint, 9) for at in left]
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from .address import Address
 from .call import Call, Check
-from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, FieldDiff, Risk, action
+from .change import WANTS_APPROVAL, Blocked, Change, Create, FieldDiff, Risk, Update, action
 from .snapshot import Seen
 from .wire import Wire
 
@@ -40,7 +40,7 @@ class Step:
 
     @property
     def action(self) -> str:
-        """create, update, delete or adopt."""
+        """create, update, delete, adopt, move or forget."""
         return action(self.change)
 
     @property
@@ -51,7 +51,7 @@ class Step:
     @property
     def fields(self) -> tuple[FieldDiff, ...]:
         """The fields that change."""
-        return () if isinstance(self.change, Adopt) or not hasattr(self.change, "fields") else self.change.fields
+        return self.change.fields if isinstance(self.change, Create | Update) else ()
 
     @property
     def creates(self) -> bool:
@@ -75,7 +75,7 @@ class Step:
 
     @property
     def live(self) -> Seen | None:
-        """What it acts on; None for a creation."""
+        """What it acts on; None for a creation, and for a move of what is lost."""
         return None if isinstance(self.change, Create) else self.change.live
 
 

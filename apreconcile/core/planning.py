@@ -14,12 +14,13 @@ from decimal import Decimal
 from .address import Address
 from .approval import token
 from .call import Call, Reply
-from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Delete, Update
-from .diff import concealed, difference, digest, first_fields
+from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Deed, Delete, Forget, Move, Naming, Update
+from .diff import concealed, difference, first_fields
 from .facts import Question, World
 from .findings import Findings
 from .kind import Kind
 from .match import match
+from .naming import named, rename, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
@@ -42,24 +43,29 @@ def find_changes(
     unsettled: Sequence[Blocked] = (),
 ) -> Findings:
     """Match, compare, and say what differs; nothing is asked yet. `unsettled` is what settling left open."""
-    matching = match(manifest, snapshot, state, kinds, adopt=adopt)
-    found = Findings(manifest, snapshot, state, tuple(kinds), matching, (), (), tuple(unsettled))
+    names = rename(manifest, state)
+    matching = match(manifest, snapshot, names.state, kinds, adopt=adopt)
+    blocked = [*names.blocked, *matching.blocked]
+    found = Findings(manifest, snapshot, names.state, tuple(kinds), matching, (), (), state, tuple(unsettled))
     changes: list[Change] = []
-    blocked = list(matching.blocked)
-    stopped = {one.address for one in blocked} | state.opened
+    stopped = {one.address for one in blocked} | names.state.opened
     for wanted in manifest.resources:
-        if wanted.address not in stopped:
+        at = wanted.address
+        if at not in stopped:
             more, stops = _wanted_changes(found, wanted)
+            if at in names.moved and not stops:
+                changes.append(_move(found, wanted, names.moved[at]))
             changes += more
             blocked += stops
-    changes += [Delete(at, seen, _parent(found, seen)) for at, seen in sorted(matching.orphans.items())]
-    changes, renamed = _without_renames(found, changes)
+    changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
+    changes, renamed = without_renames(changes, names.state, found.kind)
     return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
     """What has to be read before the plan can be made; equal questions once."""
-    asked = (one for change in found.changes for one in found.kind(change.address.kind).asks(change, now))
+    deeds = (change for change in found.changes if not isinstance(change, Naming))
+    asked = (one for change in deeds for one in found.kind(change.address.kind).asks(change, now))
     return tuple(dict.fromkeys(asked))
 
 
@@ -90,6 +96,7 @@ def make_plan(
         if not stops:
             steps.append(step)
     linked = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
+    only = [found.manifest.moved.get(at, at) for at in only]
     taken = _needed(linked, only) if only else {step.address for step in linked} | {one.address for one in blocked}
     left = tuple(step for step in linked if step.address not in taken)
     steps, quota = within_quota([step for step in linked if step.address in taken], world, matching)
@@ -144,51 +151,28 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
     return changes, []
 
 
+def _move(found: Findings, wanted: Wanted, source: Address) -> Move:
+    """What the state has under this address, seen if it still is there."""
+    at, seen = wanted.address, found.matching.bound.get(wanted.address)
+    same = seen is not None and seen.id == found.state.resources[at].id
+    return Move(at, source, wanted, seen if same else None, found.manifest.marker(at))
+
+
+def _leaving(found: Findings, at: Address, seen: Seen) -> Delete | Forget:
+    """What becomes of something of ours that the spec no longer has."""
+    gone = at in found.manifest.forget
+    return Forget(at, seen, found.manifest.marker(at)) if gone else Delete(at, seen, _parent(found, seen))
+
+
 def _parent(found: Findings, seen: Seen) -> Address | None:
     parent = found.kind(seen.kind).parent
     return found.matching.owners.get((parent, seen.parent)) if parent and seen.parent else None
 
 
-def _without_renames(found: Findings, changes: list[Change]) -> tuple[list[Change], list[Blocked]]:
-    """A deletion and a creation that look like one thing under a new key are neither."""
-    groups: dict[tuple[object, ...], list[Change]] = {}
-    for change in changes:
-        alike = _likeness(found, change)
-        if alike:
-            groups.setdefault(alike, []).append(change)
-    caught: dict[Address, Blocked] = {}
-    for several in groups.values():
-        going = [change for change in several if isinstance(change, Delete)]
-        coming = [change for change in several if isinstance(change, Create)]
-        if going and coming:
-            marked = found.kind(going[0].address.kind).marked
-            end = "releases the old one for ever" if marked else "deletes the old one"
-            hint = f"keep the old key `{going[0].address.key}`; if it is another, first apply without it, which {end}"
-            pairs = [(one.address, coming[0].address) for one in going]
-            pairs += [(one.address, going[0].address) for one in coming]
-            caught |= {at: Blocked(at, f"looks like {other} under another key", hint) for at, other in pairs}
-    return [change for change in changes if change.address not in caught], list(caught.values())
-
-
-def _likeness(found: Findings, change: Change) -> tuple[object, ...] | None:
-    """What a renamed key would leave the same: an agent's name, a number's country and area code."""
-    kind = found.kind(change.address.kind)
-    if isinstance(change, Create) and change.again is None:
-        fields = change.wanted.fields
-        area = digest(fields["areaCode"], found.state.salt) if fields.get("areaCode") else None
-        plain = fields.get("name")
-        return (kind.name, area, fields.get("country", "US")) if kind.marked else (kind.name, plain) if plain else None
-    if isinstance(change, Delete):
-        asked = found.state.resources[change.address].fields.get("areaCode")
-        live = kind.shown(change.live)
-        if kind.marked:
-            return (kind.name, asked.sent if asked else None, live.get("country"))
-        return (kind.name, live.get("name")) if live.get("name") else None
-    return None
-
-
 def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[Step, tuple[str, ...], list[Blocked]]:
     kind = found.kind(change.address.kind)
+    if isinstance(change, Naming):
+        return named(kind, change, MONTHLY), (), []
     risks, words = kind.risks(change), kind.words(change, world)
     step = Step(
         change, _calls(kind, change), risks, _stage(found.kinds, change),
@@ -201,7 +185,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
 
 
-def _calls(kind: Kind, change: Change) -> tuple[Call, ...]:
+def _calls(kind: Kind, change: Deed) -> tuple[Call, ...]:
     match change:
         case Create():
             return kind.create(change)
@@ -210,34 +194,34 @@ def _calls(kind: Kind, change: Change) -> tuple[Call, ...]:
         case Delete():
             return kind.delete(change)
         case Adopt():
-            return kind.adopt(change.wanted, change.live, change.marker)
+            return kind.adopt(change.live, change.marker)
 
 
-def _stage(kinds: Sequence[Kind], change: Change) -> int:
-    """Adoptions first; then creations and updates, parents first; then deletions, children first."""
+def _stage(kinds: Sequence[Kind], change: Deed) -> int:
+    """Names come first (0), then adoptions; then creations and updates, parents first; deletions, children first."""
     rank = next(index for index, kind in enumerate(kinds) if kind.name == change.address.kind)
     match change:
         case Adopt():
-            return 0
+            return 1
         case Create() | Update():
-            return 1 + rank
+            return 2 + rank
         case Delete():
-            return 2 * len(kinds) - rank
+            return 2 * len(kinds) + 1 - rank
 
 
 def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
     """Every step with the addresses that must be done before it."""
     created = {step.address for step in steps if isinstance(step.change, Create)}
-    adopted = {step.address for step in steps if isinstance(step.change, Adopt)}
+    taken = {step.address for step in steps if isinstance(step.change, Adopt | Move)}
     freeing: dict[str, set[Address]] = {}
     for step in steps:
-        if step.live and not isinstance(step.change, Adopt):
+        if step.live and isinstance(step.change, Update | Delete):
             parent = found.kind(step.address.kind).hangs_on(step.live)
             freeing.setdefault(parent or "", set()).add(step.address)
     linked: list[Step] = []
     for step in steps:
         needs = {at for call in step.calls for at in call.needs} & created
-        if isinstance(step.change, Update) and step.address in adopted:
+        if isinstance(step.change, Create | Update) and step.address in taken:
             needs.add(step.address)
         if isinstance(step.change, Delete):
             needs |= freeing.get(step.change.live.id, set())
@@ -248,12 +232,15 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
 def _notices(found: Findings) -> list[str]:
     said: list[str] = []
     blocked = {one.address for one in found.blocked}
+    naming = {change.address for change in found.changes if isinstance(change, Adopt | Move)}
     for wanted in found.manifest.resources:
-        seen = found.matching.bound.get(wanted.address) if wanted.address not in blocked else None
-        adopting = wanted.address in found.matching.taken
+        at, kind = wanted.address, found.kind(wanted.address.kind)
+        seen = found.matching.bound.get(at) if at not in blocked else None
         if seen:
-            notes = found.kind(wanted.address.kind).notices(wanted, seen, found.manifest.marker(wanted.address))
-            said += [note for note in notes if not (adopting and "carries no marker" in note)]
+            marker = found.manifest.marker(at)
+            for call in kind.adopt(seen, marker) if at in naming else ():
+                seen = replace(seen, body={**seen.body, **call.body})
+            said += kind.notices(wanted, seen, marker)
     return said
 
 

@@ -158,6 +158,12 @@ class State:
         stone = Tombstone(address, gone.id, at, how, gone.phone_number)
         return replace(self, resources=rest, tombstones=(*self.tombstones, stone))
 
+    def rename(self, old: Address, new: Address) -> State:
+        """The state in which what one address was is another's; the turns of neither go down."""
+        rest = {at: held for at, held in self.resources.items() if at != old}
+        turns = {**self.turns, new: max(self.turn(old), self.turn(new))}
+        return replace(self, resources={**rest, new: self.resources[old]}, turns=turns)
+
     def open(self, intent: Intent, *, price: str | None = None) -> State:
         """The state that knows of a step about to be taken. Its token, if any, is spent with it; so is its price."""
         turns = self.turned(intent.address, 1) if intent.token else self.turns

@@ -58,7 +58,8 @@ class Manifest:
     """A whole spec. `resources` is sorted by (rank of kind, key), so that the order of the YAML never matters.
 
     `store` and `remote` are those of `state:` as written, or None where the spec does not say; `home` is the folder of
-    the first file.
+    the first file. `moved` has for each former address the one that it has in this spec, chains followed; `forget` what
+    is to be nobody's.
     """
 
     project: str
@@ -68,6 +69,8 @@ class Manifest:
     store: str | None = None
     remote: str | None = None
     warnings: tuple[str, ...] = ()
+    moved: Mapping[Address, Address] = field(default_factory=dict)
+    forget: tuple[Address, ...] = ()
     by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from apreconcile.core.call import Call, Check
-from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Items, Kind, Phone, Spec
 from apreconcile.core.snapshot import Seen
@@ -112,12 +112,12 @@ def delete(change: Delete) -> tuple[Call, ...]:
     return (Call("DELETE", _path(change.live)),)
 
 
-def risks(change: Change) -> frozenset[Risk]:
+def risks(change: Deed) -> frozenset[Risk]:
     """Only deleting an agent cannot be taken back."""
     return frozenset({Risk.IRREVERSIBLE}) if isinstance(change, Delete) else frozenset()
 
 
-def guards(change: Change) -> tuple[Check, ...]:
+def guards(change: Deed) -> tuple[Check, ...]:
     """An agent is deleted only if it is still the one that was shown, and holds no number and no webhook."""
     if not isinstance(change, Delete):
         return ()
@@ -126,20 +126,20 @@ def guards(change: Change) -> tuple[Check, ...]:
     return (Check(Call("GET", _path(change.live)), expect), slot)
 
 
-def settle(change: Change) -> Check | None:
+def settle(change: Deed) -> Check | None:
     """A lost PATCH is decided by the values that it sent; a lost DELETE by the agent being gone."""
     if isinstance(change, Update):
         return Check(Call("GET", _path(change.live)), change.send)
     return Check(Call("GET", _path(change.live)), None) if isinstance(change, Delete) else None
 
 
-def asks(change: Change, _now: datetime) -> tuple[Question, ...]:
+def asks(change: Deed, _now: datetime) -> tuple[Question, ...]:
     """The list of voices, only where a voice changes."""
     voice = any(diff.field == "voice" for diff in getattr(change, "fields", ()))
     return (Question("voices", Call("GET", ("v1", "agents", "voices"))),) if voice else ()
 
 
-def words(change: Change, world: World) -> Words:
+def words(change: Deed, world: World) -> Words:
     """What the change means for the people who call."""
     if isinstance(change, Delete):
         return Words(why=(f"{change.live.body.get('name')!r} is gone for ever; its calls and messages are kept",))

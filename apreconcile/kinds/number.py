@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf
-from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
+from apreconcile.core.marker import adopted, forgotten
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire
@@ -60,14 +61,12 @@ def delete(change: Delete) -> tuple[Call, ...]:
     return (Call("DELETE", _path(change.live)),)
 
 
-def adopt(_wanted: Wanted, seen: Seen, marker: str) -> tuple[Call, ...]:
-    """PATCH the marker on, if this API knows the field and no tag is there but one of an older key of ours."""
-    tag, ours = str(seen.body.get("externalId") or ""), marker.rpartition("/")[0] + "/"
-    free = "externalId" in seen.body and tag != marker and (not tag or tag.startswith(ours))
-    return (Call("PATCH", _path(seen), {"externalId": marker}),) if free else ()
+def tagging(seen: Seen, tag: str | None) -> tuple[Call, ...]:
+    """PATCH this tag on, if there is any to be set (PY externalId)."""
+    return (Call("PATCH", _path(seen), {"externalId": tag}),) if tag else ()
 
 
-def risks(change: Change) -> frozenset[Risk]:
+def risks(change: Deed) -> frozenset[Risk]:
     """Buying spends; releasing cannot be taken back; a live number that changes hands is rerouted."""
     if isinstance(change, Create):
         return frozenset({Risk.SPENDS})
@@ -77,7 +76,7 @@ def risks(change: Change) -> frozenset[Risk]:
     return frozenset({Risk.REROUTES}) if moved else frozenset()
 
 
-def guards(change: Change) -> tuple[Check, ...]:
+def guards(change: Deed) -> tuple[Check, ...]:
     """A number is released, or moved, only if id, E.164, status and agent are still what was shown."""
     if not isinstance(change, Delete | Update):
         return ()
@@ -85,7 +84,7 @@ def guards(change: Change) -> tuple[Check, ...]:
     return (Check(Call("GET", _path(change.live)), {name: change.live.body.get(name) for name in held}),)
 
 
-def settle(change: Change) -> Check | None:
+def settle(change: Deed) -> Check | None:
     """A lost attach or detach is decided by the number's agent, a lost release by its status."""
     if isinstance(change, Update):
         return Check(Call("GET", _path(change.live)), {"agentId": change.send.get("agent")})
@@ -94,7 +93,7 @@ def settle(change: Change) -> Check | None:
     return Check(Call("GET", _path(change.live)), None) if isinstance(change, Delete) else None
 
 
-def asks(change: Change, now: datetime) -> tuple[Question, ...]:
+def asks(change: Deed, now: datetime) -> tuple[Question, ...]:
     """The quota before a purchase; calls and messages of the last 30 days before a release."""
     if isinstance(change, Create):
         return (Question("usage", Call("GET", ("v1", "usage"))),)
@@ -106,7 +105,7 @@ def asks(change: Change, now: datetime) -> tuple[Question, ...]:
     return (Question(f"calls {change.live.id}", calls), Question(f"messages {change.live.id}", messages))
 
 
-def words(change: Change, world: World) -> Words:
+def words(change: Deed, world: World) -> Words:
     """Money, quota, who rings there, and who is left unanswered."""
     if isinstance(change, Create):
         return _buying(change, world)
@@ -197,7 +196,8 @@ NUMBER = Kind(
     settle=settle,
     asks=asks,
     words=words,
-    adopt=adopt,
+    adopt=lambda seen, marker: tagging(seen, adopted(seen.body, marker)),
+    forget=lambda seen, marker: tagging(seen, forgotten(seen.body, marker)),
     notices=notices,
     alarms=alarms,
     hangs_on=lambda seen: seen.body.get("agentId") or None,

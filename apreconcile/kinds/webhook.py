@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf, Secret
-from apreconcile.core.change import Adopt, Change, Create, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import Default, Kind, Refers, Spec
 from apreconcile.core.snapshot import Seen
@@ -51,7 +51,7 @@ def delete(change: Delete) -> tuple[Call, ...]:
     return (Call("DELETE", slot(change.live.parent)),)
 
 
-def risks(change: Change) -> frozenset[Risk]:
+def risks(change: Deed) -> frozenset[Risk]:
     """A POST over a live webhook rotates its secret; another host reroutes events; a deletion loses the secret."""
     if isinstance(change, Delete):
         return frozenset({Risk.IRREVERSIBLE})
@@ -62,7 +62,7 @@ def risks(change: Change) -> frozenset[Risk]:
     return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
 
 
-def guards(change: Change) -> tuple[Check, ...]:
+def guards(change: Deed) -> tuple[Check, ...]:
     """Its slot must still show what was seen; for a new one, nothing."""
     if isinstance(change, Create):
         path = slot(IdOf(change.wanted.parent) if change.wanted.parent else None)
@@ -73,7 +73,7 @@ def guards(change: Change) -> tuple[Check, ...]:
     return (Check(Call("GET", slot(change.live.parent)), {"id": change.live.id, **seen}, slot=True),)
 
 
-def settle(change: Change) -> Check | None:
+def settle(change: Deed) -> Check | None:
     """A lost reply is decided by what the slot shows."""
     if isinstance(change, Adopt):
         return None
@@ -83,12 +83,12 @@ def settle(change: Change) -> Check | None:
     return Check(Call("GET", call.path), call.body, slot=True)
 
 
-def asks(_change: Change, _now: datetime) -> tuple[Question, ...]:
+def asks(_change: Deed, _now: datetime) -> tuple[Question, ...]:
     """Nothing: the slot itself was read."""
     return ()
 
 
-def words(change: Change, world: World) -> Words:
+def words(change: Deed, world: World) -> Words:
     """Where events go, and who must learn a new secret."""
     if isinstance(change, Adopt):
         return Words(why=(change.how,))

@@ -43,8 +43,8 @@ async def apply(plan: Plan, granted: frozenset[Name], work: Work) -> tuple[Outco
 
 def _may_go(step: Step, granted: frozenset[Name], work: Work) -> bool:
     """Whether a step may be taken now; if not, it has its word."""
-    own = work.words.get((str(step.address), "adopt"))
-    if own and own.word is not Word.DONE:
+    own = [word for what in ("move", "adopt") if (word := work.words.get((str(step.address), what)))]
+    if any(word.word is not Word.DONE for word in own):
         work.give(step, Word.SKIPPED, because=str(step.address))
         return False
     before = [

@@ -68,6 +68,8 @@ class Work:
     ids: dict[Address, str] = field(default_factory=dict)
     words: dict[Name, Outcome] = field(default_factory=dict)
     unknown_purchase: bool = False
+    notes: list[str] = field(default_factory=list)
+    """What a person should know although every step has its word."""
 
     def give(
         self, step: Step, word: Word, *, because: str | None = None, error: str | None = None, changed: bool = False

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from apreconcile.core.call import Check, Reply
-from apreconcile.core.change import Adopt, Create, Delete
+from apreconcile.core.change import Adopt, Create, Delete, Forget, Move, Naming
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.outcome import Word
@@ -60,14 +60,13 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
         return True
     await work.record.hold()
     problem, reply = await _send(work, step, so_far)
-    if problem is None and _tells(step, reply):
+    if (problem is None and _tells(step, reply)) or _unmarked(step, problem):
+        _note(work, step, problem, reply)
         _done(work, step, reply)
         return True
-    if isinstance(step.change, Adopt) and isinstance(problem, ApiError) and not isinstance(problem, NotFoundError):
-        _done(work, step, None)  # a marker that does not stick is a warning, never a step
-        return True
     holds, shown = await _settled(work, step)
-    if holds:
+    if holds or (isinstance(step.change, Naming) and _ident(shown)):
+        _note(work, step, None if holds else problem, shown)
         _done(work, step, shown)
         return True
     if problem is None and _ident(reply) and _ident(reply) == _ident(shown):
@@ -83,6 +82,22 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
     else:
         work.give(step, Word.UNKNOWN, error=problem.message, changed=so_far.done > 0)
     return True
+
+
+def _unmarked(step: Step, problem: Error | None) -> bool:
+    """Whether nothing went wrong but that a marker was refused: that is a warning, never a step."""
+    refused = isinstance(problem, ApiError) and not isinstance(problem, NotFoundError)
+    return refused and isinstance(step.change, Adopt | Naming)
+
+
+def _note(work: Work, step: Step, problem: Error | None, reply: Reply | None) -> None:
+    """Tell a person where a marker is not what it should be, although the step is done."""
+    if not isinstance(step.change, Adopt | Naming) or not step.calls:
+        return
+    if problem:
+        work.notes.append(f"{step.address}: the marker could not be set: {problem.message}")
+    elif not (reply and shows(reply.body, step.calls[-1].body)):
+        work.notes.append(f"{step.address}: the marker did not stick")
 
 
 def _tells(step: Step, reply: Reply | None) -> bool:
@@ -221,6 +236,10 @@ def _binding(step: Step, work: Work) -> Edit:
         if isinstance(change, Delete):
             how = "released" if step.verb == "release" else "deleted"
             return state.unbind(at, how=how, at=moment).close(at)
+        if isinstance(change, Forget):
+            return state.unbind(at, how="forgotten", at=moment)
+        if isinstance(change, Move):
+            return state.rename(change.source, at)
         held = state.resources.get(at)
         fields = memories(change.wanted, state.salt, held)
         if isinstance(change, Create):

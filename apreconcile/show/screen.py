@@ -112,7 +112,7 @@ def _words(spans: Iterable[Span], room: int) -> Iterator[tuple[list[Span], list[
     gap: list[Span] = []
     word: list[Span] = []
     for style, text in spans:
-        for atom in [text] if style is Style.COPY else _ATOM.findall(text):
+        for atom in ([text] if text else []) if style is Style.COPY else _ATOM.findall(text):
             if not atom.isspace() or len(atom) > _GAP:
                 word.append(Span(style, atom))
                 continue

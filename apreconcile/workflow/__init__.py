@@ -7,7 +7,16 @@ from .exporting import export
 from .loading import load
 from .locking import check_free, patiently
 from .planning import Planned, plan
-from .remembering import read_secret, resolve_bind, resolve_not_created, state_forget, state_init, state_unlock
+from .remembering import (
+    kind_of,
+    read_secret,
+    resolve_bind,
+    resolve_not_created,
+    state_forget,
+    state_init,
+    state_move,
+    state_unlock,
+)
 from .stores import open_store
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "check_free",
     "connect",
     "export",
+    "kind_of",
     "load",
     "open_store",
     "patiently",
@@ -28,5 +38,6 @@ __all__ = [
     "state_copy",
     "state_forget",
     "state_init",
+    "state_move",
     "state_unlock",
 ]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import strangeness, token, weigh
-from apreconcile.core.change import Adopt, Change, Create, Delete, Update, action
+from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
 from apreconcile.core.findings import Findings
+from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
 from apreconcile.core.plan import Plan, Step, blocked
@@ -87,7 +88,7 @@ async def apply(
     if done and not stopped:
         converged, troubles = await _converged(run, outcomes)
         warnings += troubles
-    warnings += await _saved(run)
+    warnings += (*run.work.notes, *await _saved(run))
     return Report(
         exit=exit_code(
             plan, outcomes,
@@ -110,13 +111,14 @@ def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
     waits = outcome.word is Word.HELD or (outcome.word is Word.SKIPPED and step.name not in run.granted)
     if not step.wants_approval or not waits:
         return outcome
-    state = run.record.state if run.record.writes else run.planned.found.state
+    state = run.record.state if run.record.writes else run.planned.found.before
+    state = rename(run.account.manifest, state).state
     return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
 
 
 def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted: frozenset[Name]) -> _Run:
     version = planned.version
-    state = planned.found.state
+    state = planned.found.before
     if state.id == "none":
         left = tuple(sorted(seen.id for seen in unclaimed(planned.found)))
         state = replace(state, id=secrets.token_hex(8), seed=secrets.token_hex(16), unclaimed=left)
@@ -195,7 +197,7 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if outcome.word is not Word.DONE or isinstance(change, Delete | Adopt) or seen is None or held is None:
+        if outcome.word is not Word.DONE or isinstance(change, Delete | Adopt | Naming) or seen is None or held is None:
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None

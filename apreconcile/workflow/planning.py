@@ -58,7 +58,8 @@ async def plan(
     before = account.client.requests
     settlement, first = await _settled(account, state, wait)
     found = await look(account, first, settlement, adopt=adopt)
-    strangers = [at for at in only if at not in account.manifest.by_address and at not in state.resources]
+    there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
+    strangers = [at for at in only if at not in there]
     if strangers:
         known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
         near = get_close_matches(str(strangers[0]), known, n=1)

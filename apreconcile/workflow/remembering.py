@@ -10,9 +10,11 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import Call
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
-from apreconcile.core.match import MARK
+from apreconcile.core.marker import MARK
 from apreconcile.core.settlement import free
+from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, Resource, State, to_second
+from apreconcile.core.wire import shows
 from apreconcile.kinds import KINDS
 from apreconcile.live.listing import list_all
 from apreconcile.live.observe import read_slot
@@ -124,18 +126,65 @@ async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all
 
 
 async def state_forget(account: Account, address: Address) -> str:
-    """Forget what an address is: it stays in the account, and is nobody's."""
+    """Forget what an address is: it stays in the account, and is nobody's, but keeps its marker. Sends nothing."""
 
     def edit(state: State) -> State:
-        if address in state.intents:
-            raise UnsafeError(f"{address} has an open intent", hint=f"apreconcile resolve {address} --bind ID")
-        if address not in state.resources:
-            known = ", ".join(map(str, sorted(state.resources))) or "nothing"
-            raise Error(f"the state has no {address}", hint=f"it has: {known}")
+        _check_held(state, address)
         return state.unbind(address, how="forgotten", at=stamp(account.now()))
 
     await _swap(account, edit)
-    return f"{address} is forgotten; it stays in the account"
+    said = f"{address} is forgotten; it stays in the account"
+    if not kind_of(address).marked:
+        return said
+    kept = f"it keeps the marker {account.manifest.marker(address)}, by which a spec with {address} takes it again"
+    return f"{said}; {kept} (`forget: [{address}]` in the spec, applied instead, changes that too)"
+
+
+async def state_move(account: Account, old: Address, new: Address) -> tuple[str, tuple[str, ...]]:
+    """Let what one address is be another's, marker included; what was done, and what a person should know besides.
+
+    A number's marker is set after the state is written: if that fails, the move stands.
+    """
+    kind = kind_of(old)
+    if kind_of(new) != kind:
+        raise Error(f"{old} cannot become {new}: a move changes the key only", hint=f"TO is {old.kind}.KEY")
+    if kind.marked:
+        await account.recall()
+
+    def edit(state: State) -> State:
+        _check_held(state, old)
+        if new in state.resources or new in state.intents:
+            hint = f"apreconcile state forget {new}, if that is nobody's"
+            raise BlockedError(f"{new} is taken: the state has it", hint=hint)
+        return state.rename(old, new)
+
+    state = await _swap(account, edit)
+    warnings = list(await _mark(account, kind, state.resources[new].id, new)) if kind.marked else []
+    if new not in account.manifest.by_address or old in account.manifest.by_address:
+        warnings.append(f"the spec does not say so: rename {old} to {new} there before the next apply")
+    return f"{old} is {new} now", tuple(warnings)
+
+
+async def _mark(account: Account, kind: Kind, ident: str, address: Address) -> tuple[str, ...]:
+    """Set the marker of a live thing of ours, if its tag may be touched; why it is not set, if it should be."""
+    try:
+        seen = Seen(kind.name, ident, await _body(account, kind, ident))
+        for call in kind.adopt(seen, account.manifest.marker(address)):
+            reply = await account.client.send(call)
+            if not shows(reply.body, call.body):
+                return (f"the marker of {address} did not stick",)
+    except Error as problem:
+        return (f"the marker of {address} is not set: {problem.message}",)
+    return ()
+
+
+def _check_held(state: State, address: Address) -> None:
+    """Raise unless an address is something, and nothing is under way there."""
+    if address in state.intents:
+        raise UnsafeError(f"{address} has an open intent", hint=f"apreconcile resolve {address} --bind ID")
+    if address not in state.resources:
+        known = ", ".join(map(str, sorted(state.resources))) or "nothing"
+        raise Error(f"the state has no {address}", hint=f"it has: {known}")
 
 
 async def state_unlock(account: Account) -> str:
@@ -147,12 +196,14 @@ async def state_unlock(account: Account) -> str:
     return f"the lock of {state.lock.who} on {state.lock.where} is gone"
 
 
-async def _swap(account: Account, edit: Callable[[State], State]) -> None:
+async def _swap(account: Account, edit: Callable[[State], State]) -> State:
     state, version = await account.recall()
     if state.id == "none":
         raise Error("there is no state yet", hint="apply makes it, or: apreconcile state init")
     check_lock(state, account.now(), account.settle)
-    await account.store.swap(edit(state), version)
+    edited = edit(state)
+    await account.store.swap(edited, version)
+    return edited
 
 
 def kind_of(address: Address) -> Kind:

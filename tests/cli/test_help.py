@@ -30,7 +30,8 @@ def test_the_commands_are_those_of_the_contract():
         "validate", "plan", "show", "apply", "export", "resolve", "secret", "state", "schema", "completion", "sandbox",
     }  # fmt: skip
     assert {" ".join(path) for path in COMMANDS_ONLY if len(path) == 2} == {
-        "secret show", "state list", "state show", "state init", "state forget", "state copy", "state unlock",
+        "secret show", "state list", "state show", "state init", "state forget", "state copy", "state move",
+        "state unlock",
         "sandbox serve", "sandbox reset", "sandbox ledger",
     }  # fmt: skip
 

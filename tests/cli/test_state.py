@@ -46,6 +46,27 @@ def test_init_forget_and_unlock_say_what_they_did(ap, world):
     assert ap("state", "unlock", env=world.env).out == "nobody holds the state\n"
 
 
+def test_move_says_what_it_did_and_needs_a_key_only_for_numbers(ap, world):
+    assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 0
+    offline = {"AGENTPHONE_BASE_URL": world.url}
+    before = len(world.requests())
+    moved = ap("state", "move", "webhook.triage", "webhook.other", env=offline)
+    assert (moved.code, moved.out) == (0, "webhook.triage is webhook.other now\n")
+    assert moved.err.startswith("warning: the spec does not say so: rename webhook.triage to webhook.other there")
+    assert len(world.requests()) == before
+    refused = ap("state", "move", "number.support-main", "number.front", env=offline)
+    assert (refused.code, refused.out) == (1, "")
+    assert "AGENTPHONE_API_KEY" in refused.err
+    assert ap("state", "move", "number.support-main", "number.front", env=world.env).code == 0
+    (live,) = world.http.get("/v1/numbers").json()["data"]
+    assert live["externalId"] == "apr:acme-support/default/front"
+    taken = ap("state", "move", "agent.support", "agent.triage", env=offline)
+    assert (taken.code, taken.out) == (5, "")
+    kept = ap("state", "forget", "number.front", env=offline)
+    assert kept.code == 0
+    assert "it keeps the marker apr:acme-support/default/front" in " ".join(kept.out.split())
+
+
 def test_a_secret_is_the_only_thing_on_stdout(ap, world):
     ap("apply", "--yes", env=world.env)
     told = ap("secret", "show", "webhook.events", env=world.env)

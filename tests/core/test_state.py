@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +109,18 @@ def test_binding_and_unbinding_leave_the_state_before_as_it_was():
     assert gone.resources == {}
     assert gone.tombstones == (Tombstone(A, "agt", "2026", "deleted", "+1"),)
     assert gone.unbind(A, how="deleted", at="2026") is gone
+
+
+def test_what_is_moved_stays_what_it_is_and_no_turn_goes_down():
+    old, new = Address("number", "old"), Address("number", "new")
+    held = Resource("num", "created", "+1", fields={"areaCode": Memory("s")})
+    state = replace(EMPTY.bind(old, held).bind(A, held), turns={old: 3, new: 1})
+    moved = state.rename(old, new)
+    assert moved.resources == {A: held, new: held}
+    assert (moved.turn(old), moved.turn(new)) == (3, 3)
+    back = replace(moved, turns={old: 3, new: 5}).rename(new, old)
+    assert (back.turn(old), back.turn(new)) == (5, 5)
+    assert moved.tombstones == ()
 
 
 def test_a_token_is_spent_with_its_intent_and_given_back_only_if_nothing_was_done():

@@ -29,6 +29,7 @@ from apreconcile.core.state import Intent, Memory, Resource, State, Tombstone
 from apreconcile.kinds import KINDS
 from apreconcile.live.observe import read_lists, read_slots
 
+ACTIONS = ("create", "update", "delete", "adopt", "move", "forget")
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(str(path.relative_to(CASES).with_suffix("")) for path in CASES.rglob("*.yaml"))
 NOW = datetime(2026, 7, 30, 12, 0, tzinfo=UTC)
@@ -294,7 +295,7 @@ def test_every_action_and_every_risk_of_every_kind_is_in_a_case():
             continue
         seen |= {(step.address.kind, step.action) for step in plan.steps}
         risks |= {(step.address.kind, str(risk)) for step in plan.steps for risk in step.risks}
-    assert seen == {(kind.name, action) for kind in KINDS for action in ("create", "update", "delete", "adopt")}
+    assert seen == {(kind.name, action) for kind in KINDS for action in ACTIONS}
     assert risks == {
         ("agent", "irreversible"), ("number", "spends"), ("number", "irreversible"), ("number", "reroutes"),
         ("webhook", "irreversible"), ("webhook", "rotates-secret"), ("webhook", "reroutes"),

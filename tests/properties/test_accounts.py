@@ -178,6 +178,53 @@ def test_applied_twice_is_nothing_to_do_and_what_was_there_stays(trials, spec, a
     assert len(trial.writes()) == writes
 
 
+def addresses(spec: Any) -> list[str]:
+    return [f"{kind}.{key}" for kind in ("agent", "number", "webhook") for key in spec.get(f"{kind}s", {})]
+
+
+def rekeyed(spec: Any) -> dict[str, Any]:
+    """The same spec under other keys, with the entries that say so."""
+    new = {name: value for name, value in spec.items() if name not in {"agents", "numbers", "webhooks"}}
+    for plural in ("agents", "numbers", "webhooks"):
+        found = {f"{key}-2": dict(one) for key, one in spec.get(plural, {}).items()}
+        for one in found.values():
+            if one.get("agent"):
+                one["agent"] = f"{one['agent']}-2"
+        new[plural] = found
+    return {**new, "moved": [{"from": at, "to": f"{at}-2"} for at in addresses(spec)]}
+
+
+@FEW
+@given(spec=specs(), account=accounts())
+def test_every_key_can_become_another_and_everything_can_be_let_go(trials, spec, account):
+    trial = trials()
+    trial.seed(**account)
+    trial.spec(spec)
+    ignoring(trial)
+    trial.apply(adopt=True)
+    before, held, ledger = whole(trial), trial.ids(), trial.ledger()
+    moved = rekeyed(spec)
+    report = trial.spec(moved).apply([], adopt=True)
+    assert {(one.action, one.word) for one in report.outcomes} <= {("move", Word.DONE)}, report
+    blocked = {str(one.address) for one in trial.plan(adopt=True).plan.blocked}
+    kept = {at: ident for at, ident in held.items() if f"{at}-2" in blocked}
+    renamed = {f"{at}-2": ident for at, ident in held.items() if at not in kept}
+    assert trial.ids() == kept | renamed, "what is blocked waits with its old key"
+    assert trial.ledger() == ledger
+    trial.spec({"forget": sorted(trial.ids())}).apply([], adopt=True)
+    assert trial.ids() == {}
+    assert trial.ledger() == ledger
+    after = whole(trial)
+    assert {name: tagless(one) for name, one in after.items()} == {name: tagless(one) for name, one in before.items()}
+    ours = [one for one in after.values() if one and str(one.get("externalId")).startswith("apr:acme/")]
+    assert not ours
+    assert not trial.plan().plan.steps
+
+
+def tagless(one: Any) -> Any:
+    return one and {name: value for name, value in one.items() if name not in {"externalId", "updatedAt"}}
+
+
 def shuffled(value: Any, by: random.Random) -> Any:
     """The same maps with their keys in another order; lists stay as they are."""
     if isinstance(value, dict):

@@ -110,6 +110,30 @@ def test_what_is_wrong_is_said(stage, golden):
     golden("wrong")
 
 
+def test_another_key_and_none(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    renamed = SPEC.replace("support-main:", "front-desk-of-the-whole-company:")
+    stage.write("agentphone.yaml", renamed)
+    assert stage.run("apreconcile plan") == 5
+    moved = "moved:\n- {from: number.support-main, to: number.front-desk-of-the-whole-company}\n"
+    stage.write("agentphone.yaml", renamed + moved)
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply -q --yes") == 0
+    stage.write(
+        "agentphone.yaml",
+        renamed[: renamed.index("numbers:")]
+        + "forget: [number.front-desk-of-the-whole-company, webhook.events, webhook.triage]\n",
+    )
+    assert stage.run("apreconcile apply -q --yes") == 0
+    assert stage.run("apreconcile plan -q") == 0
+    assert stage.run("apreconcile state move agent.support agent.front") == 0
+    assert stage.run("apreconcile state forget agent.front") == 0
+    golden("names")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")

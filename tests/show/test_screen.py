@@ -47,6 +47,11 @@ def test_a_word_of_several_styles_stays_together():
     assert wrap(line, 8) == [say("plain"), (*say(""), *strong("bo"), *quiet("ld"))]
 
 
+def test_an_empty_span_to_be_copied_lets_no_line_become_too_wide():
+    wide = [*say("a東東aaaaa東"), Span(Style.COPY, "")]
+    assert max(cells(row) for row in rows(wrap(wide, 12, first=say(">"), hang=1))) <= 12
+
+
 def test_leading_spaces_stay_and_trailing_ones_go():
     assert rows(wrap(say("   code  "), 20)) == ["   code"]
     assert rows(wrap(say(" "), 20, first=say("  "))) == [""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from apreconcile.core.call import Secret
@@ -16,21 +16,27 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-LATER = ("environments", "policy", "moved", "forget")
+LATER = ("environments", "policy")
 """Keys that a later version brings."""
 
 ONCE = ("version", "project", "state")
 """Keys whose values every file must agree on."""
+LISTS = ("moved", "forget")
+"""Keys whose lists join."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Every top-level key of all files. `sections` has the resources by kind's plural, `defaults` the fields by it."""
+    """Every top-level key of all files. `sections` has the resources by kind's plural, `defaults` the fields by it.
+
+    `lists` has, by key, what each file says there.
+    """
 
     once: Mapping[str, Entry]
     variables: Mapping[str, Entry]
     sections: Mapping[str, Mapping[str, Entry]]
     defaults: Mapping[str, Mapping[str, Entry]]
+    lists: Mapping[str, Sequence[Entry]]
 
 
 def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) -> Document:
@@ -40,11 +46,14 @@ def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) ->
     variables: dict[str, Entry] = {}
     sections: dict[str, dict[str, Entry]] = {plural: {} for plural in plurals}
     defaults: dict[str, dict[str, Entry]] = {plural: {} for plural in plurals}
+    lists: dict[str, list[Entry]] = {name: [] for name in LISTS}
     joined = _Joining(findings)
     for root in roots:
         for name, entry in root.entries.items():
             if name in ONCE:
                 joined.agree(once, name, entry)
+            elif name in LISTS:
+                lists[name].append(entry)
             elif name == "variables":
                 joined.into(variables, entry, name)
             elif name in sections:
@@ -53,8 +62,8 @@ def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) ->
                 for plural, inner in joined.known(entry, name, plurals):
                     joined.into(defaults[plural], inner, f"defaults.{plural}")
             else:
-                joined.refuse(entry, name, (*ONCE, "variables", "defaults", *plurals))
-    return Document(once, variables, sections, defaults)
+                joined.refuse(entry, name, (*ONCE, "variables", "defaults", *plurals, *LISTS))
+    return Document(once, variables, sections, defaults, lists)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from apreconcile.core.wanted import Manifest, Wanted
 from .document import Document, join, read_project, read_store, read_version
 from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
+from .names import read_names
 from .resource import read_resource, references
 from .source import Source, read
 from .tree import Table
@@ -48,9 +49,10 @@ def load_manifest(
     store, remote = read_store(document.once, values)
     resources = _resources(document, kinds, desk)
     _twice(resources, kinds, findings)
+    moved, forget = read_names(document, kinds, values, whole=whole)
     if findings.problems:
         raise SpecError(findings.quoted(files, words))
-    return Manifest(project, environment, resources, home, store, remote)
+    return Manifest(project, environment, resources, home, store, remote, moved=moved, forget=forget)
 
 
 def _roots(files: Sequence[Source], findings: Findings) -> list[Table]:

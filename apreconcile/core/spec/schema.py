@@ -14,6 +14,7 @@ from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
 from apreconcile.core.wanted import BUCKET
 
 from .document import PROJECT, VERSION
+from .names import SIDES
 from .shape import Shape, shape
 from .variables import NAME
 
@@ -44,10 +45,24 @@ def json_schema(kinds: Sequence[Kind]) -> Json:
         "defaults": _object(defaults, "Fields that every resource of a kind has, unless it says otherwise."),
         "state": _object({"store": {"anyOf": [*_STORES, _VARIABLE]}, "remote": _TEXT}, "Where the state is kept."),
     }
+    names = "|".join(kind.name for kind in kinds)
+    address = {"anyOf": [{"type": "string", "pattern": rf"^({names})\.{KEY.pattern}$"}, _VARIABLE]}
+    move = {
+        **_object(dict.fromkeys(SIDES, address), "The address that it had, and the one that it has."),
+        "required": list(SIDES),
+    }
+    lists = {
+        "moved": {"type": "array", "description": "What has another key now; old entries may stay.", "items": move},
+        "forget": {
+            "type": "array",
+            "description": "What stays in the account and is not managed any more.",
+            "items": address,
+        },
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "apreconcile spec",
-        **_object({**once, **sections}, "The agents, phone numbers and webhooks of an AgentPhone account."),
+        **_object({**once, **sections, **lists}, "The agents, phone numbers and webhooks of an AgentPhone account."),
         "definitions": _definitions(kinds),
     }
 

@@ -18,6 +18,7 @@ from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.kinds import KINDS
 
 HEAD = "version: 1\nproject: p\n"
+N, N2 = HEAD + "numbers: {n: {}}\n", HEAD + "numbers: {n: {}, m: {}}\n"
 ENVIRON = {"TOKEN": "s3cret-value"}
 FILES = {"prompt.md": "Be kind.\n", "two.md": "a\n\n", "dos.md": "a\r\n", "agent.txt": "support"}
 
@@ -217,8 +218,6 @@ BAD = [
     (HEAD + "zzz: {}", "3:1: : there is no key `zzz`", "keys are version, project, state, variables, defaults, agents, numbers, webhooks"),
     (HEAD + "environments: {}", "3:1: : `environments` comes in a later version", "take it out"),
     (HEAD + "policy: {}", "3:1: : `policy` comes in a later version", "take it out"),
-    (HEAD + "moved: []", "3:1: : `moved` comes in a later version", "take it out"),
-    (HEAD + "forget: []", "3:1: : `forget` comes in a later version", "take it out"),
     (HEAD + "agents:", "3:8: agents: must be a map", "leave it out, or write {}"),
     (HEAD + "agents: [a]", "3:9: agents: must be a map", "write agents: {KEY: …}"),
     (HEAD + "variables: x", "3:12: variables: must be a map", "write variables: {KEY: …}"),
@@ -329,6 +328,34 @@ BAD = [
     (HEAD + "numbers: {n: {import: none}}", "3:23: number.n: import: `none` makes no sense for a number", "leave `import` out"),
     (HEAD + "numbers: {n: {import: '${var.x}'}}", "3:23: number.n: import: there is no variable `x`", "declare it"),
     (HEAD + "numbers: {n: {import: num_1}, o: {import: num_1}}", "3:31: number.o: import: number.n at agentphone.yaml:3:11 imports `num_1` already", "keep one"),
+    # names
+    (HEAD + "moved:", "3:7: moved: must be a list", "write moved: [{from: number.old, to: number.new}], or leave it out"),
+    (HEAD + "moved: {from: number.a, to: number.b}", "3:8: moved: must be a list", "write moved: [{"),
+    (HEAD + "moved: [number.a]", "3:9: moved: must be a map with `from` and `to`", "write {from: number.old, to: number.new}"),
+    (HEAD + "moved: [{}]", "3:9: moved: must be a map with `from` and `to`", "write {from"),
+    (N + "moved: [{to: number.n}]", "4:9: moved: `from` is missing", "write {from"),
+    (N + "moved: [{from: number.o}]", "4:9: moved: `to` is missing", "write {from"),
+    (N + "moved: [{from: number.o, to: number.n, form: x}]", "4:40: moved: there is no field `form`", "did you mean `from`?"),
+    (N + "moved: [{from: number.o, to: [number.n]}]", "4:30: moved: to: must be an address", "write KIND.KEY, such as number.main"),
+    (N + "moved: [{from: 5, to: number.n}]", "4:16: moved: from: must be an address", "such as number.main"),
+    (N + "moved: [{from: o, to: number.n}]", "4:16: moved: from: must be an address", "such as number.main"),
+    (N + "moved: [{from: '${var.x}', to: number.n}]", "4:16: moved: from: there is no variable `x`", "declare it"),
+    (N + "moved: [{from: '${env.TOKEN}', to: number.n}]", "4:16: moved: from: must be an address", "such as number.main"),
+    (N + "moved: [{from: numbers.o, to: number.n}]", "4:16: moved: from: there is no kind `numbers`", "did you mean `number`?"),
+    (N + "moved: [{from: zzz.o, to: number.n}]", "4:16: moved: from: there is no kind `zzz`", "kinds are agent, number, webhook"),
+    (N + "moved: [{from: agent.o, to: number.n}]", "4:29: moved: to: agent.o cannot become number.n: a move changes the key only", "write agent.n"),
+    (HEAD + "moved: [{from: number.o, to: number.o}]", "3:30: moved: to: number.o is moved to itself", "take it out"),
+    (N + "moved: [{from: number.o, to: number.m}]", "4:30: moved: to: the spec has no number.m", "did you mean `number.n`?"),
+    (HEAD + "moved: [{from: number.o, to: number.zzz}]", "3:30: moved: to: the spec has no number.zzz", "add it, or take the entry out"),
+    (N2 + "moved: [{from: number.m, to: number.n}]", "4:16: moved: from: the spec still has number.m", "rename it there"),
+    (N + "moved: [{from: number.o, to: number.n}, {from: number.p, to: number.n}]", "4:62: moved: to: number.n is given twice, first at agentphone.yaml:4:30", "keep one"),
+    (N2 + "moved: [{from: number.o, to: number.n}, {from: number.o, to: number.m}]", "4:48: moved: from: number.o is given twice, first at agentphone.yaml:4:16", "keep one"),
+    (HEAD + "forget: number.o", "3:9: forget: must be a list", "write forget: [number.old], or leave it out"),
+    (HEAD + "forget: [{a: b}]", "3:10: forget: must be an address", "such as number.main"),
+    (HEAD + "forget: [agnet.o]", "3:10: forget: there is no kind `agnet`", "did you mean `agent`?"),
+    (N + "forget: [number.n]", "4:10: forget: the spec still has number.n", "take it out of there"),
+    (HEAD + "forget: [number.o, number.o]", "3:20: forget: number.o is given twice, first at agentphone.yaml:3:10", "keep one"),
+    (N + "moved: [{from: number.o, to: number.n}]\nforget: [number.o]", "5:10: forget: number.o is named in `moved` too", "one of the two"),
     # webhooks
     (HEAD + "webhooks: {w: {url: 'ftp://x'}}", "3:21: webhook.w: url: must be an https:// URL", ""),
     (HEAD + "webhooks: {w: {url: 'https://${env.TOKEN} x'}}", "3:21: webhook.w: url: must be an https:// URL", ""),
@@ -585,3 +612,31 @@ def test_the_order_of_the_sections_is_nothing(random):
     random.shuffle(sections)
     found = load("\n".join(sections))
     assert [str(wanted.address) for wanted in found.resources] == ["agent.a", "agent.b", "number.n", "webhook.w"]
+
+
+def test_moves_and_what_is_forgotten_join_and_chains_are_followed():
+    manifest = load(
+        HEAD + "numbers: {c: {}}\nagents: {z: {name: Z}}\nmoved: [{from: number.a, to: number.b}]\nforget: [webhook.x]",
+        "variables: {k: {default: number.c}}\nmoved: [{from: number.b, to: '${var.k}'}, {from: agent.y, to: agent.z}]",
+        "forget: [number.w, agent.w]",
+    )
+    n, a = (lambda key: Address("number", key)), (lambda key: Address("agent", key))
+    assert manifest.moved == {a("y"): a("z"), n("a"): n("c"), n("b"): n("c")}
+    assert list(manifest.moved) == sorted(manifest.moved)
+    assert manifest.forget == (a("w"), n("w"), Address("webhook", "x"))
+    assert load(HEAD + "moved: []\nforget: []").moved == {}
+
+
+def test_a_circle_of_moves_is_told_at_each_of_its_entries():
+    text = HEAD + "numbers: {d: {}}\nmoved:\n"
+    text += "".join(f"- {{from: number.{old}, to: number.{new}}}\n" for old, new in ("ab", "bc", "ca"))
+    assert [one.partition(" | ")[0] for one in problems(text)] == [
+        f"agentphone.yaml:{line}:10: moved: from: number.{old} is moved in a circle"
+        for line, old in ((5, "a"), (6, "b"), (7, "c"))
+    ]
+
+
+def test_with_a_file_unread_nobody_knows_what_the_spec_lacks():
+    found = problems(HEAD + "moved: [{from: number.a, to: number.b}]", "numbers: [")
+    assert len(found) == 1
+    assert "not YAML" in found[0]

@@ -87,7 +87,7 @@ GOOD = [
     """
 version: 1
 project: p
-variables: {hooks: {default: "https://hooks.acme.dev"}, lang: {default: en-US}}
+variables: {hooks: {default: "https://hooks.acme.dev"}, lang: {default: en-US}, kind: {default: number}}
 defaults: {agents: {language: en-US, description: null}, numbers: {country: CA}, webhooks: {timeout: 10}}
 agents:
   support:
@@ -112,6 +112,10 @@ numbers:
 webhooks:
   events: {url: "${var.hooks}/events", contextLimit: 0}
   support: {agent: support, url: {file: url.txt}}
+moved:
+  - {from: number.older, to: number.old}
+  - {from: number.old, to: "${var.kind}.main"}
+forget: [number.gone, agent.gone, webhook.gone]
 """.replace("+1 (415) 555-0100", '"+1 (415) 555-0100"'),
 ]
 
@@ -143,6 +147,8 @@ def test_what_loads_fits(text):
         "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: {A: 5}}]}}", "agents: {a: {customTools: [foo]}}", "agents: {a: {import: 5}}",
         "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: true}}",
         "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}",
+        "moved: {}", "moved: [number.a]", "moved: [{from: number.a}]", "moved: [{from: number.a, to: number.b, why: x}]", "moved: [{from: a, to: number.b}]",
+        "forget: number.a", "forget: [a]", "forget: [5]", "forget: [numbers.a]", "forget: [number.A]",
     ],
 )  # fmt: skip
 def test_what_an_editor_should_underline_does_not_fit(text):
@@ -169,6 +175,8 @@ def test_the_same_models_give_the_same_bytes():
         "defaults",
         "state",
         *(kind.plural for kind in KINDS),
+        "moved",
+        "forget",
     ]
     assert SCHEMA["additionalProperties"] is False
 
