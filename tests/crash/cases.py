@@ -13,9 +13,12 @@ from .world import Profile
 RUNS = 8
 """Runs after which a case that is not quiet never will be."""
 UNKNOWN, LOCKED = 6, 8
+BLOCKED = 5
 WAITING = (UNKNOWN, LOCKED)
 """Exit codes after which a person waits, and runs it again."""
 
+PERSONAL = (UNKNOWN, BLOCKED)
+"""Exit codes that end only when a person does something."""
 A_WHILE = 60.0
 """Seconds after which a person runs it again that saw it fail: lists may lag behind by less."""
 
@@ -24,7 +27,7 @@ Verdict = Literal["alone", "person", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a case came out: it converged `alone`, or once a `person` had resolved something, or the claim `failed`.
+    """How a case came out: it converged `alone`, or once a `person` had decided something, or the claim `failed`.
 
     `proof` is what it is a case of, `event` and `nth` its moment, `reached` whether that came. `twice` names what was
     bought twice, `wrong` what else is not as it must be.
@@ -89,20 +92,22 @@ class Case:
     def recover(self, last: Ended) -> None:
         """Apply until it is quiet: over the lock and the settling time where a run says to wait, else after a while.
 
-        Every approval is given, the worst case for buying twice. What stays open although its time is over is
-        resolved as a person would.
+        Every approval is given, the worst case for buying twice. What stops two runs in a row is done as the report
+        says: an open creation is resolved, and what stands in a webhook's slot is adopted.
         """
-        open_for = 0
+        before, same, adopt = 0, 0, False
         for _ in range(RUNS):
             self.stage.wait_for_held()
             self.stage.world.skip(OVER if last.exit in WAITING else A_WHILE if last.exit else 0)
-            last = self.tell("then", self.stage.apply())
+            last = self.tell("with --adopt" if adopt else "then", self.stage.apply(adopt=adopt))
             if last.quiet:
                 return
-            open_for = open_for + 1 if last.exit == UNKNOWN else 0
-            if open_for > 1:
-                self.story += self.stage.resolve()
+            same = same + 1 if last.exit in PERSONAL and last.exit == before else 1
+            before = last.exit
+            if same > 1:
                 self.resolved = True
+                self.story += self.stage.resolve(last.said) if before == UNKNOWN else []
+                adopt = before == BLOCKED
         self.wrong.append("it never became quiet")
 
     def judged(self) -> Result:

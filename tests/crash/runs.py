@@ -80,6 +80,7 @@ class Order:
     resolve: tuple[str, str] | None = None
     read: bool = False
     approve: bool = True
+    adopt: bool = False
     fault: Fault = field(default_factory=Fault)
     moment: Moment | None = None
     act: Callable[[], object] = die
@@ -272,7 +273,7 @@ async def _done(order: Order, events: _Events, words: list[str], said: list[str]
             resolved = workflow.resolve_bind(account, at, ident) if ident else workflow.resolve_not_created(account, at)
             said.append(await resolved)
             return 0
-        planned = await workflow.plan(account)
+        planned = await workflow.plan(account, adopt=order.adopt)
         tokens = [step.token for step in planned.plan.steps if step.token] if order.approve else []
         if order.barrier:
             os.close(order.barrier[1])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -153,11 +154,11 @@ class Stage:
         state = self.state()
         return {str(at): held.id for at, held in state.resources.items()} if state else {}
 
-    def resolve(self) -> list[str]:
-        """Do what a person does about each open creation: bind the one that the account shows, else say that it is none."""
+    def resolve(self, told: Sequence[str]) -> list[str]:
+        """Do about each open creation what a person does who was told this: bind what was made, or say that nothing was."""
         did = []
         for at, intent in sorted(self._open().items()):
-            ident = self._made(at, intent)
+            ident = self._made(at, intent, told)
             ended = self.apply(resolve=(str(at), ident))
             did.append(f"resolve {at} --{f'bind {ident}' if ident else 'not-created'}: {ended}")
         return did
@@ -166,20 +167,23 @@ class Stage:
         state = self.state()
         return {at: one for at, one in state.intents.items() if one.action == "create"} if state else {}
 
-    def _made(self, at: Address, intent: Intent) -> str:
-        """The id that a person would say an open creation made, or nothing."""
+    def _made(self, at: Address, intent: Intent, told: Sequence[str]) -> str:
+        """The id that a person would say a creation made: what looks like it, else what the report names; or nothing."""
         known = {*intent.seen, *self.ids().values()}
-        wanted = {**self.scene.after.get(f"{at.kind}s", {})}.get(at.key, {})
-        fresh = [one for one in self.live(at.kind) if one["id"] not in known]
-        for one in fresh:
-            if at.kind == "agent" and one["name"] == wanted.get("name"):
-                return str(one["id"])
-            if at.kind == "number" and one.get("externalId"):
-                if one["externalId"] == f"{MARK}{at.key}":
-                    return str(one["id"])
-            elif at.kind == "number" and bool(one.get("agentId")) == bool(wanted.get("agent")):
-                return str(one["id"])
-        return ""
+        wanted = self.scene.after[f"{at.kind}s"].get(at.key, {})
+        fresh = {one["id"]: one for one in self.live(at.kind) if one["id"] not in known}
+        alike = [ident for ident, one in fresh.items() if _alike(at, wanted, one)]
+        named = re.findall(rf"resolve {re.escape(str(at))} --bind (\S+)", "\n".join(told))
+        return next((ident for ident in (*alike, *named) if ident in fresh), "")
+
+
+def _alike(at: Address, wanted: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+    """Whether something new looks like what was wanted: by name, by marker, or by having an agent."""
+    if at.kind == "agent":
+        return bool(one["name"] == wanted.get("name"))
+    if one.get("externalId"):
+        return bool(one["externalId"] == f"{MARK}{at.key}")
+    return bool(one.get("agentId")) == bool(wanted.get("agent"))
 
 
 @cache
