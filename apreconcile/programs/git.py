@@ -31,6 +31,8 @@ _CONFIG = (
     ("color.transport", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
+    ("push.negotiate", "false"),
+    ("push.pushOption", ""),
 )
 
 

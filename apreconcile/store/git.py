@@ -108,6 +108,7 @@ class GitStore:
         lease = f"--force-with-lease={self._ref}:{old.id if old else ''}"
         args = ["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"]
         commits = (old, new) if old else (new,)
+        await self._way()
         with repository(*commits, shallow=old) as directory:
             try:
                 code, out, words = await self._run([*args, lease, NAME, f"{new.id}:{self._ref}"], directory)
@@ -149,17 +150,15 @@ class GitStore:
         pairs = (line.partition("\t") for line in out.decode(errors="replace").splitlines())
         return next((ident for ident, _, name in pairs if name == self._ref), None)
 
-    async def _run(self, args: list[str], directory: Path, stdin: bytes = b"") -> tuple[int, bytes, str]:
+    async def _way(self) -> Route:
         if self._route is None:
             self._route = await find_route(self._git, self._folder, self._remote, place=self.place)
-        route = self._route
+        return self._route
+
+    async def _run(self, args: list[str], directory: Path, stdin: bytes = b"") -> tuple[int, bytes, str]:
+        way = await self._way()
         return await self._git(
-            args,
-            folder=route.folder,
-            directory=directory,
-            config=route.config,
-            transports=route.transports,
-            stdin=stdin,
+            args, folder=way.folder, directory=directory, config=way.config, transports=way.transports, stdin=stdin
         )
 
     def _conflict(self) -> ConflictError:
