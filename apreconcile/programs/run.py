@@ -118,6 +118,7 @@ async def _end(group: int, child: _Child) -> None:
         await _first(child.exited, seconds=_GRACE)
     finally:
         _signal(group, signal.SIGKILL)
+    await _first(child.exited, seconds=_GRACE)
 
 
 def _signal(group: int, which: signal.Signals) -> None:

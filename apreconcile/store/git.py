@@ -37,7 +37,7 @@ class GitStore:
     """The document of one project and environment; `remote` is a name in `folder`'s repository, a URL or a path."""
 
     def __init__(self, folder: Path, project: str, environment: str, *, git: Git, remote: str = "origin") -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._project = project
         self._environment = environment
         self._git = git
@@ -95,7 +95,7 @@ class GitStore:
                 self._newest = None
                 return None
             if code:
-                raise explained(self.place, "read", words, self._remote)
+                raise explained(f"{self.place} could not be read", words, self._remote)
             code, out, words = await self._run(["cat-file", "--batch"], directory, names)
         found = None if code else _commit_in(out)
         if found is None:
@@ -119,9 +119,9 @@ class GitStore:
             return
         if refused and refused[1] == "rejected":
             raise self._conflict()
-        await self._settle(
-            new, old, f"{words}\nremote: {refused[2]}" if refused else words, refused=refused is not None
-        )
+        if refused:
+            words += f"\nremote: {refused[2]}"
+        await self._settle(new, old, words, refused=refused is not None)
 
     async def _settle(self, new: Commit, old: Commit | None, words: str, *, refused: bool) -> None:
         """Look what became of a push that did not say that it was done. Raises unless it was done after all."""
@@ -131,7 +131,7 @@ class GitStore:
         if found != (old.id if old else None) or (refused and _RACED.search(words)):
             raise self._conflict()
         if not refused:
-            raise explained(self.place, "written", words, self._remote)
+            raise explained(f"{self.place} could not be written", words, self._remote)
         hint = f"allow this user to push {self._ref}, or name another remote: state: {{store: git, remote: URL}}"
         raise StoreError(f"{self.place} was not written, the remote refused: {spoken(words)}", hint=hint)
 
@@ -143,10 +143,9 @@ class GitStore:
             except Error:
                 code, out = -1, b""
         if code:
-            reason = f"{self.place} may have been written or not, the remote does not answer: {spoken(words)}"
-            raise StoreError(
-                reason, hint=f"see what it holds: git ls-remote {without_password(self._remote)} {self._ref}"
-            )
+            unknown = f"{self.place} may have been written or not, the remote does not answer"
+            see = f"see what it holds: git ls-remote {{remote}} {self._ref}"
+            raise explained(unknown, words, self._remote, otherwise=see)
         pairs = (line.partition("\t") for line in out.decode(errors="replace").splitlines())
         return next((ident for ident, _, name in pairs if name == self._ref), None)
 

@@ -34,12 +34,12 @@ def spoken(words: str) -> str:
     return (safe if len(safe) <= _LONGEST else safe[: _LONGEST - 1] + "…") or "git said nothing"
 
 
-def explained(place: str, verb: str, words: str, remote: str) -> StoreError:
-    """The error of a place that could not be found, read or written, for what git said."""
+def explained(what: str, words: str, remote: str, *, otherwise: str = _OTHERWISE) -> StoreError:
+    """The error of what could not be done, for what git said; `otherwise` is the hint where nothing better is known."""
     owner = _OWNER.search(words)
     if owner:
         hint = f"git config --global --add safe.directory {quote(owner[1])}"
     else:
-        hint = next((hint for pattern, hint in _HINTS if re.search(pattern, words)), _OTHERWISE)
-        hint = hint.format(remote=without_password(remote))
-    return StoreError(f"{place} could not be {verb}: {spoken(words)}", hint=hint)
+        known = next((hint for pattern, hint in _HINTS if re.search(pattern, words)), otherwise)
+        hint = known.replace("{remote}", without_password(remote))
+    return StoreError(f"{what}: {spoken(words)}", hint=hint)

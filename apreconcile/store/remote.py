@@ -62,17 +62,19 @@ class Route:
 
 async def find_route(git: Git, folder: Path, remote: str, *, place: str) -> Route:
     """The way to a remote that is a name in the repository of this folder, a URL, or a path. Raises StoreError."""
+    lost = f"{place} could not be found"
     code, out, words = await git(["rev-parse", "--show-toplevel"], folder=folder)
     if code and not _NO_WORK_TREE.search(words):
-        raise explained(place, "found", words, remote)
+        raise explained(lost, words, remote)
+    in_repository = "not a git repository" not in words
     top = None if code else Path(out.decode(errors="surrogateescape").removesuffix("\n"))
-    code, out, words_of_config = await git(["config", "--list", "--show-scope", "-z"], folder=folder)
+    code, out, words = await git(["config", "--list", "--show-scope", "-z"], folder=folder)
     if code:
-        raise explained(place, "found", words_of_config, remote)
+        raise explained(lost, words, remote)
     listed = _listed(out)
     url = _url_of_name(listed, remote) or _url_of_spec(remote, folder, top)
     if url is None:
-        raise _unknown(remote, folder, place, in_repository="not a git repository" not in words)
+        raise _unknown(remote, folder, place, in_repository=in_repository)
     prefix = f"remote.{remote}."
     known = {f"{prefix}{key}": f"remote.{NAME}.{key}" for key in _OF_REMOTE}
     own = [(key, value) for scope, key, value in listed if scope in ("local", "worktree") and _KEPT.fullmatch(key)]

@@ -28,12 +28,12 @@ def anyio_backend():
 def program(tmp_path):
     """A program of this name in a folder of its own, which is its PATH."""
 
-    def make(code: str, name: str = "program") -> dict[str, str]:
+    def make(code: str, name: str = "program", *, sh: bool = False) -> dict[str, str]:
         path = tmp_path / "bin" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!{sys.executable}\nimport os, signal, subprocess, sys, time\n{code}\n")
+        path.write_text(f"#!/bin/sh\n{code}\n" if sh else f"#!{sys.executable}\nimport os, sys\n{code}\n")
         path.chmod(0o755)
-        return {"PATH": str(path.parent)}
+        return {"PATH": f"{path.parent}{os.pathsep}{os.defpath}"}
 
     return make
 
@@ -84,33 +84,26 @@ async def test_who_says_too_much_is_ended(program, tmp_path, monkeypatch):
 
 
 async def test_who_hangs_is_ended_with_all_that_it_started(program, tmp_path):
-    environ = program(
-        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"open({str(tmp_path / 'ids')!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
-        f"time.sleep(600)"
-    )
-    with pytest.raises(Error, match="did not end within 1 seconds and was ended") as caught:
-        await run("program", [], folder=tmp_path, environ=environ, seconds=1)
+    environ = program(f"sleep 600 & echo $$ $! >{tmp_path}/ids; sleep 600", sh=True)
+    with pytest.raises(Error, match="did not end within 2 seconds and was ended") as caught:
+        await run("program", [], folder=tmp_path, environ=environ, seconds=2)
     assert caught.value.hint
     idents = [int(word) for word in (tmp_path / "ids").read_text().split()]
     await until(lambda: all(map(gone, idents)))
 
 
 async def test_who_does_not_heed_a_sigterm_is_killed(program, tmp_path):
-    environ = program(
-        f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(tmp_path / 'ids')!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(600)"
-    )
+    environ = program(f"trap '' TERM; echo $$ >{tmp_path}/ids; while :; do sleep 600; done", sh=True)
     with pytest.raises(Error, match="did not end"):
-        await run("program", [], folder=tmp_path, environ=environ, seconds=1)
+        await run("program", [], folder=tmp_path, environ=environ, seconds=2)
     await until(lambda: gone(int((tmp_path / "ids").read_text())))
 
 
 async def test_who_is_cancelled_ends_the_program_too(program, tmp_path):
     ids = tmp_path / "ids"
-    environ = program(f"open({str(ids)!r}, 'w').write(str(os.getpid()) + ' ')\ntime.sleep(600)")
+    environ = program(f"echo $$ >{ids}; sleep 600", sh=True)
     task = asyncio.create_task(run("program", [], folder=tmp_path, environ=environ))
-    await until(lambda: ids.exists() and ids.read_text().endswith(" "))
+    await until(lambda: ids.exists() and ids.read_text().endswith("\n"))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -120,9 +113,7 @@ async def test_who_is_cancelled_ends_the_program_too(program, tmp_path):
 async def test_a_child_that_stays_and_holds_the_outputs_is_not_waited_for(program, tmp_path, monkeypatch):
     """What ssh does that shares its connection."""
     monkeypatch.setattr(running, "_GRACE", 0.1)
-    environ = program(
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\nprint(child.pid)"
-    )
+    environ = program("sleep 600 & echo $!", sh=True)
     ended = await asyncio.wait_for(run("program", [], folder=tmp_path, environ=environ), 20)
     assert ended.code == 0
     os.kill(int(ended.out), 9)

@@ -113,6 +113,23 @@ def put(bare: Path, content: bytes, *, ref: str = REF, name: str = "state.json")
     return commit
 
 
+def hook(bare: Path, name: str, code: str) -> None:
+    path = bare / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{code}\n")
+    path.chmod(0o755)
+
+
+LOST = """
+[ "$1" = committed ] || exit 0
+while read old new ref; do
+    [ "$ref" = %s ] && { %s; kill -9 $PPID; }
+done
+exit 0
+"""
+"""What git runs there as a ref changes: something, and then the end of who was to tell that it did."""
+
+
 def on_git(folder: Path) -> Home:
     bare = remote(folder)
     runner, numbers = checkout(bare, folder / "runner"), itertools.count()

@@ -18,7 +18,7 @@ from apreconcile.store.document import encode, stamped
 from apreconcile.store.git import ABSENT, GitStore
 from apreconcile.store.local import LocalStore
 from apreconcile.workflow.stores import open_store
-from tests.store.conftest import EMPTY, REF, big, call, checkout, put, remote
+from tests.store.conftest import EMPTY, LOST, REF, big, call, checkout, hook, put, remote
 
 pytestmark = pytest.mark.anyio
 
@@ -45,13 +45,6 @@ def moments(tmp_path, monkeypatch):
 
 def store_in(folder, *, run=git, **how) -> GitStore:
     return GitStore(folder, "acme", how.pop("environment", "default"), git=run, **how)
-
-
-def hook(bare: Path, name: str, code: str) -> None:
-    path = bare / "hooks" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{code}\n")
-    path.chmod(0o755)
 
 
 async def written(store: GitStore):
@@ -269,15 +262,6 @@ async def test_a_ref_that_is_being_written_is_a_conflict(bare, clone):
     (bare / f"{REF}.lock").touch()
     with pytest.raises(ConflictError):
         await written(store_in(clone))
-
-
-LOST = """
-[ "$1" = committed ] || exit 0
-while read old new ref; do
-    [ "$ref" = %s ] && { %s; kill -9 $PPID; }
-done
-exit 0
-"""
 
 
 async def test_a_push_whose_answer_is_lost_is_done(bare, clone):
