@@ -14,14 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from apreconcile.core.errors import ConflictError, Error, StoreError
 from apreconcile.core.state import State
-from apreconcile.core.url import without_password
 
 from .commit import FILE, Commit, next_commit, repository
 from .document import decode, encode, stamped
-from .gitwords import explained, spoken
+from .gitwords import explained, harmless, spoken
 from .remote import NAME, Git, Route, find_route
 from .store import Version
 
@@ -52,7 +52,7 @@ class GitStore:
     @property
     def place(self) -> str:
         """The ref and its remote."""
-        return f"{self._ref} of {without_password(self._remote)}"
+        return f"{self._ref} of {harmless(self._remote)}"
 
     async def read(self) -> tuple[State | None, Version]:
         """The document, or None if there is none yet, and its version."""
@@ -99,7 +99,7 @@ class GitStore:
             code, out, words = await self._run(["cat-file", "--batch"], directory, names)
         found = None if code else _commit_in(out)
         if found is None:
-            hint = f"restore it from a backup; see git ls-remote {without_password(self._remote)} {self._ref}"
+            hint = f"restore it from a backup; see git ls-remote {quote(harmless(self._remote))} {self._ref}"
             raise StoreError(f"{self.place} holds no {FILE}: {spoken(words)}", hint=hint)
         self._newest = found
         return found

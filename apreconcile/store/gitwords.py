@@ -16,7 +16,7 @@ _TELLING = re.compile(
 _EMPTY = re.compile(r"failed to push some refs|Could not read from remote repository")
 _OWNER = re.compile(r"dubious ownership in repository at '(.*)'")
 _HINTS = (
-    (r"transport '\w*' not allowed", "use a remote with https, ssh or a path: git remote set-url {remote} URL"),
+    (r"transport '\w*' not allowed", "use https, ssh or a path: state: {store: git, remote: URL}"),
     (r"uthentication failed|could not read (Username|Password)|ermission denied|returned error: 40[13]|access denied",
      "give git a key or a token for it, then try: git ls-remote {remote}"),
     (r"Host key verification failed", "add the host's key: ssh-keyscan HOST >> ~/.ssh/known_hosts"),
@@ -25,12 +25,16 @@ _HINTS = (
 _OTHERWISE = "see whether git gets there: git ls-remote {remote}"
 
 
+def harmless(text: str) -> str:
+    """The text without passwords of URLs and without what acts on a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in without_password(text)).strip()
+
+
 def spoken(words: str) -> str:
     """What git or the remote said, on one line."""
     told = [found[1] or found[2] for line in words.splitlines() if (found := _TELLING.match(line.strip()))]
     best = [line for line in told if not _EMPTY.search(line)] or told or words.split("\n")
-    line = without_password("; ".join(dict.fromkeys(" ".join(one.split()) for one in best)))
-    safe = "".join(char if char.isprintable() else "?" for char in line).strip()
+    safe = harmless("; ".join(dict.fromkeys(" ".join(one.split()) for one in best)))
     return (safe if len(safe) <= _LONGEST else safe[: _LONGEST - 1] + "…") or "git said nothing"
 
 
@@ -41,5 +45,5 @@ def explained(what: str, words: str, remote: str, *, otherwise: str = _OTHERWISE
         hint = f"git config --global --add safe.directory {quote(owner[1])}"
     else:
         known = next((hint for pattern, hint in _HINTS if re.search(pattern, words)), otherwise)
-        hint = known.replace("{remote}", without_password(remote))
+        hint = known.replace("{remote}", quote(harmless(remote)))
     return StoreError(f"{what}: {spoken(words)}", hint=hint)

@@ -9,13 +9,13 @@ import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Protocol
 from urllib.parse import unquote
 
 from apreconcile.core.errors import StoreError
-from apreconcile.core.url import without_password
 
-from .gitwords import explained
+from .gitwords import explained, harmless
 
 NAME = "apreconcile-state"
 """What a remote is called while we speak to it, so that no text of a spec is ever an argument of git."""
@@ -25,7 +25,7 @@ Config = tuple[tuple[str, str], ...]
 TRANSPORTS = ("file", "ssh", "https")
 """`ext::` runs commands; `git:` and `http:` let anybody on the way write. `http:` may go to this machine itself."""
 
-_LOOPBACK = re.compile(r"http://([^/]*@)?(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?")
+_LOOPBACK = re.compile(r"http://([^/?#\\]*@)?(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?")
 _OF_REMOTE = ("proxy", "proxyauthmethod", "uploadpack", "receivepack")
 _KEPT = re.compile(r"(?s)(url|http|credential)\..*|core\.(sshcommand|askpass|gitproxy)|ssh\.variant|protocol\.version")
 _NO_WORK_TREE = re.compile("not a git repository|must be run in a work tree")
@@ -107,7 +107,7 @@ def _url_of_spec(remote: str, folder: Path, top: Path | None) -> str | None:
     if path is None:
         return remote
     if top and (folder / path).resolve().is_relative_to(top.resolve()):
-        reason = f"the remote {path} lies in the repository of the spec, whose hooks would run"
+        reason = f"the remote {harmless(path)} lies in the repository of the spec, whose hooks would run"
         raise StoreError(reason, hint="name a remote, a URL, or a path outside: state: {store: git, remote: …}")
     return str(folder / path)
 
@@ -119,9 +119,9 @@ def _path_of(remote: str) -> str | None:
 
 
 def _unknown(remote: str, folder: Path, place: str, *, in_repository: bool) -> StoreError:
-    name = without_password(remote)
+    name = harmless(remote)
     if in_repository:
-        hint = f"git remote add {name} URL, or name another: state: {{store: git, remote: URL}}"
+        hint = f"git remote add {quote(name)} URL, or name another: state: {{store: git, remote: URL}}"
         return StoreError(f"{place} has no home: there is no remote {name} in {folder}", hint=hint)
     hint = "run in a clone, or name the remote by its URL: state: {store: git, remote: URL}"
     return StoreError(f"{place} has no home: {folder} is in no git repository", hint=hint)
