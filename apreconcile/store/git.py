@@ -4,7 +4,7 @@ Each state is a commit whose parent is the state before. So a swap is a fast-for
 refuse every other change of a ref, and what was remembered when can be read. Only the newest is ever fetched.
 
 Work tree, index, refs and objects of the user are neither written nor looked at: a bare repository of a moment holds
-what is fetched and pushed. No hook of the user runs.
+what is fetched and pushed, without any credentials; a kill may leave it in `TMPDIR`. No hook of the user runs.
 """
 
 from __future__ import annotations

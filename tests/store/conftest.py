@@ -134,6 +134,8 @@ def on_git(folder: Path) -> Home:
     bare = remote(folder)
     runner, numbers = checkout(bare, folder / "runner"), itertools.count()
     code = f"""
+import tempfile
+tempfile.tempdir = {str(folder)!r}
 from apreconcile.programs.git import git
 from apreconcile.store.git import GitStore
 store = GitStore(Path({str(runner)!r}), "acme", "default", git=git)
