@@ -50,17 +50,14 @@ async def run(
     Raises Error if it cannot be started, has not ended after so many seconds, or says more than `LIMIT`.
     """
     path = _found(program, environ.get("PATH", os.defpath))
-    start = asyncio.get_running_loop().subprocess_exec
     try:
-        transport, child = await start(_Child, path, *args, cwd=folder, env=environ, start_new_session=True)
+        transport, child = await _started([path, *args], folder, environ)
     except (OSError, ValueError) as problem:
         raise Error(f"{program} could not be started in {folder}: {problem}", hint=f"{program} --version") from problem
     try:
         return await _answer(program, transport, child, stdin, seconds)
     finally:
-        if transport.get_returncode() is None:
-            await _end(transport.get_pid(), child)
-        transport.close()
+        await _close(transport, child)
 
 
 class _Child(asyncio.SubprocessProtocol):
@@ -83,6 +80,20 @@ class _Child(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the library's own signature
         self.silent.set()
+
+
+async def _started(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, _Child]:
+    """The program, running. Whoever is cancelled meanwhile ends all of it: it may have started others by then."""
+    start = asyncio.get_running_loop().subprocess_exec
+    starting = asyncio.ensure_future(start(_Child, *command, cwd=folder, env=environ, start_new_session=True))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError, ValueError):
+            await _close(*await starting)
+        raise
 
 
 async def _answer(
@@ -112,13 +123,20 @@ async def _first(*events: asyncio.Event, seconds: float) -> None:
             wait.cancel()
 
 
-async def _end(group: int, child: _Child) -> None:
+async def _close(transport: asyncio.SubprocessTransport, child: _Child) -> None:
+    """End the program with its whole group, unless it has ended, and forget it."""
+    group = transport.get_pid()
     try:
-        _signal(group, signal.SIGTERM)
-        await _first(child.exited, seconds=_GRACE)
-    finally:
+        if transport.get_returncode() is None:
+            _signal(group, signal.SIGTERM)
+            await _first(child.exited, seconds=_GRACE)
+            _signal(group, signal.SIGKILL)
+            await _first(child.exited, seconds=_GRACE)
+    except asyncio.CancelledError:
         _signal(group, signal.SIGKILL)
-    await _first(child.exited, seconds=_GRACE)
+        raise
+    finally:
+        transport.close()
 
 
 def _signal(group: int, which: signal.Signals) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def gone(ident: int) -> bool:
     """Whether a process is no more, or is dead and only waits to be reaped."""
     stat = Path(f"/proc/{ident}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def running_in(folder: Path) -> list[Path]:
+    """The processes that are in this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found += [path] if path.readlink() == folder else []
+    return found
 
 
 async def until(true, seconds=10.0):
@@ -110,9 +120,22 @@ async def test_who_is_cancelled_ends_the_program_too(program, tmp_path):
     await until(lambda: gone(int(ids.read_text())))
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_cancelled_while_it_starts_leaves_nothing(program, tmp_path, turns):
+    """Wherever in the start: the program is handed to the event loop in several turns of it."""
+    environ = program("sleep 600; sleep 600", sh=True)
+    task = asyncio.create_task(run("program", [], folder=tmp_path, environ=environ))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not running_in(tmp_path))
+
+
 async def test_a_child_that_stays_and_holds_the_outputs_is_not_waited_for(program, tmp_path, monkeypatch):
     """What ssh does that shares its connection."""
-    monkeypatch.setattr(running, "_GRACE", 0.1)
+    monkeypatch.setattr(running, "_GRACE", 1)
     environ = program("sleep 600 & echo $!", sh=True)
     ended = await asyncio.wait_for(run("program", [], folder=tmp_path, environ=environ), 20)
     assert ended.code == 0
