@@ -103,6 +103,15 @@ def test_core_kinds_and_show_are_handed_what_they_need(path: Path) -> None:
         assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), "plain functions"
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if "programs" not in path.parts], ids=_named)
+def test_only_programs_starts_a_program(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            starts = re.match(r"(create_)?subprocess|popen|posix_spawn|exec[lv]|spawn[lv]|fork", node.attr)
+            assert not starts, f"line {node.lineno}"
+            assert (getattr(node.value, "id", ""), node.attr) != ("os", "system"), f"line {node.lineno}"
+
+
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     drawn = {
         name: (len(branch) // 4, int(code) if code else None)

@@ -79,7 +79,7 @@ def _key(settings: Settings) -> str:
 
 
 LOST = "in CI the state would be lost with the runner, and with it what was bought"
-WRITE_STORE = "choose a store in the spec; `state: {store: local}` if the folder outlives the runner"
+WRITE_STORE = "write `state: {store: git}` in the spec, or `{store: local}` if the folder outlives the runner"
 
 
 def state_is_lost(settings: Settings, manifest: Manifest) -> bool:

@@ -83,7 +83,7 @@ async def apply(
     outcomes = await take(plan, run.granted, run.work)
     outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
-    converged: bool | None = None
+    converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
     if done and not stopped:
         converged, troubles = await _converged(run, outcomes)

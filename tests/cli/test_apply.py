@@ -98,7 +98,7 @@ def test_in_ci_without_a_store_nothing_is_sent(ap, world, folder):
     ci = {**world.env, "CI": "true"}
     told = ap("apply", "--yes", env=ci)
     assert (told.code, told.out) == (9, "")
-    assert "state: {store: local}" in " ".join(told.err.split())
+    assert "write `state: {store: git}` in the spec" in " ".join(told.err.split())
     assert world.requests() == []
     spec = folder / "agentphone.yaml"
     spec.write_text(spec.read_text() + "state: {store: local}\n")

@@ -1,14 +1,16 @@
-"""How much is asked of the API: an empty plan of 1,000 agents is 10 + 10 + 1,000 requests, and no write."""
+"""How much is asked of the API and of the store: an empty plan of 1,000 agents is 1,020 requests, and no write."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 from collections import Counter
 
 import pytest
 
+from apreconcile import workflow
 from apreconcile.core.address import Address
 from apreconcile.core.state import Resource, State
 from apreconcile.store.local import LocalStore
@@ -116,3 +118,55 @@ def test_the_report_counts_every_request_of_plan_and_apply(trial):
         'agents: {a: {name: A}}\nnumbers: {n: {agent: a}}\nwebhooks: {w: {url: "https://a.dev/x"}}'
     ).apply()
     assert report.requests == len(trial.requests())
+
+
+class Slow:
+    """A store far away: while one of its swaps is under way, the API answers so many requests."""
+
+    def __init__(self, store, client, lag):
+        self.store, self.client, self.lag = store, client, lag
+        self.swaps = 0
+
+    @property
+    def place(self):
+        return self.store.place
+
+    async def read(self):
+        return await self.store.read()
+
+    async def swap(self, state, version):
+        self.swaps += 1
+        until, idle = self.client.requests + self.lag, 0
+        while self.client.requests < until and idle < 50:
+            before = self.client.requests
+            await asyncio.sleep(0.002)
+            idle = idle + 1 if self.client.requests == before else 0
+        return await self.store.swap(state, version)
+
+
+@pytest.mark.parametrize("lag", [10, 40])
+def test_one_write_is_under_way_at_a_time_and_carries_all_results_so_far(trial, lag):
+    """So writes grow with what a swap takes, not with the resources: Terraform's grow with these."""
+    keys = [f"k{index}" for index in range(60)]
+    trial.spec(
+        {
+            "agents": {key: {"name": f"Agent {key}"} for key in keys},
+            "numbers": {key: {"agent": key} for key in keys},
+            "webhooks": {key: {"agent": key, "url": f"https://a.dev/{key}"} for key in keys},
+        }
+    )
+
+    async def applied():
+        async with trial.open() as opened:
+            account = dataclasses.replace(opened, store=Slow(opened.store, opened.client, lag))
+            planned = await workflow.plan(account)
+            before = opened.client.requests
+            report = await workflow.apply(
+                account, planned, approve=[one.token for one in planned.plan.steps if one.token]
+            )
+            return report, account.store.swaps, opened.client.requests - before
+
+    report, swaps, requests = asyncio.run(applied())
+    assert (report.exit, len(report.outcomes)) == (0, 3 * len(keys))
+    assert swaps <= requests / lag + 12
+    assert swaps < len(report.outcomes) / 3

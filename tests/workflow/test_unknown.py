@@ -53,7 +53,8 @@ def test_the_next_plan_settles_it_in_memory_and_says_so(lost):
 
 def test_the_next_apply_settles_it_in_the_state_and_sends_nothing(lost):
     before, serial = lost.writes(), lost.state["serial"]
-    assert lost.apply().exit == 0
+    report = lost.apply()
+    assert (report.exit, report.converged) == (0, True)
     assert lost.writes() == before
     assert (lost.state["intents"], lost.state["lock"], lost.state["serial"]) == ({}, None, serial + 2)
     assert [(line["outcome"], line["id"]) for line in lost.state["ledger"]] == [("bought", bought(lost))]

@@ -1,0 +1,115 @@
+"""The program in CI: runners that share nothing but a git remote."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+
+import pytest
+
+from tests.store.conftest import QUIET, checkout, put, remote
+
+SPEC = """\
+version: 1
+project: acme
+state: {store: git}
+agents: {support: {name: Support}}
+numbers: {main: {country: US, areaCode: "415", agent: support}}
+"""
+REF = "refs/apreconcile/acme/default"
+
+
+@pytest.fixture
+def bare(tmp_path):
+    return remote(tmp_path)
+
+
+@pytest.fixture
+def runner(bare, tmp_path, spawn, world):
+    """Start the program on a runner: a checkout of one commit, with a spec in a folder of it."""
+
+    def start(name, *args, spec=SPEC):
+        clone = tmp_path / name
+        if not clone.exists():
+            checkout(bare, clone)
+        (clone / "infra/agentphone.yaml").write_text(spec)
+        return spawn(*args, env={**world.env, **QUIET, "CI": "1"}, cwd=clone / "infra")
+
+    return start
+
+
+def ended(run) -> tuple[int, str]:
+    out, err = run.communicate(timeout=60)
+    return run.returncode, " ".join(f"{out} {err}".split())
+
+
+def document(bare):
+    shown = subprocess.run(["git", "show", f"{REF}:state.json"], cwd=bare, capture_output=True, check=False)
+    return json.loads(shown.stdout) if shown.returncode == 0 else {}
+
+
+def lock_taken(bare):
+    end = time.monotonic() + 60
+    while not document(bare).get("lock"):
+        assert time.monotonic() < end
+
+
+def test_what_one_runner_bought_the_next_one_knows(runner, bare, world):
+    code, text = ended(runner("one", "plan"))
+    assert (code, "apply would refuse" in text) == (0, False), text
+    assert document(bare) == {}, "a plan writes nothing"
+    code, text = ended(runner("one", "apply", "--yes"))
+    assert code == 3, text
+    token = re.search(r"buy:number\.main@\w+", text.partition("Held until approved")[2])[0]
+    code, text = ended(runner("two", "apply", "--yes", "--approve", token))
+    assert code == 0, text
+    writes = world.writes()
+    assert writes.count("POST /v1/numbers") == 1
+    code, text = ended(runner("three", "apply", "--yes"))
+    assert (code, "No changes" in text) == (0, True), text
+    assert world.writes() == writes
+    assert len(document(bare)["ledger"]) == 1
+    assert ended(runner("three", "state", "list"))[1].count("number.main") == 1
+
+
+def test_a_runner_that_comes_while_another_is_at_work_sends_nothing(runner, bare, world):
+    world.fault("POST /v1/agents", "delay:5")
+    first = runner("one", "apply", "--yes")
+    lock_taken(bare)
+    code, text = ended(runner("two", "apply", "--yes"))
+    assert (code, "holds the state since" in text) == (8, True), text
+    assert ended(first)[0] == 3
+    assert world.writes() == ["POST /v1/agents"]
+
+
+def test_a_runner_whose_state_was_written_meanwhile_sends_nothing(runner, bare, world):
+    """It has read the state, and looks at the account when another run writes."""
+    world.fault("GET /v1/numbers", "delay:5", times=1)
+    late = runner("one", "apply", "--yes")
+    end = time.monotonic() + 60
+    while "/v1/agents" not in {one["path"] for one in world.requests()}:
+        assert time.monotonic() < end
+    assert ended(runner("two", "apply", "--yes"))[0] == 3
+    code, text = ended(late)
+    assert (code, f"{REF} of origin was written by somebody else" in text) == (8, True), text
+    assert world.writes() == ["POST /v1/agents"]
+
+
+def test_a_state_that_cannot_be_reached_stops_everything(runner, bare, world):
+    for args in (["plan"], ["apply", "--yes"], ["state", "list"]):
+        gone = SPEC.replace("store: git", "store: git, remote: https://me:hunter2@127.0.0.1:1/x.git")
+        code, text = ended(runner("one", *args, spec=gone))
+        assert (code, "could not be read" in text, "hunter2" in text) == (1, True, False), text
+        assert "hint: see whether git gets there" in text
+    put(bare, b"<<<<<<< HEAD")
+    code, text = ended(runner("one", "apply", "--yes"))
+    assert (code, "is not JSON" in text) == (1, True), text
+    assert world.writes() == []
+
+
+def test_the_sandbox_has_a_state_of_its_own(runner, bare):
+    code, text = ended(runner("one", "apply", "--yes", "--sandbox"))
+    assert code == 3, text
+    assert document(bare) == {}
