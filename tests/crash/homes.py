@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,21 @@ def local(_folder: Path) -> Home:
     return Home({"store": "local"}, fail, lambda: None)
 
 
+def git(folder: Path) -> Home:
+    """A ref of a bare repository. It fails by a hook that refuses every push."""
+    bare = folder / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
+    hook = bare / "hooks" / "pre-receive"
+    tempfile.tempdir = str(folder)  # a killed run leaves the repository that it works in
+
+    def fail() -> None:
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\nexit 1\n")
+        hook.chmod(0o700)
+
+    return Home({"store": "git", "remote": str(bare)}, fail, lambda: hook.unlink(missing_ok=True))
+
+
 def s3(folder: Path) -> Home:
     """An object in a bucket. It fails by refusing the credentials."""
     denied = _bucket()
@@ -65,5 +81,5 @@ def _bucket() -> Path:
     return denied
 
 
-HOMES: Mapping[str, Callable[[Path], Home]] = {"local": local, "s3": s3}
+HOMES: Mapping[str, Callable[[Path], Home]] = {"local": local, "git": git, "s3": s3}
 """Each is given the folder of the spec, which is empty but for it."""

@@ -22,6 +22,7 @@ from .scenes import CREATING, Fault, Scene, Spec
 from .world import World
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a kill of a process loses nothing of what it wrote there
+GROUND = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
 """A folder in memory, where there is one: no case waits for a disk."""
 OVER = 300.0 + 30.0 + 30.0 + 60.0 + 5.0
 """Seconds after which a dead run's lock, its time to send, its timeout and the settling time are over."""
@@ -37,7 +38,7 @@ class Stage:
         self.world = world
         world.carried = False
         self.scene = scene
-        self.folder = Path(tempfile.mkdtemp(prefix="crash-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="crash-", dir=GROUND))
         self.spec = self.folder / "agentphone.yaml"
         self.home = HOMES[store](self.folder)
         if self.home.apart:
