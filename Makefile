@@ -43,7 +43,7 @@ tests: .venv/dev
 	@$(BIN)/python -m coverage report --include='$(PURE)' --fail-under=$(COVERED_PURE) --format=total >/dev/null || \
 		{ echo "core, kinds and show are covered by less than $(COVERED_PURE) %"; exit 2; }
 
-crash: .venv/dev ## prove that nothing is bought twice: every kill, every fault, every store (20 minutes); ARGS="--help"
+crash: .venv/dev ## prove that nothing is bought twice: every kill, fault and store, for an hour or more; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m crash --workers $(WORKERS) $(ARGS)
 
 bench: .venv/dev ## measure: requests, state writes, start-up, the sandbox
