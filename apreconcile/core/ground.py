@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .address import Address
@@ -12,6 +12,14 @@ from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import State
 from .wanted import Manifest
+
+
+def invisible(snapshot: Snapshot, state: State, kinds: Iterable[Kind]) -> int:
+    """How many things the state knows or saw, if the account shows none of them: then it is another one. Else 0."""
+    listed = {kind.name for kind in kinds if not kind.single}
+    known = {(at.kind, one.id) for at, one in state.resources.items() if at.kind in listed}
+    known |= {(at.kind, ident) for at, one in state.intents.items() if at.kind in listed for ident in one.seen}
+    return 0 if any(snapshot.get(*one) or snapshot.singles.get(one) for one in known) else len(known)
 
 
 @dataclass(slots=True)
@@ -70,10 +78,8 @@ class Ground:
             for tag, several in markers.items()
             if len(several) > 1
         ]
-        lists = {kind.name for kind in self.kinds.values() if not kind.single}
-        held = [(at.kind, one.id) for at, one in self.state.resources.items() if at.kind in lists]
-        if held and not any(self.snapshot.get(*one) or self.snapshot.singles.get(one) for one in held):
-            reason = f"the state knows {len(held)} agents and numbers, and this account shows none of them"
+        if known := invisible(self.snapshot, self.state, self.kinds.values()):
+            reason = f"the state knows {known} agents and numbers, and this account shows none of them"
             hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
             found.insert(0, Blocked(None, reason, hint, exit=9))
         return found

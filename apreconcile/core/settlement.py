@@ -7,6 +7,7 @@ its name and content among those that were not there before. What stays open blo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +15,9 @@ from datetime import datetime, timedelta
 from .address import Address
 from .change import Blocked
 from .diff import digest, equal
-from .kind import Kind
+from .ground import invisible
+from .kind import Default, Fixed, Kind
+from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import Intent, Resource, State, to_second
 from .wanted import Manifest
@@ -38,23 +41,32 @@ class Settlement:
 
 
 def settle(
-    manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, now: datetime, patience: timedelta
+    manifest: Manifest,
+    snapshot: Snapshot,
+    state: State,
+    kinds: Sequence[Kind],
+    *,
+    now: datetime,
+    patience: timedelta,
+    busy: bool = False,
 ) -> Settlement:
     """Settle every open intent that the lists can settle. `patience` is how long lists may lag behind writes.
 
-    A change of what exists needs no settling: whether it took is a difference, or none. Its intent is closed.
+    A change of what exists needs no settling: whether it took is a difference, or none. Its intent is closed. With
+    `busy` another run is at work, and what is open may be under way. In another account nothing is settled.
     """
+    if invisible(snapshot, state, kinds):
+        return Settlement(state)
     for at, intent in state.intents.items():
         if not intent.creates:
             state = state.close(at)
-    court = _Court(manifest, snapshot, state, now, patience)
+    court = _Court(manifest, snapshot, state, now, patience, busy)
     for kind in kinds:
         group = court.open_of(kind)
         if not group:
             continue
         if kind.marked:
             court.find_marked(kind, group)
-            court.close_unsent(kind)
         else:
             court.find_alike(kind, group)
     left = [(kind, intent) for kind in kinds for intent in court.open_of(kind)]
@@ -75,9 +87,8 @@ class _Court:
     state: State
     now: datetime
     patience: timedelta
+    busy: bool
     said: list[str] = field(default_factory=list)
-    last: dict[str, Intent] = field(default_factory=dict)
-    """By run, the last purchase that was found to be done."""
 
     def open_of(self, kind: Kind) -> list[Intent]:
         """The open creations of a kind, in the order in which they were sent."""
@@ -87,40 +98,20 @@ class _Court:
     def find_marked(self, kind: Kind, group: Sequence[Intent]) -> None:
         """Bind what carries the marker, or, if this API knows none, the one new thing on the agent it was made for.
 
-        A run sends purchases one after the other, so that the one new thing is that of the first that is still open.
+        That is told only if no other open purchase was for that agent, and nothing says that it is another thing.
         """
         marked: dict[str | None, list[Seen]] = {}
         for seen in self._free(kind):
             marked.setdefault(kind.marker(seen), []).append(seen)
-        tried: set[str] = set()
+        parents = Counter(intent.parent for intent in group)
         for intent in group:
             found = marked.get(self.manifest.marker(intent.address), [])
             if len(found) == 1:
                 self._made(kind, intent, found[0], f"it carries the marker {kind.marker(found[0])}")
-            elif intent.parent and intent.parent not in tried:
-                tried.add(intent.parent)
+            elif intent.parent and parents[intent.parent] == 1:
                 new = [one for one in self._fresh(kind, intent) if kind.hangs_on(one) == intent.parent]
-                if len(new) == 1 and not kind.takes_marker(new[0]):
+                if len(new) == 1 and self._may_be(kind, intent, new[0]):
                     self._made(kind, intent, new[0], f"it is the one new {kind.name} on {intent.parent}")
-
-    def close_unsent(self, kind: Kind) -> None:
-        """Close what was certainly never sent: everything behind the first purchase of a run that is in doubt.
-
-        Purchases are sent in order, each after the answer to the one before, and a refusal is durable before the next:
-        so if looking can tell no more about the first that is open, those behind it have not left.
-        """
-        runs: dict[str, list[Intent]] = {}
-        for intent in self.open_of(kind):
-            runs.setdefault(intent.run, []).append(intent)
-        for run, group in runs.items():
-            last = self.last.get(run)
-            behind = [intent for intent in group if last is None or _order(intent) > _order(last)]
-            for intent in behind[1:] if behind and self._is_over(behind[0]) else ():
-                if self._is_over(intent):
-                    self.state = self.state.close(intent.address, undone=True)
-                    self.said.append(
-                        f"{intent.address}: the run of {to_second(intent.opened)} ended before it was sent"
-                    )
 
     def find_alike(self, kind: Kind, group: Sequence[Intent]) -> None:
         """Bind what is new and has the same content; of equal intents it does not matter which gets which."""
@@ -129,26 +120,28 @@ class _Court:
             alike.setdefault(intent.payload, []).append(intent)
         for several in alike.values():
             found = [seen for seen in self._fresh(kind, several[0]) if self._same(kind, several[0], seen)]
-            if len(found) > len(several):
-                continue
-            for intent, seen in zip(several, found, strict=False):
+            for intent, seen in zip(several, found if len(found) <= len(several) else (), strict=False):
                 self._made(kind, intent, seen, "it is new since then, and has the same content")
-            for intent in several[len(found) :]:
-                if self._is_over(intent) and not self._namesakes(kind, intent):
-                    self.state = self.state.close(intent.address, undone=True)
-                    self.said.append(f"{intent.address}: what was begun at {to_second(intent.opened)} was not done")
+        for intent in self.open_of(kind):
+            if self._is_over(intent) and not self._namesakes(kind, intent):
+                self.state = self.state.close(intent.address, undone=True)
+                self.said.append(f"{intent.address}: what was begun at {to_second(intent.opened)} was not done")
 
     def doubt(self, kind: Kind, intent: Intent) -> Blocked:
         """What is open, since when, what the account shows, and the commands that settle it."""
-        at, end = intent.address, free(intent, self.patience)
-        near = self._namesakes(kind, intent) or self._fresh(kind, intent)
+        at, end, began = intent.address, free(intent, self.patience), to_second(intent.opened)
+        if self.busy:
+            hint = "plan again when that run is done, or has lost its lock"
+            return Blocked(at, f"is being made since {began}, by a run that holds the state", hint, exit=6)
+        near = self._namesakes(kind, intent) or self._near(kind, intent)
+        sure = len(near) == 1 and (not kind.marked or kind.hangs_on(near[0]) == intent.parent is not None)
         listed = ", ".join(f"{one.id} ({kind.label(one)})" for one in near[:_SHOWN]) or "nothing new"
-        began = f"begun at {to_second(intent.opened)}, and since then the account shows {listed}"
-        lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if len(near) == 1 else 'ID'}"]
+        lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if sure else 'ID'}"]
         if self.now < end:
             lines.insert(0, f"it may still show until {_stamp(end)}; apply looks again by itself")
         lines.append(f"if it was not: apreconcile resolve {at} --not-created")
-        return Blocked(at, f"nobody knows whether it was made: {began}", "\n".join(lines), exit=6)
+        reason = f"nobody knows whether it was made: begun at {began}, and since then the account shows {listed}"
+        return Blocked(at, reason, "\n".join(lines), exit=6)
 
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")
@@ -157,8 +150,11 @@ class _Court:
         self.said.append(
             f"{intent.address}: what was begun at {to_second(intent.opened)} made {kind.label(seen)} ({seen.id}): {why}"
         )
-        before = self.last.get(intent.run)
-        self.last[intent.run] = max(before, intent, key=_order) if before else intent
+
+    def _may_be(self, kind: Kind, intent: Intent, seen: Seen) -> bool:
+        """Whether a thing without a marker may be what was bought: nobody imports it, and what is fixed fits."""
+        imported = {one.imports for one in self.manifest.resources} & {seen.id, seen.body.get("phoneNumber")}
+        return not imported and not kind.takes_marker(seen) and self._fits(kind, intent, seen, Fixed)
 
     def _free(self, kind: Kind) -> list[Seen]:
         """What is nobody's."""
@@ -170,23 +166,41 @@ class _Court:
         known = {*intent.seen, *self.state.ignored}
         return [seen for seen in self._free(kind) if seen.id not in known]
 
+    def _near(self, kind: Kind, intent: Intent) -> list[Seen]:
+        """What is new and may be it: it carries nobody else's marker, and hangs on no other agent."""
+        return [
+            seen
+            for seen in self._fresh(kind, intent)
+            if not str(kind.marker(seen) or "").startswith(MARK) and kind.hangs_on(seen) in {None, intent.parent}
+        ]
+
     def _namesakes(self, kind: Kind, intent: Intent) -> list[Seen]:
         wanted = self.manifest.by_address.get(intent.address)
         return [seen for seen in self._fresh(kind, intent) if wanted and kind.namesake(wanted, seen)]
 
     def _same(self, kind: Kind, intent: Intent, seen: Seen) -> bool:
-        """Whether a live thing has the content that was sent; of a spec that changed since, only hashes are known."""
+        """Whether a live thing has the content that was sent, and no more."""
+        return bool(intent.fields) and self._fits(kind, intent, seen, object)
+
+    def _fits(self, kind: Kind, intent: Intent, seen: Seen, mark: type) -> bool:
+        """Whether the fields with this mark are as they were sent, or, if they were not, as they are by default.
+
+        Of a spec that changed since, only hashes are known.
+        """
         wanted, live, salt = self.manifest.by_address.get(intent.address), kind.shown(seen), self.state.salt
         fields: Mapping[str, object] = wanted.fields if wanted else {}
-        return bool(intent.fields) and all(
-            digest(live.get(name), salt) == memory.sent
-            or (
-                name in fields
-                and digest(fields[name], salt) == memory.sent
-                and equal(kind, name, fields[name], live.get(name))
-            )
-            for name, memory in intent.fields.items()
-        )
+        for name in kind.marks:
+            memory, default, value = intent.fields.get(name), kind.mark(name, Default), live.get(name)
+            if mark is not object and not kind.mark(name, mark):
+                continue
+            if memory is None:
+                fits = default is None or value is None or equal(kind, name, default.value, value)
+            else:
+                same = name in fields and digest(fields[name], salt) == memory.sent
+                fits = digest(value, salt) == memory.sent or (same and equal(kind, name, fields[name], value))
+            if not fits:
+                return False
+        return True
 
     def _is_over(self, intent: Intent) -> bool:
         return self.now >= free(intent, self.patience)

@@ -28,6 +28,8 @@ from .together import either
 
 SEND_BY = 30.0
 """Seconds within which what a swap opened must have left (design §6)."""
+FEW, MOST_BOUGHT = 10, 25
+"""Purchases are sent in about so many batches, each of so many at most."""
 ROUNDS = 5
 """How many batches may pass without sending anything before what is left has failed."""
 
@@ -56,24 +58,31 @@ def _may_go(step: Step, granted: frozenset[Name], work: Work) -> bool:
     stopped = next((word for word in before if word.word is not Word.DONE), None)
     if stopped:
         work.give(step, Word.SKIPPED, because=str(stopped.address))
-    elif work.stop.soft.is_set():
-        work.give(step, Word.SKIPPED, because="interrupted")
+    elif (because := work.skips(step)) == "interrupted":
+        work.give(step, Word.SKIPPED, because=because)
     elif step.wants_approval and step.name not in granted:
         work.give(step, Word.HELD)
-    elif step.spends and work.unknown_purchase:
-        work.give(step, Word.SKIPPED, because="unknown-purchase")
+    elif because:
+        work.give(step, Word.SKIPPED, because=because)
     else:
         return True
     return False
 
 
 async def _take(steps: Sequence[Step], work: Work) -> None:
-    """Take steps that do not depend on each other, in as many batches as the time to send needs."""
+    """Take steps that do not depend on each other, in batches: the swap that opens one records the one before.
+
+    So whoever is killed has few purchases in doubt (one, if ten or fewer are to be bought), and whoever cannot write
+    buys no more.
+    """
     left, stuck = list(steps), 0
+    most = min(MOST_BOUGHT, -(-sum(step.spends for step in left) // FEW))
     while left and stuck < ROUNDS:
         await either(work.ready(), work.stop.soft.wait())
         send_by = work.pace.clock() + SEND_BY
-        opening = [step for step in left if step.creates or step.token]
+        later = [step for step in left if step.spends][most:]
+        batch = [step for step in left if step not in later]
+        opening = [step for step in batch if (step.creates or step.token) and not work.skips(step)]
         try:
             if opening:
                 await work.record.now(_opened(opening, work))
@@ -82,8 +91,9 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
             for step in left:
                 work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
             return
-        before, left = len(left), await _batch(left, work, send_by)
-        stuck = stuck + 1 if len(left) == before else 0
+        again = await _batch(batch, work, send_by)
+        stuck = stuck + 1 if len(again) == len(batch) else 0
+        left = [*again, *later]
     if left:
         work.record.soon(unsent([step.address for step in left]))
         for step in left:
@@ -138,12 +148,8 @@ async def _batch(steps: Sequence[Step], work: Work, send_by: float) -> list[Step
                 again.append(step)
 
     async def buying(purchases: Iterable[Step]) -> None:
-        """One after the other, and in their order: what could not be sent holds back those behind it."""
         for step in purchases:
-            if again:
-                again.append(step)
-            else:
-                await one(step)
+            await one(step)
 
     ordinary = [one(step) for step in steps if not step.spends]
     await _together([*ordinary, buying([step for step in steps if step.spends])], work)

@@ -71,6 +71,12 @@ class Work:
     notes: list[str] = field(default_factory=list)
     """What a person should know although every step has its word."""
 
+    def skips(self, step: Step) -> str | None:
+        """Why a step is not taken any more, if it is not: the word of `Outcome.because`."""
+        if self.stop.soft.is_set():
+            return "interrupted"
+        return "unknown-purchase" if step.spends and self.unknown_purchase else None
+
     def give(
         self, step: Step, word: Word, *, because: str | None = None, error: str | None = None, changed: bool = False
     ) -> Outcome:

@@ -26,16 +26,15 @@ LIMITED = 429
 
 async def create(work: Work, step: Step, send_by: float) -> bool:
     """Send one creation whose intent is open, and give it its word. False: not sent in time, it needs a new intent."""
-    because = "interrupted" if work.stop.soft.is_set() else "unknown-purchase" if _in_doubt(work, step) else None
-    if because:
-        work.record.soon(unsent([step.address]))
+    if because := work.skips(step):
+        _undone(work, step)
         work.give(step, Word.SKIPPED, because=because)
         return True
     work.watch.began(step)
     try:
         await work.record.hold()
     except Error as problem:
-        work.record.soon(unsent([step.address]))
+        _undone(work, step)
         work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
         return True
     try:
@@ -46,24 +45,20 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
     except ApiError as problem:
         if problem.status == LIMITED:
             return await _after_limit(work, step)
-        await _refused(work, step, problem)
+        _refused(work, step, problem)
         return True
     except TooLateError:
         return False
     except Error as problem:
-        await _refused(work, step, problem)
+        _refused(work, step, problem)
         return True
     _made(work, step, reply)
     return True
 
 
-def _in_doubt(work: Work, step: Step) -> bool:
-    return step.spends and work.unknown_purchase
-
-
-async def _refused(work: Work, step: Step, problem: Error) -> None:
+def _refused(work: Work, step: Step, problem: Error) -> None:
     if certainly_not_done(problem):
-        await _undone(work, step)
+        _undone(work, step)
         work.give(step, Word.FAILED, error=problem.whole)
     else:
         _unknown(work, step, problem.message)
@@ -76,7 +71,7 @@ async def _after_limit(work: Work, step: Step) -> bool:
     try:
         numbers = await work.relist(step.address.kind)
     except Error as problem:
-        await _undone(work, step)
+        _undone(work, step)
         work.give(step, Word.FAILED, error=f"rate limited, and then: {problem.message}")
         return True
     there = [seen for seen in numbers if work.marker(seen) == step.change.marker]
@@ -93,7 +88,7 @@ def _made(work: Work, step: Step, reply: Reply) -> None:
         return
     work.ids[step.address] = ident
     phone = body.get("phoneNumber")
-    work.record.soon(_binding(step, ident, phone if isinstance(phone, str) else None, work), urgent=step.spends)
+    work.record.soon(_binding(step, ident, phone if isinstance(phone, str) else None, work))
     work.give(step, Word.DONE)
 
 
@@ -113,19 +108,9 @@ def _fields(change: Create, state: State) -> dict[str, Memory]:
     return memories(change.wanted, state.salt, None)
 
 
-async def _undone(work: Work, step: Step) -> None:
-    """Close its intent, certainly not done. Of a purchase that is durable before the next one is sent.
-
-    So what a killed run leaves open behind the first purchase in doubt was never sent (see core.settlement).
-    """
-    edit = unsent([step.address])
-    if not step.spends:
-        work.record.soon(edit)
-        return
-    try:
-        await work.record.now(edit)
-    except Error as problem:
-        work.record.unsaved = problem
+def _undone(work: Work, step: Step) -> None:
+    """Close its intent: certainly not done."""
+    work.record.soon(unsent([step.address]))
 
 
 def _unknown(work: Work, step: Step, error: str) -> None:

@@ -48,7 +48,8 @@ class Record:
     """
 
     def __init__(self, state: State, keep: Keep, holder: Holder, *, pace: Pace, now: Callable[[], datetime]) -> None:
-        self.state = state
+        self.state = self.stored = state
+        """What this run knows, and what of it is durable."""
         self.writes = 0
         self.unsaved: Error | None = None
         self.conflict = False
@@ -133,6 +134,7 @@ class Record:
             self.conflict = self.conflict or isinstance(problem, LockedError)
             raise
         self.unsaved = None
+        self.stored = stored
         self.writes += 1
         self._last = self._pace.clock()
         self._cost = self._last - started

@@ -18,7 +18,7 @@ from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
 from apreconcile.core.plan import Plan, Step, blocked
 from apreconcile.core.planning import find_changes, monthly
 from apreconcile.core.snapshot import Seen
-from apreconcile.core.state import Intent, State
+from apreconcile.core.state import Intent, State, to_second
 from apreconcile.kinds import KINDS
 from apreconcile.live.apply import apply as take
 from apreconcile.live.applying import Name, Stop, Watch, Work
@@ -221,11 +221,15 @@ async def _saved(run: _Run) -> tuple[str, ...]:
             f"the state could not be written: {problem.whole}",
             f"what was begun is kept in {where}; once that can be written, apreconcile apply looks, and settles it",
         ]
+        stored = run.record.stored
+        if stored.lock:
+            lost.append(f"until {to_second(stored.lock.until)} the lock of this run stands")
         for step in run.planned.plan.steps:
-            outcome = run.work.words[step.name]
-            if isinstance(step.change, Create) and outcome.word is Word.DONE and outcome.id:
-                by_hand = f"; by hand: apreconcile resolve {step.address} --bind {outcome.id}" if step.creates else ""
-                lost.append(f"{step.address} is {outcome.id} {outcome.phone_number or ''}".rstrip() + by_hand)
+            outcome, at = run.work.words[step.name], step.address
+            kept = stored.resources.get(at)
+            if isinstance(step.change, Create) and outcome.word is Word.DONE and not (kept and kept.id == outcome.id):
+                by_hand = f"; by hand: apreconcile resolve {at} --bind {outcome.id}" if at in stored.opened else ""
+                lost.append(f"{at} is {outcome.id} {outcome.phone_number or ''}".rstrip() + by_hand)
         return tuple(lost)
     return ()
 

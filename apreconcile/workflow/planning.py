@@ -76,7 +76,10 @@ async def _settled(account: Account, state: State, wait: Callable[[str], None] |
     pause = FIRST_PAUSE
     while True:
         first = await read_lists(account.client.send, state, KINDS, pause=account.pace.pause)
-        settlement = settle(account.manifest, first, state, KINDS, now=account.now(), patience=patience)
+        settlement = settle(
+            account.manifest, first, state, KINDS,
+            now=account.now(), patience=patience, busy=bool(_busy(account, state)),
+        )  # fmt: skip
         end = min(settlement.until or longest, longest)
         left = (end - account.now()).total_seconds()
         if wait is None or settlement.until is None or left <= 0 or _busy(account, state):
