@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cases import Result
+from .cases import Result, read
 from .homes import HOMES
 from .matrix import PROOFS, Setting, play, sample
 from .table import text, write
@@ -25,6 +25,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="ROUNDS", help="not all cases, but a few of every sort")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print each result as a line of JSON")
+    parser.add_argument("--earlier", action="append", type=Path, metavar="FILE", help="count results of --json, too")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table into this document, if all is well")
     return parser.parse_args()
 
@@ -57,6 +58,8 @@ def main() -> int:
     """Play, print, and return 1 if the claim does not hold or a case was not what it should be."""
     options = _options()
     results = _results(_settings(options), options.workers)
+    for file in options.earlier or ():
+        results += [read(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
     came = [one for one in results if not one.missed]
     if options.json:
         for one in came:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -67,6 +68,12 @@ class Result:
     def shown(self) -> dict[str, Any]:
         """The result as JSON; its story only where it matters."""
         return {**asdict(self), "boundary": self.boundary, **({"story": ()} if self.fine else {})}
+
+
+def read(shown: Mapping[str, Any]) -> Result:
+    """A result as it was shown."""
+    lists = {name: tuple(shown[name]) for name in ("twice", "wrong", "story")}
+    return Result(**{**{name: value for name, value in shown.items() if name != "boundary"}, **lists})
 
 
 @dataclass(slots=True)
