@@ -13,6 +13,7 @@ import pytest
 from apreconcile import workflow
 from apreconcile.core.address import Address
 from apreconcile.core.state import Resource, State
+from apreconcile.live.apply import FEW
 from apreconcile.store.local import LocalStore
 
 COUNT = 1_000
@@ -146,7 +147,10 @@ class Slow:
 
 @pytest.mark.parametrize("lag", [10, 40])
 def test_one_write_is_under_way_at_a_time_and_carries_all_results_so_far(trial, lag):
-    """So writes grow with what a swap takes, not with the resources: Terraform's grow with these."""
+    """So writes grow with what a swap takes, not with the resources: Terraform's grow with these.
+
+    Besides, there are some ten batches of purchases, each opened by a swap that is waited for.
+    """
     keys = [f"k{index}" for index in range(60)]
     trial.spec(
         {
@@ -168,5 +172,5 @@ def test_one_write_is_under_way_at_a_time_and_carries_all_results_so_far(trial, 
 
     report, swaps, requests = asyncio.run(applied())
     assert (report.exit, len(report.outcomes)) == (0, 3 * len(keys))
-    assert swaps <= requests / lag + 12
+    assert swaps <= requests / lag + 12 + FEW
     assert swaps < len(report.outcomes) / 3
