@@ -75,7 +75,7 @@ async def resolve_not_created(account: Account, address: Address) -> str:
     if account.now() < end:
         reason = f"the creation of {address} may still take effect"
         raise LockedError(reason, hint=f"look again after {to_second(stamp(end))}")
-    await account.store.swap(state.close(address), version)
+    await account.store.swap(state.denied(address), version)
     return f"{address} was not created; the next apply may create it"
 
 

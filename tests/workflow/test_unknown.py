@@ -158,7 +158,7 @@ def test_saying_not_created_is_refused_while_it_may_still_be_on_its_way(nothing)
     nothing.clock.skip(10)
     nothing.not_created("number.main")
     assert nothing.state["intents"] == {}
-    assert nothing.state["ledger"] == []
+    assert [(line["outcome"], line.get("id")) for line in nothing.state["ledger"]] == [("denied", None)]
 
 
 def test_after_not_created_it_is_bought_once_and_with_a_new_token(nothing):
@@ -170,6 +170,7 @@ def test_after_not_created_it_is_bought_once_and_with_a_new_token(nothing):
     assert nothing.apply([spent]).exit == 3
     assert nothing.apply([token]).exit == 0
     assert nothing.purchases() == ["apr:acme/default/main"]
+    assert [line["outcome"] for line in nothing.state["ledger"]] == ["denied", "bought"]
 
 
 def test_the_settling_time_is_the_one_that_was_asked_for(nothing):
@@ -186,8 +187,12 @@ def test_not_created_said_in_error_adopts_the_number_by_its_marker(lost):
     lost.not_created("number.main")
     steps = lost.plan().plan.steps
     assert [(step.action, step.live.id) for step in steps] == [("adopt", bought(lost))]
+    assert [line["outcome"] for line in lost.state["ledger"]] == ["denied"]
     lost.settled()
     assert len(lost.purchases()) == 1
+    (line,) = lost.state["ledger"]
+    phone = lost.state["resources"]["number.main"]["phoneNumber"]
+    assert (line["outcome"], line["id"], line["phoneNumber"]) == ("bought", bought(lost), phone)
 
 
 def test_a_lost_purchase_is_settled_also_when_its_key_left_the_spec(lost):
