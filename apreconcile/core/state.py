@@ -76,7 +76,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A line of the ledger, written with the intent: `outcome` is `unknown`, and counts, until it is settled."""
+    """A line of the ledger, written with the intent: `outcome` is `unknown`, and counts, until it is settled.
+
+    Then it is `bought`; or `denied`, and does not count, if a person said that nothing was bought.
+    """
 
     address: Address
     at: str
@@ -188,6 +191,23 @@ class State:
         turns = self.turned(address, -1) if undone and intent.token else self.turns
         ledger = tuple(line for line in self.ledger if (line.address, line.outcome) != (address, "unknown"))
         return replace(self, intents=rest, turns=turns, ledger=ledger)
+
+    def denied(self, address: Address) -> State:
+        """The state in which an open creation made nothing, says a person: its line of the ledger says so."""
+        ledger = tuple(
+            replace(line, outcome="denied") if (line.address, line.outcome) == (address, "unknown") else line
+            for line in self.ledger
+        )
+        return replace(self, ledger=ledger).close(address)
+
+    def found(self, address: Address, resource: Resource) -> State:
+        """The state in which the newest purchase that was denied there made this thing after all, if there is one."""
+        denied = [n for n, line in enumerate(self.ledger) if (line.address, line.outcome) == (address, "denied")]
+        if not denied or any(line.id == resource.id for line in self.ledger):
+            return self
+        ledger, last = list(self.ledger), denied[-1]
+        ledger[last] = replace(ledger[last], outcome="bought", id=resource.id, phone_number=resource.phone_number)
+        return replace(self, ledger=tuple(ledger))
 
     def made(self, address: Address, resource: Resource, *, at: str) -> State:
         """The state in which an open creation made this thing: it is ours, and what was spent for it is known."""

@@ -250,6 +250,8 @@ def _binding(step: Step, work: Work) -> Edit:
         origin = held.origin if held else how
         phone = change.live.body.get("phoneNumber")
         bound = Resource(change.live.id, origin, phone, change.live.parent, bool(held and held.protect), fields)
+        if isinstance(change, Adopt) and how == "adopted":
+            state = state.found(at, bound)
         return state.bind(at, bound).close(at)
 
     return edit

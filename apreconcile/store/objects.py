@@ -76,18 +76,12 @@ class ObjectStore:
         In that case this store knows its own write again, and the next swap of the same version replaces it.
         """
         async with self._explained("written"):
-            state, before = await self._caught_up(state, version)
-            mine = stamped(state)
-            try:
-                now = await self._persistently(lambda: self._put(mine, before))
-                await self._persistently(lambda: self._prove(mine, before))
-            except ConflictError:
-                raise
-            except BaseException:
-                self._untold[mine.write] = version
-                raise
-            self._untold.clear()
-            return mine, now
+            while True:
+                state, before = await self._caught_up(state, version)
+                mine = stamped(state)
+                if now := await self._written(mine, before, version):
+                    self._untold.clear()
+                    return mine, now
 
     async def _read(self) -> tuple[State | None, Version]:
         try:
@@ -104,8 +98,24 @@ class ObjectStore:
                 return replace(state, id=stored.id, seed=stored.seed, serial=stored.serial), now
         return state, version
 
-    async def _put(self, mine: State, before: Version) -> Version:
-        """One try. Raises ConflictError if another document is there by now, BucketError if the old one is."""
+    async def _written(self, mine: State, before: Version, version: Version) -> Version | None:
+        """The new version; None if an earlier write of ours, that nobody was told of, came before this one."""
+        try:
+            now = await self._persistently(lambda: self._put(mine, before, version))
+            if now:
+                await self._persistently(lambda: self._prove(mine, before))
+        except ConflictError:
+            raise
+        except BaseException:
+            self._untold[mine.write] = version
+            raise
+        return now
+
+    async def _put(self, mine: State, before: Version, version: Version) -> Version | None:
+        """One try. Raises ConflictError if another document is there by now, BucketError if the old one is.
+
+        None if what is there is an earlier write of ours that replaced this version late: then this one is not done.
+        """
         try:
             return await self._bucket.put(self._key, encode(mine), before)
         except (RefusedError, UnansweredError) as problem:
@@ -113,6 +123,8 @@ class ObjectStore:
         stored, now = await self._persistently(self._read)
         if stored and stored.write == mine.write:
             return now
+        if now != before and stored and self._untold.get(stored.write) == version:
+            return None
         if now != before:
             raise conflict(self.place)
         raise trouble

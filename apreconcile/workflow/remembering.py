@@ -25,24 +25,45 @@ from .locking import check_lock
 
 
 async def resolve_bind(account: Account, address: Address, ident: str) -> str:
-    """Settle an unknown creation: it made this thing. Refuses what another address holds or what is not there."""
+    """Settle an unknown creation: it made this thing. Raises BlockedError for what it cannot have made."""
     state, version = await account.recall()
     intent = _open_intent(state, address)
     check_lock(state, account.now(), 0)
-    kind = kind_of(address)
-    for other, held in state.resources.items():
-        if other.kind == address.kind and held.id == ident:
-            raise BlockedError(f"{ident} is {other} already", hint="bind the id that the account shows as new")
-    body = await _body(account, kind, ident)
-    tag = (body.get("externalId") if kind.marked else None) or ""
-    if str(tag).startswith(MARK) and tag != account.manifest.marker(address):
-        raise BlockedError(f"{ident} carries the marker {tag!r} of another address", hint="bind the id that is new")
-    if ident in intent.seen:
-        raise BlockedError(f"{ident} was there before the creation was sent", hint="bind the id that is new since then")
-    phone = body.get("phoneNumber")
+    kind, marker = kind_of(address), account.manifest.marker(address)
+    seen = Seen(kind.name, ident, await _body(account, kind, ident))
+    _check_ours(state, intent, kind, seen, marker)
+    if kind.marked and kind.marker(seen) != marker:
+        held = {one.id for one in state.resources.values()}
+        for body in await list_all(account.client.send, kind.path(None), pause=account.pace.pause):
+            other = Seen(kind.name, str(body["id"]), body)
+            if kind.marker(other) == marker and other.id not in {*held, *intent.seen}:
+                reason = f"{kind.label(other)} ({other.id}) carries the marker of {address}: it was made, not {ident}"
+                raise BlockedError(reason, hint=f"apreconcile resolve {address} --bind {other.id}")
+    phone, on = seen.body.get("phoneNumber"), kind.hangs_on(seen)
     made = Resource(ident, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
     await account.store.swap(state.made(address, made, at=stamp(account.now())), version)
-    return f"{address} is {ident}"
+    return f"{address} is {kind.label(seen)} ({ident})" + (f", on the agent {on}" if on else "")
+
+
+def _check_ours(state: State, intent: Intent, kind: Kind, seen: Seen, marker: str) -> None:
+    """Raise BlockedError if this creation, which sent this marker, cannot have made that thing."""
+    ident, tag, on = seen.id, kind.marker(seen), kind.hangs_on(seen)
+    new = "bind the id that is new since then, as listed by: apreconcile plan"
+    for at, held in state.resources.items():
+        if at.kind == kind.name and held.id == ident:
+            raise BlockedError(f"{ident} is {at} already", hint=new)
+    if ident in intent.seen:
+        raise BlockedError(f"{ident} was there before the creation was sent", hint=new)
+    if tag == marker:
+        return
+    if tag:
+        reason = f"{ident} carries the marker {tag!r}, and what was sent for {intent.address} carries {marker!r}"
+        raise BlockedError(reason, hint=new)
+    if ident in state.ignored:
+        raise BlockedError(f"{ident} was set aside: it is nobody's", hint=new)
+    if on not in {None, intent.parent}:
+        reason = f"{ident} is on the agent {on}, and {intent.address} was made for {intent.parent or 'none'}"
+        raise BlockedError(reason, hint=f"if it is surely this one, detach it from that agent first; or {new}")
 
 
 async def resolve_not_created(account: Account, address: Address) -> str:
@@ -54,7 +75,7 @@ async def resolve_not_created(account: Account, address: Address) -> str:
     if account.now() < end:
         reason = f"the creation of {address} may still take effect"
         raise LockedError(reason, hint=f"look again after {to_second(stamp(end))}")
-    await account.store.swap(state.close(address), version)
+    await account.store.swap(state.denied(address), version)
     return f"{address} was not created; the next apply may create it"
 
 

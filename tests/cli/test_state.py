@@ -82,10 +82,11 @@ def test_an_unknown_purchase_is_settled_by_hand(ap, world):
     assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 6
     early = ap("resolve", "number.support-main", "--not-created", env=world.env)
     assert (early.code, early.out) == (8, "")
-    live = world.http.get("/v1/numbers").json()["data"][0]["id"]
+    (number,) = world.http.get("/v1/numbers").json()["data"]
+    live, phone, agent = (number[name] for name in ("id", "phoneNumber", "agentId"))
     told = ap("resolve", "number.support-main", "--bind", live, env=world.env)
     assert (told.code, told.err) == (0, "")
-    assert told.out == f"number.support-main is {live}\n"
+    assert " ".join(told.out.split()) == f"number.support-main is {phone} ({live}), on the agent {agent}"
     assert ap("resolve", "number.support-main", "--bind", live, env=world.env).code == 1
 
 

@@ -132,6 +132,20 @@ def test_a_token_is_spent_with_its_intent_and_given_back_only_if_nothing_was_don
     assert opened.close(N, undone=True).close(N, undone=True).turn(N) == 0
 
 
+def test_a_purchase_that_was_denied_stays_in_the_ledger_until_it_is_found():
+    other, num = Resource("num_0", "imported", "+2"), Resource("num", "adopted", "+1")
+    twice = EMPTY.open(INTENT, price="3.00").denied(N).open(INTENT, price="3.00").denied(N)
+    assert (twice.intents, twice.turn(N)) == ({}, 2)
+    assert [line.outcome for line in twice.ledger] == ["denied", "denied"]
+    found = twice.found(N, num)
+    assert [(line.outcome, line.id, line.phone_number) for line in found.ledger] == [
+        ("denied", None, None),
+        ("bought", "num", "+1"),
+    ]
+    assert found.found(N, num) is found
+    assert found.found(A, other) is found
+
+
 def test_an_intent_without_a_token_spends_none():
     free = Intent(A, "create", "0", "2026", "run", "2026")
     assert EMPTY.open(free).turn(A) == 0

@@ -149,7 +149,7 @@ def misplaced(stage: Stage) -> list[str]:
     gone = {entry["numberId"] for entry in stage.ledger() if entry["type"] == "release"}
     leaving = {ident for at, ident in stage.ids_before.items() if at in stage.scene.leaving}
     wrong += [f"{ident} was released" for ident in sorted(gone - leaving)]
-    bought = sorted(line.id or "" for line in state.ledger)
+    bought = sorted(line.id or "" for line in state.ledger if line.outcome != "denied")
     paid = sorted(entry["numberId"] for entry in stage.purchases())
     wrong += [f"the state's ledger has {bought}, the account's {paid}"] if bought != paid else []
     return wrong

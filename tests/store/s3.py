@@ -57,13 +57,15 @@ class Between:
     """Passes requests on to the server behind. What is told of a method happens to its next requests, one each.
 
     `pass`, `drop` (nothing is done, the line breaks), `lose` (it is done, the line breaks), `hang` (nothing is done,
-    no answer), `ignore` (it is done whatever its condition says), or an answer instead: a status and a body.
+    no answer), `ignore` (it is done whatever its condition says), `keep` (nothing is done yet, the line breaks),
+    `overtaken` (what was kept is done before it), or an answer instead: a status and a body.
     """
 
     def __init__(self, behind: str) -> None:
         self.told: dict[str, deque[Any]] = {"GET": deque(), "PUT": deque()}
         self.always: dict[str, Any] = {}
         self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.kept: list[tuple[Any, ...]] = []
         self.hung = threading.Event()
         self.ended = threading.Event()
         passed = httpx.Client(base_url=behind, trust_env=False, timeout=30)
@@ -85,7 +87,8 @@ class Between:
                 if what == "hang":
                     between.hung.set()
                     between.ended.wait(30)
-                if what in ("hang", "drop"):
+                between.delay(what, self._passed, content, headers)
+                if what in ("hang", "drop", "keep"):
                     self.close_connection = True
                     return
                 status, told, body = what[0], {}, what[-1]
@@ -122,6 +125,13 @@ class Between:
 
     def tell(self, method: str, *what: Any) -> None:
         self.told[method].extend(what)
+
+    def delay(self, what: Any, done: Callable[..., Any], *put: Any) -> None:
+        """Keep a put for later, or do now what was kept."""
+        if what == "keep":
+            self.kept.append(put)
+        while what == "overtaken" and self.kept:
+            done(*self.kept.pop(0), ignore=False)
 
     def puts(self) -> int:
         return sum(method == "PUT" for method, _, _ in self.seen)

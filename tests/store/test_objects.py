@@ -96,6 +96,42 @@ async def test_a_write_that_nobody_was_told_of_is_not_in_the_way_of_the_next(sto
     assert (written.serial, written.ignored) == (3, ("num_1",))
 
 
+async def test_a_put_that_is_done_late_is_ours_also_if_it_comes_before_the_next(store, other, between):
+    state, version = await store.swap(EMPTY, ABSENT)
+    between.tell("PUT", "keep", "drop", "drop")
+    await trouble(store.swap(state, version))
+    assert await other.read() == (state, version)
+    between.tell("PUT", "overtaken")
+    written, now = await store.swap(replace(state, ignored=("num_1",)), version)
+    assert await other.read() == (written, now)
+    assert (written.serial, written.ignored) == (3, ("num_1",))
+    assert (await store.swap(written, now))[0].serial == 4
+
+
+async def test_two_puts_that_are_done_late_are_ours_and_the_first_document_keeps_its_id(store, other, between):
+    """The first of all is made late, which gives the document its id; the next one comes late, too."""
+    between.tell("PUT", "keep", "drop", "drop")
+    await trouble(store.swap(EMPTY, ABSENT))
+    between.tell("PUT", "overtaken", "keep", "drop", "drop")
+    await trouble(store.swap(EMPTY, ABSENT))
+    made, _ = await other.read()
+    between.tell("PUT", "overtaken")
+    written, now = await store.swap(EMPTY, ABSENT)
+    assert await other.read() == (written, now)
+    assert (written.serial, written.id, written.seed) == (3, made.id, made.seed)
+
+
+async def test_what_somebody_made_of_a_put_that_was_done_late_is_a_conflict(store, other, between):
+    state, version = await store.swap(EMPTY, ABSENT)
+    between.tell("PUT", "lose")
+    between.always["GET"] = "drop"
+    await trouble(store.swap(state, version))
+    between.always.clear()
+    theirs = await other.swap(*await other.read())
+    await trouble(store.swap(state, version), ConflictError)
+    assert await other.read() == theirs
+
+
 async def test_somebody_elses_write_is_a_conflict_also_after_a_lost_answer(store, other, between):
     state, version = await store.swap(EMPTY, ABSENT)
     between.tell("PUT", "drop", "drop", "drop")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
 
+from apreconcile import workflow
 from apreconcile.core.address import Address
 from apreconcile.core.errors import BlockedError, Error, LockedError
 from apreconcile.core.outcome import Word
@@ -138,7 +140,7 @@ def test_waiting_ends_with_the_settling_time(nothing):
 
 def test_binding_settles_it(lost):
     said = lost.bind("number.main", bought(lost))
-    assert bought(lost) in said
+    assert re.fullmatch(rf"number.main is \+1415\d+ \({bought(lost)}\)", said)
     assert lost.plan().plan.empty
     assert lost.state["intents"] == {}
     assert [(line["outcome"], line["id"]) for line in lost.state["ledger"]] == [("bought", bought(lost))]
@@ -156,7 +158,7 @@ def test_saying_not_created_is_refused_while_it_may_still_be_on_its_way(nothing)
     nothing.clock.skip(10)
     nothing.not_created("number.main")
     assert nothing.state["intents"] == {}
-    assert nothing.state["ledger"] == []
+    assert [(line["outcome"], line.get("id")) for line in nothing.state["ledger"]] == [("denied", None)]
 
 
 def test_after_not_created_it_is_bought_once_and_with_a_new_token(nothing):
@@ -168,6 +170,7 @@ def test_after_not_created_it_is_bought_once_and_with_a_new_token(nothing):
     assert nothing.apply([spent]).exit == 3
     assert nothing.apply([token]).exit == 0
     assert nothing.purchases() == ["apr:acme/default/main"]
+    assert [line["outcome"] for line in nothing.state["ledger"]] == ["denied", "bought"]
 
 
 def test_the_settling_time_is_the_one_that_was_asked_for(nothing):
@@ -184,8 +187,12 @@ def test_not_created_said_in_error_adopts_the_number_by_its_marker(lost):
     lost.not_created("number.main")
     steps = lost.plan().plan.steps
     assert [(step.action, step.live.id) for step in steps] == [("adopt", bought(lost))]
+    assert [line["outcome"] for line in lost.state["ledger"]] == ["denied"]
     lost.settled()
     assert len(lost.purchases()) == 1
+    (line,) = lost.state["ledger"]
+    phone = lost.state["resources"]["number.main"]["phoneNumber"]
+    assert (line["outcome"], line["id"], line["phoneNumber"]) == ("bought", bought(lost), phone)
 
 
 def test_a_lost_purchase_is_settled_also_when_its_key_left_the_spec(lost):
@@ -288,6 +295,14 @@ REFUSED = {
     "another project's number": ("num_theirs", BlockedError, "marker"),
     "what was there before": ("num_old", BlockedError, "before"),
     "what is released": ("num_gone", Error, "released"),
+    "what somebody else's tag is on": ("num_crm", BlockedError, "'crm-7'"),
+    "what was forgotten": ("num_left", BlockedError, "'apr-forgotten:acme/default/x'"),
+    "what was set aside": ("num_aside", BlockedError, "set aside"),
+    "what is on an agent that it was not bought for": (
+        "num_there",
+        BlockedError,
+        "on the agent agt_there, .* for none",
+    ),
 }
 
 
@@ -300,13 +315,53 @@ def test_binding_refuses(trial, case):
     trial.fault("POST /v1/numbers", "drop")
     assert trial.apply().exit == 6
     trial.seed(
-        numbers=[{"id": "num_theirs", "externalId": "apr:other/default/x"}, {"id": "num_gone", "status": "released"}]
+        agents=[{"id": "agt_there", "name": "There"}],
+        numbers=[
+            {"id": "num_theirs", "externalId": "apr:other/default/x"},
+            {"id": "num_gone", "status": "released"},
+            {"id": "num_crm", "externalId": "crm-7"},
+            {"id": "num_left", "externalId": "apr-forgotten:acme/default/x"},
+            {"id": "num_aside"},
+            {"id": "num_there", "agentId": "agt_there"},
+        ],
     )
     trial.clock.skip(200)
+    trial.run(lambda account: workflow.state_init(account, ignore=["num_aside"]))
     before = trial.state
     with pytest.raises(sort, match=words):
         trial.bind("number.main", ident)
     assert trial.state == before
+
+
+def test_binding_refuses_another_number_than_the_one_with_the_marker(lost):
+    """And names the one that was bought, with the command that binds it."""
+    lost.seed(numbers=[{"id": "num_wrong"}])
+    before = lost.state
+    with pytest.raises(
+        BlockedError, match=rf"\+1415\d+ \({bought(lost)}\) carries the marker of number.main"
+    ) as refused:
+        lost.bind("number.main", "num_wrong")
+    assert refused.value.hint == f"apreconcile resolve number.main --bind {bought(lost)}"
+    assert lost.state == before
+    lost.bind("number.main", bought(lost))
+    assert lost.plan().plan.empty
+
+
+def test_where_there_are_no_markers_binding_takes_what_is_on_the_agent_or_on_none(trial, front):
+    trial.spec("agents: {a: {name: A}}").settled()
+    agent = trial.ids()["agent.a"]
+    front.hide = "externalId"
+    trial.spec("agents: {a: {name: A}}\nnumbers: {n: {agent: a}}").fault("POST /v1/numbers", "drop")
+    assert front(trial).apply().exit == 6
+    there = {"id": "num_there", "agentId": "agt_there"}
+    free, here = {"id": "num_free", "phoneNumber": "+14155550142"}, {"id": "num_here", "agentId": agent}
+    trial.seed(agents=[{"id": "agt_there", "name": "There"}], numbers=[there, free, here])
+    with pytest.raises(BlockedError, match=f"on the agent agt_there, and number.n was made for {agent}"):
+        trial.bind("number.n", "num_there")
+    kept = trial.state_file.read_bytes()
+    assert trial.bind("number.n", "num_free") == "number.n is +14155550142 (num_free)"
+    trial.state_file.write_bytes(kept)
+    assert trial.bind("number.n", "num_here").endswith(f" (num_here), on the agent {agent}")
 
 
 def test_nothing_is_resolved_that_is_not_open(trial):
@@ -320,7 +375,8 @@ def test_nothing_is_resolved_that_is_not_open(trial):
 def test_a_lost_agent_is_bound_and_then_updated_like_any_other(trial):
     trial.spec("agents: {a: {name: A, modelTier: max}}").fault("POST /v1/agents", "commit-then-drop")
     assert trial.apply().exit == 6
-    trial.bind("agent.a", trial.get("/v1/agents")["data"][0]["id"])
+    made = trial.get("/v1/agents")["data"][0]["id"]
+    assert trial.bind("agent.a", made) == f"agent.a is A ({made})"
     assert trial.plan().plan.empty
     trial.spec("agents: {a: {name: A, modelTier: turbo}}").settled()
     assert len(trial.get("/v1/agents")["data"]) == 1
