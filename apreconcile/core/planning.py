@@ -105,9 +105,11 @@ def make_plan(
     blocked += waiting
     steps, stuck = without_stuck(found, steps)
     blocked += stuck
+    unsafe = list(matching.unsafe)
     if matching.older:
-        steps, older = only_adopting(found, steps)
+        steps, older, alone = only_adopting(found, steps, blocked)
         blocked += older
+        unsafe += alone
     kept = tuple(_linked(found, steps))
     plan = Plan(
         project=found.manifest.project,
@@ -122,7 +124,7 @@ def make_plan(
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=(*matching.unsafe, *newcomers(found, kept)),
+        unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
     )

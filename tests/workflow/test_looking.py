@@ -298,3 +298,11 @@ def test_a_plan_beside_a_run_says_that_the_run_goes_on(trial):
     until = {"run": "r", "who": "ann", "where": "box", "since": "2026-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}
     trial.state_file.write_text(json.dumps({**state, "lock": until}))
     assert "ann on box is applying" in trial.plan().plan.warnings[0]
+
+
+def test_a_state_older_than_the_account_is_said_although_nothing_is_to_be_done(trial):
+    spec = "numbers: {m: {}}"
+    older = trial.spec(spec).settled().state_file.read_bytes()
+    trial.spec("numbers: {m: {}, n: {}}").settled()
+    trial.state_file.write_bytes(older)
+    assert trial.spec(spec).apply().exit == 9
