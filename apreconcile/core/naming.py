@@ -1,4 +1,4 @@
-"""Naming says under which address we have what we have: what was moved, what is forgotten, what looks like a new key.
+"""Naming says under which address we have what we have: what was moved, what is forgotten, what looks like another.
 
 A move or a forgetting changes no thing: its only call sets the marker, and what it changes is the state.
 """
@@ -15,6 +15,7 @@ from .change import Blocked, Change, Create, Delete, Forget, Move, Naming
 from .diff import digest
 from .kind import Kind
 from .plan import Step
+from .snapshot import Snapshot
 from .state import State
 from .wanted import Manifest
 
@@ -126,3 +127,41 @@ def _likeness(change: Change, state: State, kind: Kind) -> tuple[object, ...] | 
             return (kind.name, asked.sent if asked else None, live.get("country"))
         return (kind.name, live.get("name")) if live.get("name") else None
     return None
+
+
+def without_doubts(changes: Sequence[Change], manifest: Manifest, state: State) -> tuple[list[Change], list[Blocked]]:
+    """A creation that looks like one of unknown outcome, whose address has left the spec, waits for that one."""
+    doubted = {
+        (at.kind, intent.fields["name"].sent): at
+        for at, intent in state.intents.items()
+        if intent.creates and at not in manifest.by_address and "name" in intent.fields
+    }
+    caught: dict[Address, Blocked] = {}
+    for change in changes:
+        name = change.wanted.fields.get("name") if isinstance(change, Create) else None
+        other = doubted.get((change.address.kind, digest(name, state.salt))) if name else None
+        if other:
+            reason = f"looks like {other}, whose outcome is unknown"
+            caught[change.address] = Blocked(change.address, reason, f"settle {other} first", exit=6)
+    return [change for change in changes if change.address not in caught], list(caught.values())
+
+
+def without_doubles(
+    changes: Sequence[Change], manifest: Manifest, snapshot: Snapshot, state: State, kind_of: Callable[[str], Kind]
+) -> tuple[list[Change], list[Blocked]]:
+    """Nothing is bought under a marker that something else of ours carries: by it two would be taken for one."""
+    carried = {
+        (at.kind, kind_of(at.kind).marker(seen)): (at, seen)
+        for at, held in state.resources.items()
+        if kind_of(at.kind).marked and (seen := snapshot.get(at.kind, held.id))
+    }
+    caught: dict[Address, Blocked] = {}
+    for change in changes:
+        if isinstance(change, Create) and (change.address.kind, change.marker) in carried:
+            at, seen = carried[change.address.kind, change.marker]
+            kind = kind_of(at.kind)
+            reason = f"its marker {change.marker!r} is on {kind.label(seen)} ({seen.id}), which is {at}"
+            where = "/".join((*kind.path(None), seen.id))
+            hint = f"set the {kind.tag} of that one right, to {manifest.marker(at)!r}: PATCH /{where}"
+            caught[change.address] = Blocked(change.address, reason, hint)
+    return [change for change in changes if change.address not in caught], list(caught.values())

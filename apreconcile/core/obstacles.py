@@ -72,18 +72,46 @@ def not_buying(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list
     return [step for step in steps if not step.spends], buying
 
 
-def only_adopting(found: Findings, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
-    """Leave out all but adoptions: the state is older than the account, which has things that it does not know."""
-    taken = {step.address for step in steps if isinstance(step.change, Adopt)}
+def only_adopting(
+    found: Findings, steps: Sequence[Step], blocked: Sequence[Blocked]
+) -> tuple[list[Step], list[Blocked], list[Blocked]]:
+    """Leave out all but adoptions: the state is older than the account, which has things that it does not know.
+
+    What is left out is blocked; where nothing is, and this plan does not adopt all of them, the account is unsafe.
+    """
+    taken = {step.address: step.change.live.id for step in steps if isinstance(step.change, Adopt)}
     adopting = [step for step in steps if step.address in taken and isinstance(step.change, Adopt | Move)]
-    first = found.matching.older[0]
+    strange = [seen for seen in found.matching.older if seen.id not in taken.values()]
+    first = (strange or found.matching.older)[0]
     kind = found.kind(first.kind)
     what = f"{kind.label(first)} ({first.id}) with the marker {kind.marker(first)!r}"
     reason = f"the state is older than the account: it does not know {what}"
-    aside = f"give it back its key in the spec, or set it aside: apreconcile state init --ignore {first.id}"
-    hint = "apply takes the adoptions; then plan again" if adopting else aside
-    left = dict.fromkeys(step.address for step in steps if step not in adopting)
-    return adopting, [Blocked(at, reason, hint, 9) for at in left]
+    hint = "apply takes the adoptions; then plan again" if adopting else _way_back(found, first, blocked)
+    left = [Blocked(at, reason, hint, 9) for at in dict.fromkeys(one.address for one in steps if one not in adopting)]
+    alone = bool(strange) and not left and not found.matching.unsafe
+    return adopting, left, [Blocked(None, reason, _way_back(found, first, blocked), 9)] if alone else []
+
+
+def _way_back(found: Findings, seen: Seen, blocked: Sequence[Blocked]) -> str:
+    """How something with a marker of ours comes back; only what the spec does not want is set aside."""
+    at = next((one.address for one in found.manifest.resources if _is_marked(found, one.address, seen)), None)
+    aside = f"set it aside: apreconcile state init --ignore {seen.id}"
+    if at is None:
+        return f"give it back its key in the spec, or {aside}"
+    for one in blocked:
+        if one.address == at:
+            return f"it is {at} of the spec, which is blocked ({one.reason}): {one.hint}"
+    holder = found.matching.bound.get(at)
+    if holder is None or holder.id == seen.id:
+        return f"take its adoption first: apreconcile apply --only {at}"
+    return f"{at} is {holder.id}: give this one another externalId, or {aside}"
+
+
+def _is_marked(found: Findings, at: Address, seen: Seen) -> bool:
+    """Whether something carries the marker of an address, or of one that was moved there."""
+    olds = (old for old, new in found.manifest.moved.items() if new == at)
+    tag = found.kind(seen.kind).marker(seen)
+    return at.kind == seen.kind and tag in {found.manifest.marker(one) for one in (at, *olds)}
 
 
 def unclaimed(found: Findings) -> tuple[Seen, ...]:

@@ -20,7 +20,7 @@ from .facts import Question, World
 from .findings import Findings
 from .kind import Kind
 from .match import match
-from .naming import named, rename, without_renames
+from .naming import named, rename, without_doubles, without_doubts, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
@@ -59,7 +59,9 @@ def find_changes(
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
     changes, renamed = without_renames(changes, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed))
+    changes, doubted = without_doubts(changes, manifest, names.state)
+    changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
@@ -105,9 +107,11 @@ def make_plan(
     blocked += waiting
     steps, stuck = without_stuck(found, steps)
     blocked += stuck
+    unsafe = list(matching.unsafe)
     if matching.older:
-        steps, older = only_adopting(found, steps)
+        steps, older, alone = only_adopting(found, steps, blocked)
         blocked += older
+        unsafe += alone
     kept = tuple(_linked(found, steps))
     plan = Plan(
         project=found.manifest.project,
@@ -122,7 +126,7 @@ def make_plan(
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=(*matching.unsafe, *newcomers(found, kept)),
+        unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
     )

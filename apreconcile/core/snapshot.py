@@ -23,12 +23,13 @@ class Snapshot:
     """`listed` has every agent and number, and each webhook of `slots`, sorted by (kind, id).
 
     `slots` are the parents whose webhook slot was read (None is the project's). `singles` are things of ours that the
-    list lacks, read by id: the body, or None for a 404.
+    list lacks, read by id: the body, or None for a 404. `paged` if a list had pages, between which it may have changed.
     """
 
     listed: tuple[Seen, ...] = ()
     slots: frozenset[str | None] = frozenset()
     singles: Mapping[tuple[str, str], Seen | None] = field(default_factory=dict)
+    paged: bool = False
     _ids: Mapping[tuple[str, str], Seen] = field(init=False, repr=False, compare=False)
     _slots: Mapping[tuple[str, str | None], Seen] = field(init=False, repr=False, compare=False)
     _kinds: Mapping[str, tuple[Seen, ...]] = field(init=False, repr=False, compare=False)

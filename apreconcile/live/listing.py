@@ -33,10 +33,25 @@ class _Page:
     total: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A whole list, ordered by id. If it was `paged`, it may have changed between its pages, and still agree."""
+
+    items: tuple[Item, ...]
+    paged: bool
+
+
 async def list_all(
     send: Send, path: tuple[str, ...], *, page: int = 100, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> tuple[Item, ...]:
-    """Every item of a list that has `limit` and `offset`, ordered by id.
+    """Every item of a list, ordered by id. Raises as `read_list` does."""
+    return (await read_list(send, path, page=page, pause=pause)).items
+
+
+async def read_list(
+    send: Send, path: tuple[str, ...], *, page: int = 100, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Listing:
+    """A list that has `limit` and `offset`, whole.
 
     The first page says how many there are; the others are read at once, unless the server's pages turn out to be
     smaller than asked for. Without a `total` pages are read until one is empty. `hasMore` is not believed: agents have
@@ -50,7 +65,7 @@ async def list_all(
         items = [item for each in pages for item in each.items]
         wrong = _disagreement(pages, items)
         if not wrong:
-            return tuple(sorted(items, key=lambda item: str(item["id"])))
+            return Listing(tuple(sorted(items, key=lambda item: str(item["id"]))), len(pages) > 1)
     text = f"the list of {path[-1]} changed while it was read, {READS} times: {wrong}"
     raise UnsafeError(text, hint="wait until nothing else writes to the account, then try again")
 

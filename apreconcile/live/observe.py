@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from apreconcile.core.call import Call, Reply
@@ -18,7 +19,7 @@ from apreconcile.core.state import State
 from apreconcile.core.wanted import Manifest
 from apreconcile.core.wire import Wire
 
-from .listing import list_all
+from .listing import read_list
 from .together import together
 
 Send: TypeAlias = Callable[[Call], Awaitable[Reply]]
@@ -35,13 +36,27 @@ async def observe(
 async def read_lists(send: Send, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
     """Read what is listed, and by id what the state holds and no list shows; no slot yet."""
     first = await _lists(send, kinds, pause)
-    return Snapshot(first.listed, frozenset(), await _singles(send, kinds, missing(first, state, kinds)))
+    return replace(first, singles=await _singles(send, kinds, missing(first, state, kinds)))
+
+
+async def changed(send: Send, first: Snapshot, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> str:
+    """What a second reading of the lists shows otherwise, in words; empty if it has the same ids."""
+    again = await _lists(send, kinds, pause)
+    one, other = ({(seen.kind, seen.id) for seen in snapshot.listed} for snapshot in (first, again))
+    gone, come = sorted(one - other), sorted(other - one)
+    told = [(gone, "is" if len(gone) == 1 else "are", "gone"), (come, "has" if len(come) == 1 else "have", "come")]
+    return ", ".join(f"{_named(several)} {verb} {word}" for several, verb, word in told if several)
+
+
+def _named(several: Sequence[tuple[str, str]]) -> str:
+    kind, ident = several[0]
+    return f"{kind} {ident}" + (f" and {len(several) - 1} more" if len(several) > 1 else "")
 
 
 async def read_slots(send: Send, manifest: Manifest, first: Snapshot, state: State, kinds: Sequence[Kind]) -> Snapshot:
     """Add the slots that spec and state have something to do with."""
     wanted = slots(manifest, first, state, kinds)
-    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted, first.singles)
+    return replace(first, listed=await _with_slots(send, kinds, first, wanted), slots=wanted)
 
 
 async def observe_all(send: Send, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
@@ -49,7 +64,7 @@ async def observe_all(send: Send, kinds: Sequence[Kind], *, pause: Pause = async
     first = await _lists(send, kinds, pause)
     parents = {kind.parent for kind in kinds if kind.single}
     wanted = frozenset({None} | {seen.id for seen in first.listed if seen.kind in parents})
-    return Snapshot(await _with_slots(send, kinds, first, wanted), wanted)
+    return replace(first, listed=await _with_slots(send, kinds, first, wanted), slots=wanted)
 
 
 async def read_slot(send: Send, kind: Kind, parent: str | None) -> Seen | None:
@@ -63,9 +78,9 @@ async def read_slot(send: Send, kind: Kind, parent: str | None) -> Seen | None:
 
 async def _lists(send: Send, kinds: Sequence[Kind], pause: Pause) -> Snapshot:
     listed = [kind for kind in kinds if not kind.single]
-    lists = await together(list_all(send, kind.path(None), pause=pause) for kind in listed)
-    found = (_seen(kind, body) for kind, bodies in zip(listed, lists, strict=True) for body in bodies)
-    return Snapshot(_sorted(kinds, found))
+    lists = await together(read_list(send, kind.path(None), pause=pause) for kind in listed)
+    found = (_seen(kind, body) for kind, each in zip(listed, lists, strict=True) for body in each.items)
+    return Snapshot(_sorted(kinds, found), paged=any(each.paged for each in lists))
 
 
 async def _singles(

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Reply
-from apreconcile.core.errors import CredentialsError, Error
+from apreconcile.core.change import Create
+from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
 from apreconcile.core.findings import Findings
 from apreconcile.core.plan import Plan, Step
@@ -18,7 +19,8 @@ from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State, to_second
 from apreconcile.kinds import KINDS
-from apreconcile.live.observe import read_lists, read_slots
+from apreconcile.live.listing import READS
+from apreconcile.live.observe import changed, read_lists, read_slots
 from apreconcile.live.record import stamp
 from apreconcile.live.together import together
 from apreconcile.store.store import Version
@@ -56,8 +58,7 @@ async def plan(
     """
     state, version = await account.recall()
     before = account.client.requests
-    settlement, first = await _settled(account, state, wait)
-    found = await look(account, first, settlement, adopt=adopt)
+    settlement, found = await _steady(account, state, wait, adopt=adopt)
     there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
     strangers = [at for at in only if at not in there]
     if strangers:
@@ -68,6 +69,30 @@ async def plan(
     made, left = await explain(account, found, before, only=only)
     made = replace(made, warnings=(*_busy(account, state), *settlement.said, *made.warnings))
     return Planned(made, found, version, state, settlement, left)
+
+
+async def _steady(
+    account: Account, state: State, wait: Callable[[str], None] | None, *, adopt: bool
+) -> tuple[Settlement, Findings]:
+    """What differs; looked for again, if lists changed between their pages and something would be made because of it.
+
+    A list without the one thing that slipped between two of its pages agrees with itself: only a second reading tells.
+    Raises UnsafeError if they never stood still.
+    """
+    wrong = ""
+    for reading in range(READS):
+        if reading:
+            await account.pace.pause(FIRST_PAUSE * 2 ** (reading - 1))
+        settlement, first = await _settled(account, state, wait)
+        found = await look(account, first, settlement, adopt=adopt)
+        makes = any(isinstance(one, Create) and not found.kind(one.address.kind).single for one in found.changes)
+        if not (first.paged and (makes or state.opened)):
+            return settlement, found
+        wrong = await changed(account.client.send, first, KINDS, pause=account.pace.pause)
+        if not wrong:
+            return settlement, found
+    text = f"the lists of the account changed each of the {READS} times that they were looked at: {wrong}"
+    raise UnsafeError(text, hint="wait until nothing else writes to the account, then try again")
 
 
 async def _settled(account: Account, state: State, wait: Callable[[str], None] | None) -> tuple[Settlement, Snapshot]:

@@ -8,6 +8,7 @@ import pytest
 
 from apreconcile import workflow
 from apreconcile.core.address import Address
+from apreconcile.core.errors import UnsafeError
 from apreconcile.core.outcome import Word
 
 BOTH = "agents: {a: {name: A}, b: {name: B}}"
@@ -298,3 +299,55 @@ def test_a_plan_beside_a_run_says_that_the_run_goes_on(trial):
     until = {"run": "r", "who": "ann", "where": "box", "since": "2026-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}
     trial.state_file.write_text(json.dumps({**state, "lock": until}))
     assert "ann on box is applying" in trial.plan().plan.warnings[0]
+
+
+def test_a_state_older_than_the_account_is_said_although_nothing_is_to_be_done(trial):
+    spec = "numbers: {m: {}}"
+    older = trial.spec(spec).settled().state_file.read_bytes()
+    trial.spec("numbers: {m: {}, n: {}}").settled()
+    trial.state_file.write_bytes(older)
+    assert trial.spec(spec).apply().exit == 9
+
+
+def test_a_list_that_changes_between_its_pages_makes_no_second_agent(trial, front):
+    trial.seed(agents=[{"id": f"agt_{n:03}", "name": f"N{n:03}"} for n in range(150)])
+    first, second = (trial.get(f"/v1/agents?limit=100&offset={offset}")["data"] for offset in (0, 100))
+    passed_on, turned = front.pass_on, []
+
+    def pass_on(method, path, headers, content):
+        if "agents" in path and "offset=100" in path and not turned:
+            turned.append(trial.send("DELETE", f"/v1/agents/{first[0]['id']}"))
+            trial.send("POST", "/v1/agents", {"name": "Another"})
+        return passed_on(method, path, headers, content)
+
+    front.pass_on = pass_on
+    front(trial).spec({"agents": {"x": {"name": second[0]["name"]}}})
+    trial.apply()
+    assert trial.writes().count(("POST", "/v1/agents")) == 1, "the other's"
+
+
+def test_lists_that_never_stand_still_are_exit_9_and_nothing_is_made(trial, front):
+    """Between two pages an agent goes and one comes, each time: no two readings show the same."""
+    trial.seed(agents=[{"id": f"agt_{n:03}", "name": f"N{n:03}"} for n in range(150)])
+    passed_on = front.pass_on
+
+    def pass_on(method, path, headers, content):
+        if "agents" in path and "offset=100" in path:
+            first = trial.get("/v1/agents?limit=1")["data"][0]["id"]
+            trial.send("DELETE", f"/v1/agents/{first}")
+            trial.send("POST", "/v1/agents", {"name": "Another"})
+        return passed_on(method, path, headers, content)
+
+    front.pass_on = pass_on
+    front(trial).spec("agents: {x: {name: X}}")
+    with pytest.raises(UnsafeError, match=r"changed each of the 4 times .* agent \S+( and \d+ more)? (is|are) gone"):
+        trial.plan()
+    assert trial.spec("agents: {}").plan().plan.empty
+
+
+@pytest.mark.parametrize(("agents", "requests"), [(100, 2), (101, 2 * 3)])
+def test_only_lists_of_several_pages_are_read_twice_before_something_is_made(trial, agents, requests):
+    trial.seed(agents=[{"id": f"agt_{n:03}", "name": f"N{n:03}"} for n in range(agents)])
+    planned = trial.spec("agents: {x: {name: X}}").plan()
+    assert [step.action for step in planned.plan.steps] == ["create"]
+    assert planned.plan.requests == len(trial.requests()) == requests

@@ -503,3 +503,13 @@ def test_state_move_refuses(trial, old, new, words, code):
     assert refused.value.exit_code == code
     assert trial.state == before
     assert trial.writes() == writes
+
+
+def test_no_purchase_doubles_a_marker(trial):
+    trial.spec("numbers: {m: {}}").settled()
+    trial.send("PATCH", f"/v1/numbers/{trial.ids()['number.m']}", {"externalId": "apr:acme/default/n"})
+    trial.spec("numbers: {m: {}, n: {}}").apply()
+    assert len(trial.purchases()) == 1
+    trial.send("PATCH", f"/v1/numbers/{trial.ids()['number.m']}", {"externalId": "apr:acme/default/m"})
+    trial.settled()
+    assert len({one["externalId"] for one in trial.get("/v1/numbers")["data"]}) == len(trial.purchases()) == 2

@@ -380,3 +380,12 @@ def test_a_lost_agent_is_bound_and_then_updated_like_any_other(trial):
     assert trial.plan().plan.empty
     trial.spec("agents: {a: {name: A, modelTier: turbo}}").settled()
     assert len(trial.get("/v1/agents")["data"]) == 1
+
+
+def test_an_open_agent_under_a_renamed_key_is_not_made_again(trial):
+    trial.spec("agents: {a: {name: A}}").fault("POST /v1/agents", "commit-then-drop")
+    assert trial.apply().exit == 6
+    trial.fault("GET /v1/agents", "lag:3600", times=100)
+    trial.spec("agents: {b: {name: A}}").apply()
+    trial.no_faults()
+    assert len(trial.get("/v1/agents")["data"]) == 1
