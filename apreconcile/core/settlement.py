@@ -17,7 +17,6 @@ from .change import Blocked
 from .diff import digest, equal
 from .ground import invisible
 from .kind import Default, Fixed, Kind
-from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import Intent, Resource, State, to_second
 from .wanted import Manifest
@@ -134,9 +133,8 @@ class _Court:
             hint = "plan again when that run is done, or has lost its lock"
             return Blocked(at, f"is being made since {began}, by a run that holds the state", hint, exit=6)
         near = self._namesakes(kind, intent) or self._near(kind, intent)
-        sure = len(near) == 1 and (not kind.marked or kind.hangs_on(near[0]) == intent.parent is not None)
         listed = ", ".join(f"{one.id} ({kind.label(one)})" for one in near[:_SHOWN]) or "nothing new"
-        lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if sure else 'ID'}"]
+        lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if len(near) == 1 else 'ID'}"]
         if self.now < end:
             lines.insert(0, f"it may still show until {_stamp(end)}; apply looks again by itself")
         lines.append(f"if it was not: apreconcile resolve {at} --not-created")
@@ -171,7 +169,8 @@ class _Court:
         return [
             seen
             for seen in self._fresh(kind, intent)
-            if not str(kind.marker(seen) or "").startswith(MARK) and kind.hangs_on(seen) in {None, intent.parent}
+            if kind.marker(seen) in {None, self.manifest.marker(intent.address)}
+            and kind.hangs_on(seen) in {None, intent.parent}
         ]
 
     def _namesakes(self, kind: Kind, intent: Intent) -> list[Seen]:

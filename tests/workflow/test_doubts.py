@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 
 from apreconcile import workflow
 from apreconcile.core.errors import Error, StoreError
+from apreconcile.live.apply import FEW
 from apreconcile.live.limits import Pace
+from apreconcile.live.record import SPACING
 from apreconcile.sandbox import Options, running
 from apreconcile.store.local import LocalStore
 from apreconcile.workflow.applying import apply
@@ -116,8 +119,11 @@ def test_writes_grow_with_batches_and_not_with_purchases(trial, fault):
             planned = await workflow.plan(account)
             await apply(account, planned, approve=tokens_of(planned.plan))
 
+    began = time.monotonic()
     asyncio.run(whole())
-    assert trial.state["serial"] < 15
+    quarters = (time.monotonic() - began) / SPACING
+    assert trial.state["serial"] <= FEW + quarters + 3
+    assert trial.state["serial"] < 2 * 20
 
 
 def test_a_run_under_way_is_no_disaster(trial):
