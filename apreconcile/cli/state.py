@@ -9,9 +9,10 @@ from dataclasses import replace
 import click
 
 from apreconcile.core.address import Address
-from apreconcile.core.errors import UsageError
+from apreconcile.core.errors import Error, UsageError
 from apreconcile.core.state import State, to_json
-from apreconcile.show.screen import Lines
+from apreconcile.show.layout import prose
+from apreconcile.show.screen import BLANK, Lines
 from apreconcile.show.state import state_list, state_text
 from apreconcile.workflow import (
     Account,
@@ -20,6 +21,7 @@ from apreconcile.workflow import (
     state_copy,
     state_forget,
     state_init,
+    state_line,
     state_move,
     state_unlock,
 )  # fmt: skip
@@ -63,14 +65,16 @@ def show(settings: Settings, form: str) -> None:
 def _told(settings: Settings, form: str, screen: Callable[..., Lines]) -> None:
     as_json, terminal = check_format(form) == "json", settings.terminal
 
-    async def recalled(account: Account) -> State:
-        return (await account.recall())[0]
+    async def recalled(account: Account) -> tuple[State, Error | None]:
+        document, _ = await account.recall(even_unused=True)
+        return document, account.unused(document, account.store)
 
-    document = within(settings, recalled, offline=True)
+    document, unused = within(settings, recalled, offline=True)
     if as_json:
         terminal.write(json.dumps(to_json(document), ensure_ascii=False, indent=2).encode() + b"\n")
-    else:
-        terminal.show(screen(document, width=terminal.width))
+        return
+    first = [*prose(f"{unused.message}.", width=terminal.width), BLANK] if unused else []
+    terminal.show([*first, *screen(document, width=terminal.width)])
 
 
 @command("apreconcile state init", "apreconcile state init --ignore num_123 --ignore num_456")
@@ -119,8 +123,7 @@ def copy(settings: Settings, to: str, remote: str | None, settle: float) -> None
         return await state_copy(account, target)
 
     settings.terminal.tell(within(settings, copied, settle=settle, offline=True))
-    there = f"{{store: {to}, remote: {remote}}}" if remote else f"{{store: {json.dumps(to) if ':' in to else to}}}"
-    settings.terminal.remark(f"write this into the spec: state: {there}")
+    settings.terminal.remark(f"write this into the spec: {state_line(to, remote)}")
 
 
 @command("apreconcile state move number.old number.new")

@@ -117,7 +117,7 @@ class State:
 
     `seed` is random too, and stays: it salts the hashes, so that a document alone does not tell what was hashed.
     `unclaimed` are numbers that were there when the document was made, and that nobody has set aside or taken since.
-    `elsewhere` is the place of the document that is used instead of this one.
+    `elsewhere` is the place that the document was copied to, `copy_of` the place that it is being copied from.
     """
 
     project: str
@@ -137,6 +137,12 @@ class State:
     tombstones: tuple[Tombstone, ...] = ()
     lock: Lock | None = None
     elsewhere: str | None = None
+    copy_of: str | None = None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it is the document that counts: neither one that was copied, nor a copy that is not finished."""
+        return self.elsewhere is None and self.copy_of is None
 
     @property
     def salt(self) -> str:
@@ -250,6 +256,7 @@ def to_json(state: State) -> dict[str, Wire]:
         "tombstones": [_record(stone) for stone in state.tombstones],
         "lock": _record(state.lock) if state.lock else None,
         **({"elsewhere": state.elsewhere} if state.elsewhere else {}),
+        **({"copy_of": state.copy_of} if state.copy_of else {}),
     }
 
 
@@ -316,6 +323,7 @@ def _read(document: dict[str, Any]) -> State:
         tombstones=tuple(_rebuilt(Tombstone, stone) for stone in document["tombstones"]),
         lock=_rebuilt(Lock, document["lock"]) if document["lock"] else None,
         elsewhere=document.get("elsewhere"),
+        copy_of=document.get("copy_of"),
     )
 
 

@@ -17,7 +17,7 @@ from .remembering import (
     state_move,
     state_unlock,
 )
-from .stores import open_store
+from .stores import open_store, state_line
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -38,6 +38,7 @@ __all__ = [
     "state_copy",
     "state_forget",
     "state_init",
+    "state_line",
     "state_move",
     "state_unlock",
 ]

@@ -22,7 +22,7 @@ from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
 from apreconcile.store.store import Store, Version
 
-from .stores import open_store
+from .stores import copy_command, line_of, name_of, open_store, start_at
 
 DEFAULT_BASE_URL = "https://api.agentphone.ai"
 """Where AgentPhone answers (PY, TS, OAS)."""
@@ -46,16 +46,30 @@ class Account:
     pace: Pace
     now: Callable[[], datetime]
 
-    async def recall(self) -> tuple[State, Version]:
-        """What is remembered. Raises UnsafeError if it is about another account, or no longer in use."""
+    async def recall(self, *, even_unused: bool = False) -> tuple[State, Version]:
+        """What is remembered. Raises UnsafeError if it is about another account, or not in use unless `even_unused`."""
         state, version = await self.store.read()
         if state is None:
             return self.blank(), version
-        if state.elsewhere:
-            hint = "write that store into the spec (`state:`); or end a copy that was cut short: apreconcile state copy"
-            raise UnsafeError(f"{self.store.place} is not in use: the state is in {state.elsewhere}", hint=hint)
+        unused = self.unused(state, self.store)
+        if unused and not even_unused:
+            raise unused
         self.check_scope(state)
         return state, version
+
+    def unused(self, state: State, store: Store) -> UnsafeError | None:
+        """Why a document of a store is not to be worked with, and what to do instead; None if it is in use."""
+        here, other = name_of(store), state.copy_of or state.elsewhere
+        if other is None:
+            return None
+        line, folder = line_of(other, self.manifest), Path(other).parent.parent
+        if state.copy_of:
+            reason = f"{here} is not in use: it is a copy of {other} that was not finished"
+            return UnsafeError(reason, hint=f"end it {start_at(other, self.manifest)}: {copy_command(here)}")
+        hint = f"write into the spec: {line}; if the copy was cut short, end it first: {copy_command(other)}"
+        if line is None:
+            hint = f"it is used from {folder}; to have it back, run there: {copy_command(here)}"
+        return UnsafeError(f"{here} is not in use: the state was copied to {other}", hint=hint)
 
     def check_scope(self, state: State) -> None:
         """Raise UnsafeError if a state is about another account than this one."""

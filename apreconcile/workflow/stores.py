@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +16,39 @@ from apreconcile.store.store import Store
 def name_of(store: Store) -> str:
     """Where a store's document is, wherever this is read: a path is absolute."""
     return str(Path(store.place).absolute()) if isinstance(store, LocalStore) else store.place
+
+
+def state_line(store: str, remote: str | None) -> str:
+    """The line of a spec that names a store."""
+    plain = [json.dumps(text) if ":" in text else text for text in (store, remote or "")]
+    return f"state: {{store: {plain[0]}, remote: {plain[1]}}}" if remote else f"state: {{store: {plain[0]}}}"
+
+
+def line_of(place: str, manifest: Manifest) -> str | None:
+    """The line by which this spec would name the place of a document; None for a folder that is not the spec's."""
+    store, remote = _named(place)
+    local = LocalStore(Path(manifest.home) / HOME, manifest.project, manifest.environment)
+    return None if store == "local" and place != name_of(local) else state_line(store, remote)
+
+
+def start_at(place: str, manifest: Manifest) -> str:
+    """How to run a command on the document of a place, in words."""
+    line = line_of(place, manifest)
+    return f"with `{line}` in the spec" if line else f"in {Path(place).parent.parent}"
+
+
+def copy_command(place: str) -> str:
+    """The command that copies the state to the place of a document, or ends such a copy."""
+    store, remote = _named(place)
+    return f"apreconcile state copy --to {shlex.quote(store)}" + (f" --remote {shlex.quote(remote)}" if remote else "")
+
+
+def _named(place: str) -> tuple[str, str | None]:
+    """The `store` and the `remote`, if it is not the usual one, that a place tells of."""
+    if place.startswith("s3://"):
+        return place.rpartition("/")[0], None
+    found = re.fullmatch(r"refs/\S+ of (.+)", place)
+    return ("git", None if found[1] == "origin" else found[1]) if found else ("local", None)
 
 
 def open_store(manifest: Manifest, *, home: Path | None = None, environ: Mapping[str, str]) -> Store:

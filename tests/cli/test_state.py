@@ -24,6 +24,24 @@ def test_state_needs_no_key_and_sends_nothing(ap, world):
     assert len(world.requests()) == before
 
 
+def test_a_document_that_is_not_in_use_is_shown_and_says_so_first(ap, world, folder):
+    ap("apply", "--yes", env=world.env)
+    (kept,) = (folder / ".apreconcile").glob("*.json")
+    place = "s3://acme-state/phones/acme-support.default.json"
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"copy_of": place}))
+    offline = {"AGENTPHONE_BASE_URL": world.url}
+    for command in ("list", "show"):
+        told = ap("state", command, env=offline)
+        assert (told.code, told.err) == (0, "")
+        first, _, rest = told.out.partition("\n\n")
+        assert " ".join(first.split()).endswith(f"is not in use: it is a copy of {place} that was not finished.")
+        assert "agent.support" in rest
+    assert json.loads(ap("state", "show", "--format", "json", env=offline).out)["copy_of"] == place
+    refused = ap("state", "unlock", env=offline)
+    assert (refused.code, refused.out) == (9, "")
+    assert "apreconcile state copy --to local" in refused.err
+
+
 def test_the_state_of_another_host_is_9(ap, world):
     ap("apply", "--yes", env=world.env)
     told = ap("state", "list")
