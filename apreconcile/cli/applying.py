@@ -16,7 +16,7 @@ from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.error import error_lines
-from apreconcile.show.layout import count
+from apreconcile.show.layout import count, warning_lines
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan
@@ -27,7 +27,7 @@ from .options import Settings
 from .progress import Requests, applying
 from .running import Interrupts
 from .showing import apply_command, planned_lines
-from .terminal import OutputError, is_terminal
+from .terminal import OutputError, is_terminal, told_once
 
 Name = tuple[str, str]
 
@@ -80,7 +80,7 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
     with requests.shown("looking at the account"):
-        return await plan(account, adopt=order.adopt, only=order.only, wait=settings.terminal.remark)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=told_once(settings.terminal.remark))
 
 
 async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
@@ -95,10 +95,14 @@ def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: 
     """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
     terminal, command = settings.terminal, order.repeated(settings)
     if not order.json:
-        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=order.approve))
+        terminal.show(
+            planned_lines(planned, manifest, command, terminal.width, approved=order.approve, only=order.only)
+        )
     unseen = order.json or not is_terminal(sys.stdout)
     if unseen and (terminal.interactive or (order.json and not terminal.quiet)):
-        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width, approved=order.approve))
+        terminal.talk(
+            planned_lines(planned, manifest, command, terminal.talk_width, approved=order.approve, only=order.only)
+        )
 
 
 def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
@@ -151,6 +155,8 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
     try:
         if order.json:
             terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
+            if report.warnings and not terminal.quiet:
+                terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings:
             terminal.show([BLANK, *lines])
     except (OutputError, BrokenPipeError) as problem:

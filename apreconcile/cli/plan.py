@@ -47,7 +47,7 @@ def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tupl
         terminal.write(dump(planned.plan))
     else:
         repeat = apply_command(settings, adopt=adopt, only=only)
-        terminal.show(planned_lines(planned, manifest, repeat, terminal.width))
+        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, only=only))
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")

@@ -23,9 +23,18 @@ def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -
 
 
 def planned_lines(
-    planned: Planned, manifest: Manifest, command: str, width: int, *, approved: Collection[str] = ()
+    planned: Planned,
+    manifest: Manifest,
+    command: str,
+    width: int,
+    *,
+    approved: Collection[str] = (),
+    only: Iterable[Address] = (),
 ) -> Lines:
-    """The screen of a plan; `command` is the apply that takes it, `approved` the tokens that were given to it."""
+    """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it."""
     document: dict[str, Any] = to_json(planned.plan)
     hint = f"{command} --approve TOKEN"
-    return plan_text(document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved)
+    asked = tuple(dict.fromkeys(map(str, only)))
+    return plan_text(
+        document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved, only=asked
+    )

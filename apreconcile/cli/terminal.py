@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -82,9 +82,9 @@ class Terminal:
             sys.stderr.flush()
 
     def remark(self, text: str) -> None:
-        """One harmless line on stderr, unless the user wants quiet."""
+        """One harmless sentence on stderr, unless the user wants quiet."""
         if not self.quiet:
-            self.talk([say(text)])
+            self.talk(prose(text, width=self.talk_width))
 
     def warn(self, text: str) -> None:
         """`warning: …` on stderr, also when quiet."""
@@ -110,6 +110,18 @@ class Terminal:
     def paints_talk(self) -> bool:
         """Whether something may move on stderr: a terminal that can, and not the log of a CI."""
         return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def told_once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, but a text that was just told is not told again."""
+    last: list[str] = []
+
+    def told(text: str) -> None:
+        if last != [text]:
+            last[:] = [text]
+            tell(text)
+
+    return told
 
 
 def quoted(*words: str) -> str:

@@ -65,6 +65,8 @@ class Report:
     warnings: tuple[str, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     """What stood in the way of the plan."""
+    settled: tuple[str, ...] = ()
+    """What was found out about creations of earlier runs, a sentence each."""
     monthly: str = "0.00"
     """What the taken steps add to the monthly bill, in US dollars."""
 

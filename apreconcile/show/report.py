@@ -58,6 +58,8 @@ def report_json(report: Report) -> dict[str, Any]:
             {"address": str(one.address) if one.address else None, "reason": one.reason, "hint": one.hint}
             for one in report.blocked
         ],
+        "settled": list(report.settled),
+        "warnings": list(report.warnings),
     }
 
 

@@ -44,10 +44,11 @@ def plan_text(
     resources: int | None = None,
     saved: bool = False,
     approved: Collection[str] = (),
+    only: Sequence[str] = (),
 ) -> Lines:
     """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
 
-    `approved` are tokens that were given.
+    `approved` are tokens that were given, `only` the addresses that alone were asked for.
     """
     lines = [*_title(document, width), BLANK]
     tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
@@ -56,7 +57,7 @@ def plan_text(
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
-    lines += _closing(document, resources, width)
+    lines += _closing(document, resources, only, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
     lines += _approvals(0 if stopped else len(tokens), approvals_hint, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
@@ -142,10 +143,10 @@ def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
     return [*head, *columns(rows, width=width, indent=2), *more_lines(hidden, width=width), BLANK]
 
 
-def _closing(document: Mapping[str, Any], resources: int | None, width: int) -> Lines:
+def _closing(document: Mapping[str, Any], resources: int | None, only: Sequence[str], width: int) -> Lines:
     told = document["summary"]
     if not document["steps"] and not document["blocked"]:
-        return wrap(say(_no_changes(resources), Style.GOOD), width)
+        return wrap(say(_no_changes(resources, only), Style.GOOD), width)
     steps = [f"{told[word]} to {word}" for word in ("create", "update", "delete", "adopt")]
     steps += [f"{told[word]} to {word}" for word in ("move", "forget") if told[word]]
     beside = [f"{told[word]} {word}" for word in ("blocked", "unmanaged") if told[word]]
@@ -153,7 +154,10 @@ def _closing(document: Mapping[str, Any], resources: int | None, width: int) -> 
     return [*lines, *_cost(document["cost"], width)]
 
 
-def _no_changes(resources: int | None) -> str:
+def _no_changes(resources: int | None, only: Sequence[str]) -> str:
+    if only:
+        names = escape.line(", ".join(only))
+        return f"No changes: {names} {'is as the spec wants it' if len(only) == 1 else 'are as the spec wants them'}."
     if resources is None:
         return "No changes: everything is as the spec wants it."
     if resources == 1:

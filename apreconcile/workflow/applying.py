@@ -102,6 +102,7 @@ async def apply(
         requests=planned.plan.requests + account.client.requests - before,
         warnings=warnings,
         blocked=blocked(plan),
+        settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
     )  # fmt: skip
 
@@ -254,4 +255,5 @@ def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
         plan.requests,
         warnings,
         blocked(plan),
+        settled=planned.settlement.said,
     )

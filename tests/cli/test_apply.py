@@ -68,6 +68,23 @@ def test_quiet_json_says_nothing_else(ap, world):
     json.loads(told.out)
 
 
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_json_has_the_warnings_and_stderr_too_unless_quiet(ap, world, quiet):
+    world.fault("GET /v1/numbers", "status:400", nth=2)
+    told = ap("apply", "--yes", "--only", "agent.support", *quiet, "--format", "json", env=world.env)
+    (warning,) = json.loads(told.out)["warnings"]
+    assert "the account could not be looked at again" in warning
+    assert ("  ! the account could not be looked at again" in told.err) is not bool(quiet)
+    assert bool(told.err) is not bool(quiet)
+
+
+def test_nothing_to_do_at_the_addresses_of_only_says_nothing_of_others(ap, world):
+    ap("apply", "--yes", "--only", "agent.support", env=world.env)
+    for command in ("plan", "apply"):
+        told = ap(command, "--only", "agent.support", env=world.env)
+        assert "No changes: agent.support is as the spec wants it." in told.out
+
+
 def test_require_all_approved_refuses_up_front(ap, world):
     told = ap("apply", "--yes", "--require-all-approved", env=world.env)
     assert told.code == 3

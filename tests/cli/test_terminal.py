@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from apreconcile.cli.terminal import Terminal, told_once
+
 LAUNCH = """
 import fcntl, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -270,3 +272,12 @@ def wait_until_busy(world) -> None:
     while world.http.get("/_sandbox/faults").json()["queued"]:
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_remark_is_wrapped_and_one_that_repeats_itself_is_told_once(capsys):
+    tell, word = told_once(Terminal().remark), "waiting for number.main to show "
+    for text in (word * 4, word * 4, "done", word * 4):
+        tell(text)
+    err = capsys.readouterr().err
+    assert (err.count("waiting"), err.count("done")) == (8, 1)
+    assert max(map(len, err.splitlines())) <= 80

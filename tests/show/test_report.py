@@ -99,6 +99,8 @@ def test_the_json_has_every_key_of_the_contract():
         converged=False,
         remaining=(Remaining(at("number.x"), "create"),),
         monthly="3.00",
+        warnings=("the marker did not stick",),
+        settled=("number.x is num_8",),
     )
     assert report_json(made) == {
         "format": "apreconcile.report/1",
@@ -113,6 +115,8 @@ def test_the_json_has_every_key_of_the_contract():
         "requests": 23,
         "cost": {"monthly_delta": "3.00", "currency": "USD"},
         "blocked": [],
+        "settled": ["number.x is num_8"],
+        "warnings": ["the marker did not stick"],
     }  # fmt: skip
     assert type(report_json(made)["steps"][0]["outcome"]) is str
 

@@ -48,6 +48,8 @@ def test_the_order_of_the_keys_is_nothing():
 def test_a_single_resource_is_spoken_of_as_one():
     document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
     assert "No changes: 1 resource is as the spec wants it." in plain(plan_text(document, resources=1))
+    only = plan_text(document, resources=9, only=("agent.a", "number.n"))
+    assert "No changes: agent.a, number.n are as the spec wants them." in plain(only)
 
 
 def test_several_approvals_are_counted_and_the_hint_may_be_left_out():

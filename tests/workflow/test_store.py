@@ -13,6 +13,7 @@ from apreconcile import workflow
 from apreconcile.core.errors import ConflictError, StoreError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Plan
+from apreconcile.show.report import report_json
 
 SPEC = """
     agents: {a: {name: A}, b: {name: B}}
@@ -198,3 +199,9 @@ def test_a_state_of_another_host_is_unsafe(trial, exit_of):
     before = trial.writes()
     assert exit_of(trial.apply) == 9
     assert trial.writes() == before
+
+
+def test_the_json_report_says_that_results_could_not_be_kept(trial):
+    report = apply(trial.spec("numbers: {m: {}}"), nth=2)
+    assert report.exit == 7
+    assert any("could not be written" in warning for warning in report_json(report)["warnings"])

@@ -389,3 +389,11 @@ def test_an_open_agent_under_a_renamed_key_is_not_made_again(trial):
     trial.spec("agents: {b: {name: A}}").apply()
     trial.no_faults()
     assert len(trial.get("/v1/agents")["data"]) == 1
+
+
+def test_the_report_says_what_settling_found(trial):
+    trial.spec("numbers: {m: {}}").fault("POST /v1/numbers", "commit-then-drop")
+    assert trial.apply().settled == ()
+    (said,) = trial.apply().settled
+    assert "number.m" in said
+    assert trial.ids()["number.m"] in said
