@@ -17,6 +17,7 @@ from .change import Blocked
 from .diff import digest, equal
 from .ground import invisible
 from .kind import Default, Fixed, Kind
+from .marker import FORGOTTEN, MARK
 from .snapshot import Seen, Snapshot
 from .state import Intent, Resource, State, to_second
 from .wanted import Manifest
@@ -133,8 +134,9 @@ class _Court:
             hint = "plan again when that run is done, or has lost its lock"
             return Blocked(at, f"is being made since {began}, by a run that holds the state", hint, exit=6)
         near = self._namesakes(kind, intent) or self._near(kind, intent)
+        sure = [one for one in near if not kind.marker(one) and kind.hangs_on(one) in {None, intent.parent}]
         listed = ", ".join(f"{one.id} ({kind.label(one)})" for one in near[:_SHOWN]) or "nothing new"
-        lines = [f"if it was made: apreconcile resolve {at} --bind {near[0].id if len(near) == 1 else 'ID'}"]
+        lines = [f"if it was made: apreconcile resolve {at} --bind {sure[0].id if len(sure) == 1 else 'ID'}"]
         if self.now < end:
             lines.insert(0, f"it may still show until {_stamp(end)}; apply looks again by itself")
         lines.append(f"if it was not: apreconcile resolve {at} --not-created")
@@ -165,13 +167,10 @@ class _Court:
         return [seen for seen in self._free(kind) if seen.id not in known]
 
     def _near(self, kind: Kind, intent: Intent) -> list[Seen]:
-        """What is new and may be it: it carries nobody else's marker, and hangs on no other agent."""
-        return [
-            seen
-            for seen in self._fresh(kind, intent)
-            if kind.marker(seen) in {None, self.manifest.marker(intent.address)}
-            and kind.hangs_on(seen) in {None, intent.parent}
-        ]
+        """What is new and may be it, whatever was done to it in the console: no marker says that it is another's."""
+        ours = self.manifest.marker(intent.address)
+        tags = ((seen, str(kind.marker(seen) or "")) for seen in self._fresh(kind, intent))
+        return [seen for seen, tag in tags if tag == ours or not tag.startswith((MARK, FORGOTTEN))]
 
     def _namesakes(self, kind: Kind, intent: Intent) -> list[Seen]:
         wanted = self.manifest.by_address.get(intent.address)

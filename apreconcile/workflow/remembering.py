@@ -10,7 +10,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import Call
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
-from apreconcile.core.marker import MARK
+from apreconcile.core.marker import FORGOTTEN, MARK
 from apreconcile.core.settlement import free
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, Resource, State, to_second
@@ -56,7 +56,9 @@ def _check_ours(state: State, intent: Intent, kind: Kind, seen: Seen, marker: st
         raise BlockedError(f"{ident} was there before the creation was sent", hint=new)
     if tag == marker:
         return
-    if tag:
+    if tag and tag.startswith(
+        (MARK, FORGOTTEN)
+    ):  # any other may have been put on it since, by whoever uses the console
         reason = f"{ident} carries the marker {tag!r}, and what was sent for {intent.address} carries {marker!r}"
         raise BlockedError(reason, hint=new)
     if ident in state.ignored:

@@ -295,7 +295,6 @@ REFUSED = {
     "another project's number": ("num_theirs", BlockedError, "marker"),
     "what was there before": ("num_old", BlockedError, "before"),
     "what is released": ("num_gone", Error, "released"),
-    "what somebody else's tag is on": ("num_crm", BlockedError, "'crm-7'"),
     "what was forgotten": ("num_left", BlockedError, "'apr-forgotten:acme/default/x'"),
     "what was set aside": ("num_aside", BlockedError, "set aside"),
     "what is on an agent that it was not bought for": (
@@ -319,7 +318,6 @@ def test_binding_refuses(trial, case):
         numbers=[
             {"id": "num_theirs", "externalId": "apr:other/default/x"},
             {"id": "num_gone", "status": "released"},
-            {"id": "num_crm", "externalId": "crm-7"},
             {"id": "num_left", "externalId": "apr-forgotten:acme/default/x"},
             {"id": "num_aside"},
             {"id": "num_there", "agentId": "agt_there"},
@@ -362,6 +360,15 @@ def test_where_there_are_no_markers_binding_takes_what_is_on_the_agent_or_on_non
     assert trial.bind("number.n", "num_free") == "number.n is +14155550142 (num_free)"
     trial.state_file.write_bytes(kept)
     assert trial.bind("number.n", "num_here").endswith(f" (num_here), on the agent {agent}")
+
+
+def test_a_number_that_was_given_a_tag_in_the_console_is_still_the_one_that_was_bought(lost):
+    ident = bought(lost)
+    lost.send("PATCH", f"/v1/numbers/{ident}", {"externalId": "crm-7"})
+    assert ident in lost.plan().plan.unsettled[0].reason
+    lost.bind("number.main", ident)
+    assert lost.apply().exit == 0
+    assert len(lost.purchases()) == 1
 
 
 def test_nothing_is_resolved_that_is_not_open(trial):
