@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -32,7 +33,10 @@ def program(tmp_path):
     def make(code: str, name: str = "program", *, sh: bool = False) -> dict[str, str]:
         path = tmp_path / "bin" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{code}\n" if sh else f"#!{sys.executable}\nimport os, sys\n{code}\n")
+        python = path.with_suffix(".py")
+        python.write_text(f"import os, sys\n{code}\n")
+        started = "exec " + shlex.join([sys.executable, str(python)]) + ' "$@"'
+        path.write_text(f"#!/bin/sh\n{code if sh else started}\n")
         path.chmod(0o755)
         return {"PATH": f"{path.parent}{os.pathsep}{os.defpath}"}
 
