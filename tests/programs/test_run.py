@@ -35,7 +35,7 @@ def program(tmp_path):
         path.parent.mkdir(exist_ok=True)
         python = path.with_suffix(".py")
         python.write_text(f"import os, sys\n{code}\n")
-        started = "exec " + shlex.join([sys.executable, str(python)]) + ' "$@"'
+        started = "unset PWD; exec " + shlex.join([sys.executable, str(python)]) + ' "$@"'
         path.write_text(f"#!/bin/sh\n{code if sh else started}\n")
         path.chmod(0o755)
         return {"PATH": f"{path.parent}{os.pathsep}{os.defpath}"}
