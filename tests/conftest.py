@@ -165,7 +165,7 @@ class Trial:
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """What somebody else does to the account."""
         answer = self.http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.key}"})
-        assert answer.status_code == 200, answer.text
+        assert answer.is_success, answer.text
         return answer.json()
 
     @property
