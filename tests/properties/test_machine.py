@@ -602,8 +602,8 @@ class Machine(RuleBasedStateMachine):
                 if name not in {"import", "areaCode"}:
                     assert shown[name] == (ids[f"agent.{value}"] if name == "agent" and value else value), (at, name)
         ledger = self.trial.state.get("ledger", [])
-        assert all(line["outcome"] == "bought" for line in ledger)
-        assert set(self.bought) & set(self.world.of("number")) <= {line["id"] for line in ledger}
+        assert {line["outcome"] for line in ledger} <= {"bought", "denied"}
+        assert set(self.bought) & set(self.world.of("number")) <= {line.get("id") for line in ledger}
 
 
 def _makers(run: Run, body: Any) -> tuple[str, ...]:
@@ -631,7 +631,6 @@ def test_no_course_of_events_breaks_a_promise(watched):
     run_state_machine_as_test(lambda: Machine(watched()), settings=COURSES)
 
 
-@pytest.mark.xfail(strict=True, reason="the purchase goes, and from then on two numbers carry one marker: exit 9")
 def test_a_number_of_ours_may_carry_the_marker_of_another(trial):
     trial.spec("numbers: {n: {}}").settled()
     trial.send("PATCH", f"/v1/numbers/{trial.ids()['number.n']}", {"externalId": "apr:acme/default/m"})
