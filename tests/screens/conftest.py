@@ -33,7 +33,8 @@ class Stage:
     def run(self, line: str) -> int:
         """Run a command line; `TOKEN(number.main)` in it is the token of that step as it was last printed."""
         words = [re.sub(r"TOKEN\((.*?)\)", lambda at: self.tokens[at[1]], word) for word in shlex.split(line)]
-        one_by_one = ["--concurrency", "1"] if words[1:2] == ["apply"] else []  # else two answers may come in either order
+        # With more at once, two answers may come in either order.
+        one_by_one = ["--concurrency", "1"] if words[1:2] == ["apply"] else []
         result = CliRunner().invoke(program, [*words[1:], *one_by_one])
         self.tokens |= {
             found[1]: found[0] for found in re.finditer(r"\w+:([a-z]+\.[\w-]+)@[0-9a-f]{32}", result.stdout)
