@@ -20,9 +20,9 @@ import pytest
 import apreconcile
 from apreconcile.cli.program import program
 from apreconcile.core import errors
-from apreconcile.core.change import Risk
 from apreconcile.core.kind import ClearsWith, Default, Kind
 from apreconcile.core.outcome import Word
+from apreconcile.core.risk import Risk
 from apreconcile.kinds import KINDS
 from apreconcile.kinds.agent import CustomTool
 from apreconcile.sandbox import Options, running

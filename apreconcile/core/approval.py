@@ -14,7 +14,12 @@ from .wire import Wire
 
 
 def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
-    """The token of a step: `VERB:ADDRESS@` and the first 32 hex digits of a sha256 (fewer can be collided).
+    """The token of a step: `VERB:ADDRESS@` and the first 32 hex digits of its digest (fewer can be collided)."""
+    return f"{verb}:{step.address}@{digest(step, verb, state=state, scope=scope)[:32]}"
+
+
+def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
+    """The sha256 of all that an approval of this step means, 64 hex digits.
 
     It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
     addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id,
@@ -34,7 +39,7 @@ def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
         "document": state.id,
         "turn": state.turn(step.address),
     }
-    return f"{verb}:{step.address}@{hashlib.sha256(canonical(meaning)).hexdigest()[:32]}"
+    return hashlib.sha256(canonical(meaning)).hexdigest()
 
 
 def _target(step: Step) -> Wire:

@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from enum import StrEnum
 from typing import TypeAlias
 
 from .address import Address
 from .snapshot import Seen
 from .wanted import Wanted
 from .wire import Wire
-
-
-class Risk(StrEnum):
-    """What a step may cost somebody. A closed set: a risk that is not here counts as irreversible."""
-
-    SPENDS = "spends"
-    IRREVERSIBLE = "irreversible"
-    ROTATES_SECRET = "rotates-secret"  # noqa: S105 -- the name of a risk
-    UNPROTECTS = "unprotects"
-    REROUTES = "reroutes"
-
-
-WANTS_APPROVAL = frozenset(Risk) - {Risk.REROUTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +85,28 @@ class Forget:
     marker: str
 
 
+@dataclass(frozen=True, slots=True)
+class Protect:
+    """Protection against deletion, put on or (`protect` False) lifted: only the state knows it, no call is sent."""
+
+    address: Address
+    wanted: Wanted
+    live: Seen
+    protect: bool
+
+
 Deed: TypeAlias = Create | Update | Delete | Adopt
 """What is done about a thing: what a kind is asked about."""
 Naming: TypeAlias = Move | Forget
 """What changes only the name under which we have a thing: no call of it is more than its marker."""
-Change: TypeAlias = Deed | Naming
+Bookkeeping: TypeAlias = Naming | Protect
+"""What only the state knows of, but for a marker."""
+Change: TypeAlias = Deed | Bookkeeping
 
 
 def action(change: Change) -> str:
     """The change's word in the plan file."""
-    return type(change).__name__.lower()
+    return "update" if isinstance(change, Protect) else type(change).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)

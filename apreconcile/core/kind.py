@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 
 from .address import Address
 from .call import Call, Check
-from .change import Create, Deed, Delete, Risk, Update
+from .change import Create, Deed, Delete, Update
 from .facts import Question, Words, World
+from .risk import Risk
 from .snapshot import Seen
 from .wanted import Wanted
 from .wire import Wire

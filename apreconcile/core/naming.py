@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from .address import Address
 from .call import Call, Check
-from .change import Blocked, Change, Create, Delete, Forget, Move, Naming
+from .change import Blocked, Bookkeeping, Change, Create, Delete, Forget, Move, Protect
 from .diff import digest
 from .kind import Kind
 from .plan import Step
+from .risk import Risk
 from .snapshot import Snapshot
 from .state import State
 from .wanted import Manifest
@@ -63,8 +64,9 @@ def _obstacle(state: State, new: Address, olds: Sequence[Address]) -> tuple[str,
     return f"cannot move to {new}: the state has {both}", hint
 
 
-def named(kind: Kind, change: Naming, monthly: Decimal) -> Step:
-    """The step of a move or a forgetting. `monthly` is what a number costs, in US dollars."""
+def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
+    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars."""
+    risks = frozenset[Risk]()
     match change:
         case Move():
             calls = kind.adopt(change.live, change.marker) if change.live else ()
@@ -73,10 +75,13 @@ def named(kind: Kind, change: Naming, monthly: Decimal) -> Step:
             calls = kind.forget(change.live, change.marker)
             still = f", and costs ${monthly}/month still" if kind.marked else ""
             why = f"{kind.label(change.live)} stays in the account, unmanaged{still}"
+        case Protect():
+            calls, risks = (), frozenset[Risk]() if change.protect else frozenset({Risk.UNPROTECTS})
+            why = "the state remembers it: it is not deleted" if change.protect else "it can be deleted afterwards"
     seen = change.live.body if change.live else {}
     guards = [Check(_read(call), {name: seen.get(name) for name in (*SAME, *call.body)}) for call in calls]
     settle = Check(_read(calls[0]), calls[0].body) if calls else None
-    return Step(change, calls, frozenset(), 0, guards=tuple(guards), settle=settle, why=(why,))
+    return Step(change, calls, risks, 0, guards=tuple(guards), settle=settle, why=(why,))
 
 
 def _read(call: Call) -> Call:

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from .address import Address
 from .call import Call, Check
-from .change import WANTS_APPROVAL, Blocked, Change, Create, FieldDiff, Risk, Update, action
+from .change import Blocked, Change, Create, FieldDiff, Protect, Update, action
+from .risk import WANTS_APPROVAL, Risk
 from .snapshot import Seen
 from .wire import Wire
 
@@ -27,6 +28,10 @@ class Step:
     stage: int
     after: tuple[Address, ...] = ()
     token: str | None = None
+    digest: str | None = None
+    """The whole sha256 of which the token has the first digits, where there is one."""
+    permit: str | None = None
+    """The rule of the policy that approves it without a person, in words with its place, if one does."""
     guards: tuple[Check, ...] = ()
     settle: Check | None = None
     why: tuple[str, ...] = ()
@@ -45,12 +50,14 @@ class Step:
 
     @property
     def name(self) -> tuple[str, str]:
-        """What tells this step from the others of a plan."""
-        return (str(self.address), self.action)
+        """What tells this step from the others of a plan; protection is a step of its own beside an update."""
+        return (str(self.address), "protect" if isinstance(self.change, Protect) else self.action)
 
     @property
     def fields(self) -> tuple[FieldDiff, ...]:
         """The fields that change."""
+        if isinstance(self.change, Protect):
+            return (FieldDiff("protect", not self.change.protect, self.change.protect),)
         return self.change.fields if isinstance(self.change, Create | Update) else ()
 
     @property
@@ -65,8 +72,8 @@ class Step:
 
     @property
     def wants_approval(self) -> bool:
-        """Whether a token is needed."""
-        return bool(self.risks & WANTS_APPROVAL)
+        """Whether a token is needed: for its risks, or because the policy says so."""
+        return bool(self.risks & WANTS_APPROVAL) or self.token is not None
 
     @property
     def verb(self) -> str:

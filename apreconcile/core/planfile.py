@@ -74,6 +74,12 @@ def to_json(plan: Plan) -> Document:
     }
 
 
+def name_of(step: Document) -> tuple[str, str]:
+    """What tells a step of a plan document from its others, as `Step.name` does."""
+    alone = [diff["field"] for diff in step["fields"]] == ["protect"]
+    return (step["address"], "protect" if alone and not step["calls"] else step["action"])
+
+
 def dump(plan: Plan) -> bytes:
     """The plan file, byte for byte: canonical JSON and a newline."""
     return encode(to_json(plan))
@@ -94,6 +100,8 @@ def _step_json(step: Step) -> Document:
         "action": step.action,
         "risks": sorted(step.risks),
         "token": step.token,
+        **({"digest": step.digest} if step.digest else {}),
+        **({"permit": step.permit} if step.permit else {}),
         "after": [str(address) for address in step.after],
         "fields": [_field_json(diff) for diff in step.fields],
         "calls": [call.to_json() for call in step.calls],

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .address import Address
-from .approval import token
+from .approval import digest, token
 from .call import Call, Reply
-from .change import WANTS_APPROVAL, Adopt, Blocked, Change, Create, Deed, Delete, Forget, Move, Naming, Update
+from .change import Adopt, Blocked, Bookkeeping, Change, Create, Deed, Delete, Forget, Move, Protect, Update, action
 from .diff import concealed, difference, first_fields
-from .facts import Question, World
+from .facts import Question, Words, World
 from .findings import Findings
 from .kind import Kind
 from .match import match
@@ -24,6 +24,7 @@ from .naming import named, rename, without_doubles, without_doubts, without_rena
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
+from .risk import WANTS_APPROVAL
 from .snapshot import Seen, Snapshot
 from .state import State
 from .wanted import Manifest, Wanted
@@ -66,7 +67,7 @@ def find_changes(
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
     """What has to be read before the plan can be made; equal questions once."""
-    deeds = (change for change in found.changes if not isinstance(change, Naming))
+    deeds = (change for change in found.changes if not isinstance(change, Bookkeeping))
     asked = (one for change in deeds for one in found.kind(change.address.kind).asks(change, now))
     return tuple(dict.fromkeys(asked))
 
@@ -174,19 +175,28 @@ def _parent(found: Findings, seen: Seen) -> Address | None:
 
 
 def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[Step, tuple[str, ...], list[Blocked]]:
-    kind = found.kind(change.address.kind)
-    if isinstance(change, Naming):
-        return named(kind, change, MONTHLY), (), []
-    risks, words = kind.risks(change), kind.words(change, world)
-    step = Step(
-        change, _calls(kind, change), risks, _stage(found.kinds, change),
-        guards=kind.guards(change), settle=kind.settle(change), why=words.why, slot=kind.single,
-    )  # fmt: skip
-    if risks & WANTS_APPROVAL:
-        again = isinstance(change, Create) and change.again
-        verb = kind.verb.get("again" if again else step.action, "delete")
-        step = replace(step, token=token(step, verb, state=found.state, scope=scope))
+    kind, words = found.kind(change.address.kind), Words()
+    if isinstance(change, Bookkeeping):
+        step = named(kind, change, MONTHLY)
+    else:
+        words = kind.words(change, world)
+        step = Step(
+            change, _calls(kind, change), kind.risks(change), _stage(found.kinds, change),
+            guards=kind.guards(change), settle=kind.settle(change), why=words.why, slot=kind.single,
+        )  # fmt: skip
+    if step.risks & WANTS_APPROVAL:
+        verb = _verb(kind, change)
+        whole = digest(step, verb, state=found.state, scope=scope)
+        step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
     return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+
+
+def _verb(kind: Kind, change: Change) -> str:
+    """The verb of a step's token."""
+    if isinstance(change, Protect):
+        return "unprotect"
+    again = isinstance(change, Create) and change.again
+    return kind.verb.get("again" if again else action(change), "delete")
 
 
 def _calls(kind: Kind, change: Deed) -> tuple[Call, ...]:

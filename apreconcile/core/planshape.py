@@ -44,6 +44,8 @@ _STEP = {
     "action": _TEXT,
     "risks": [_TEXT],
     "token": _TOKEN.maybe(),
+    "digest?": _DIGEST,
+    "permit?": _TEXT,
     "after": [_ADDRESS],
     "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY, "secret?": _FLAG}],
     "calls": [_CALL],

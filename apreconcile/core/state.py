@@ -38,13 +38,17 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something of ours. `origin` is `created`, `imported` or `adopted`; `parent` the agent's id of a webhook."""
+    """Something of ours. `origin` is `created`, `imported` or `adopted`; `parent` the agent's id of a webhook.
+
+    `delivered` is the salted hash of the sink that has its signing secret; None while nobody was handed it.
+    """
 
     id: str
     origin: str
     phone_number: str | None = None
     parent: str | None = None
     protect: bool = False
+    delivered: str | None = None
     fields: Mapping[str, Memory] = field(default_factory=dict)
 
 

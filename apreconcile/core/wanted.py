@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .call import Secret, holes
+from .place import Place
+from .policy import Policy
+from .sink import Sink
 from .wire import Wire
 
 API_KEYS = ("AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN")
@@ -23,22 +26,11 @@ def is_store(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in the spec; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """`fields` has only what the spec names, in the spec's words; a reference is an `IdOf`, a secret a `Secret`.
 
     `imports` is the text of `import:` (an id, an E.164, or `none`). `parent` is the agent of a webhook's slot.
+    `protect` is None where the spec does not say; `sink` is where a webhook's signing secret goes.
     """
 
     address: Address
@@ -46,6 +38,8 @@ class Wanted:
     place: Place
     imports: str | None = None
     parent: Address | None = None
+    protect: bool | None = None
+    sink: Sink | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -71,6 +65,7 @@ class Manifest:
     warnings: tuple[str, ...] = ()
     moved: Mapping[Address, Address] = field(default_factory=dict)
     forget: tuple[Address, ...] = ()
+    policy: Policy = field(default_factory=Policy)
     by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

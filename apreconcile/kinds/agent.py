@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from apreconcile.core.call import Call, Check
-from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Items, Kind, Phone, Spec
+from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 

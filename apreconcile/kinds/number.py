@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf
-from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.marker import adopted, forgotten
+from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire

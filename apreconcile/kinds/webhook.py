@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf, Secret
-from apreconcile.core.change import Adopt, Create, Deed, Delete, Risk, Update
+from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import Default, Kind, Refers, Spec
+from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 

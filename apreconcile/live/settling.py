@@ -249,7 +249,7 @@ def _binding(step: Step, work: Work) -> Edit:
         how = "imported" if isinstance(change, Adopt) and change.how == "imported" else "adopted"
         origin = held.origin if held else how
         phone = change.live.body.get("phoneNumber")
-        bound = Resource(change.live.id, origin, phone, change.live.parent, bool(held and held.protect), fields)
+        bound = Resource(change.live.id, origin, phone, change.live.parent, bool(held and held.protect), fields=fields)
         if isinstance(change, Adopt) and how == "adopted":
             state = state.found(at, bound)
         return state.bind(at, bound).close(at)

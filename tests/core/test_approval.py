@@ -9,11 +9,13 @@ import pytest
 from apreconcile.core.address import Address
 from apreconcile.core.approval import held, phrase, token, weigh
 from apreconcile.core.call import Call, IdOf, Secret
-from apreconcile.core.change import Create, Delete, Risk, Update
+from apreconcile.core.change import Create, Delete, Update
+from apreconcile.core.place import Place
 from apreconcile.core.plan import Plan, Scope, Step
+from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
-from apreconcile.core.wanted import Place, Wanted
+from apreconcile.core.wanted import Wanted
 
 N, A = Address("number", "n"), Address("agent", "a")
 WANTED = Wanted(N, {"areaCode": "415"}, Place("f", 1, 1))

@@ -5,9 +5,10 @@ import pytest
 from apreconcile.core.address import Address
 from apreconcile.core.call import IdOf, Secret
 from apreconcile.core.diff import digest, memories, settled_memories
+from apreconcile.core.place import Place
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Memory, Resource
-from apreconcile.core.wanted import Place, Wanted
+from apreconcile.core.wanted import Wanted
 from apreconcile.kinds import KINDS
 
 AGENT, NUMBER, WEBHOOK = KINDS

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from apreconcile.core import planfile
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call, IdOf, Secret, canonical
-from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Risk, Update
+from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Update
 from apreconcile.core.errors import PlanFileError
+from apreconcile.core.place import Place
 from apreconcile.core.plan import Cost, Plan, Scope, Step, Unmanaged
 from apreconcile.core.planfile import dump, encode, load, plan_digest, to_json
+from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
-from apreconcile.core.wanted import Place, Wanted
+from apreconcile.core.wanted import Wanted
 from apreconcile.version import __version__
 
 SUPPORT, MAIN, EVENTS = Address("agent", "support"), Address("number", "support-main"), Address("webhook", "events")

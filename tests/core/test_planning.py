@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.change import WANTS_APPROVAL, Blocked, FieldDiff, Risk
+from apreconcile.core.change import Blocked, FieldDiff
+from apreconcile.core.place import Place
 from apreconcile.core.plan import Plan, Scope, blocked, summary
+from apreconcile.core.risk import WANTS_APPROVAL, Risk
 from apreconcile.core.snapshot import Seen, Snapshot
-from apreconcile.core.wanted import Manifest, Place, Wanted
+from apreconcile.core.wanted import Manifest, Wanted
 
 A = Address("agent", "a")
 

@@ -9,7 +9,7 @@ from apreconcile.core import phone
 from apreconcile.core.call import Secret
 from apreconcile.core.errors import Error
 from apreconcile.core.kind import ClearsWith, Fixed, Items, Kind, Phone, Refers, Wish
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 from apreconcile.core.wire import Wire
 
 from .findings import Findings

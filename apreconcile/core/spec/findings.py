@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from apreconcile.core.errors import Problem
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 
 from .source import Source
 

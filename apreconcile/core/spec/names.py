@@ -12,7 +12,7 @@ from typing import TypeAlias
 from apreconcile.core.address import Address
 from apreconcile.core.call import Secret
 from apreconcile.core.kind import Kind
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 
 from .document import Document
 from .tree import Array, Entry, Node, Scalar, Table

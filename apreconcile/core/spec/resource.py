@@ -9,7 +9,8 @@ from apreconcile.core import phone
 from apreconcile.core.address import KEY, Address
 from apreconcile.core.call import IdOf, Secret
 from apreconcile.core.kind import Kind, Refers
-from apreconcile.core.wanted import Place, Wanted
+from apreconcile.core.place import Place
+from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire
 
 from .fields import Desk, Fields, read_fields

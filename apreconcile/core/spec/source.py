@@ -23,7 +23,7 @@ from yaml.events import (
 )
 
 from apreconcile.core.errors import Problem
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 
 from .scalar import resolve
 from .syntax import syntax_problem

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 
 Plain: TypeAlias = str | int | float | bool | None
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from apreconcile.core import phone
 from apreconcile.core.kind import Kind, Phone
-from apreconcile.core.wanted import Place
+from apreconcile.core.place import Place
 from apreconcile.core.wire import Wire
 
 from .fields import Desk, Fields, is_masked, unknown

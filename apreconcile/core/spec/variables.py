@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from itertools import islice
 
 from apreconcile.core.call import Secret
-from apreconcile.core.wanted import API_KEYS, Place
+from apreconcile.core.place import Place
+from apreconcile.core.wanted import API_KEYS
 
 from .findings import Findings
 from .text import UNCLEAN

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.call import Secret
+from apreconcile.core.place import Place
 from apreconcile.core.spec import variables
 from apreconcile.core.spec.findings import Findings
 from apreconcile.core.spec.source import read
 from apreconcile.core.spec.tree import Table
 from apreconcile.core.spec.variables import Scope, meant, scope
-from apreconcile.core.wanted import Place
 
 HERE = Place("f", 1, 1)
 ENVIRON = {
