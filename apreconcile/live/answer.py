@@ -12,9 +12,9 @@ from email.utils import parsedate_to_datetime
 
 from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import Error, NetworkError
+from apreconcile.core.masking import Masking
 from apreconcile.core.wire import Wire
 
-from .masking import Masking
 from .refusal import one_line, refusal, where
 
 LARGEST = 32 * 1024 * 1024

@@ -17,12 +17,12 @@ from urllib.parse import quote, urlencode
 
 from apreconcile.core.call import Call, Reply, Secret, holes
 from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, TooLateError, UnsafeError
+from apreconcile.core.masking import Masking
 from apreconcile.core.verdict import certainly_not_done
 
 from .answer import Answer, read, retry_after
 from .hosts import BaseUrl
 from .limits import LONGEST_WAIT, Limits, Pace
-from .masking import Masking
 from .wire import Wire, too_late
 
 TRIES = 4

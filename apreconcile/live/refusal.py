@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from apreconcile.core.call import Call
 from apreconcile.core.errors import ApiError, CredentialsError, Error, NotFoundError
+from apreconcile.core.masking import Masking
 from apreconcile.core.verdict import CARRIER_CODES
 from apreconcile.core.wire import Wire
-
-from .masking import Masking
 
 _LONGEST_TEXT = 256
 _UNAUTHORIZED, _NOT_FOUND, _SERVER_ERRORS = 401, 404, 500

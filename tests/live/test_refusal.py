@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from apreconcile.core.call import Call, Reply
 from apreconcile.core.errors import ApiError, CredentialsError, Error, NotFoundError
+from apreconcile.core.masking import Masking
 from apreconcile.live.answer import Answer, read, retry_after
-from apreconcile.live.masking import Masking
 
 CALL = Call("POST", ("v1", "agents"))
 PREFIX = "POST /v1/agents was refused with "
