@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import held, strangeness, weigh
+from apreconcile.core.approval import held, strangeness, takeable, weigh
 from apreconcile.core.errors import HeldError, StaleError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
@@ -21,12 +21,12 @@ from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan
 
-from .asking import ask_approvals, confirmed, takeable
+from .asking import ask_approvals, confirmed
 from .opening import check_state_stays, opened
 from .options import Settings
 from .progress import Requests, applying
 from .running import Interrupts
-from .showing import apply_command, planned_lines
+from .showing import apply_command, planned_lines, tell_of_sinks
 from .terminal import OutputError, is_terminal, told_once
 
 Name = tuple[str, str]
@@ -93,6 +93,7 @@ async def _still(settings: Settings, account: Account, before: Planned, order: O
 
 def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
     """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
+    tell_of_sinks(settings, planned.plan)
     terminal, command = settings.terminal, order.repeated(settings)
     if not order.json:
         terminal.show(

@@ -61,19 +61,6 @@ def _approved(terminal: Terminal, step: Step) -> bool:
     return approved
 
 
-def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
-    """The steps that would be taken now: neither held nor waiting for one that is."""
-    out = set()
-    taken = []
-    for step in plan.steps:
-        waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
-        if waits or (step.wants_approval and step.name not in granted):
-            out.add(str(step.address))
-        else:
-            taken.append(step)
-    return tuple(taken)
-
-
 def confirmed(terminal: Terminal, steps: int) -> bool:
     """Whether a person says yes to so many steps."""
     what = "this step" if steps == 1 else f"these {steps:,} steps"

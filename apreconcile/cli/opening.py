@@ -50,6 +50,7 @@ async def opened(
         async with connect(
             manifest, key=door.key, base_url=door.url, home=door.home,
             concurrency=settings.concurrency, settle=settle, on_request=requests, environ=settings.environ,
+            hand_on=not settings.sandbox,
         ) as account:  # fmt: skip
             yield account
 

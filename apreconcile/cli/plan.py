@@ -15,7 +15,7 @@ from .opening import LOST, WRITE_STORE, look, state_is_lost
 from .options import ADOPT, FORMAT, ONLY, SPEC, Settings, check_format, pass_settings
 from .running import run
 from .saving import check_target, save
-from .showing import apply_command, planned_lines
+from .showing import apply_command, planned_lines, tell_of_sinks
 
 PENDING = 2
 
@@ -43,6 +43,7 @@ def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tupl
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
     planned = run(terminal, lambda _: look(settings, manifest, adopt=adopt, only=only))
+    tell_of_sinks(settings, planned.plan)
     if json:
         terminal.write(dump(planned.plan))
     else:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
-from apreconcile.core.errors import InterruptedByUser, LockedError
+from apreconcile.core.errors import InterruptedByUser, LockedError, SinkError
 from apreconcile.live.applying import Stop
 
 from .failing import mid_apply
@@ -68,8 +68,8 @@ def run(terminal: Terminal, work: Callable[[Interrupts], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(whole())
-    except LockedError:
-        raise  # apply raises it only before anything is sent
+    except (LockedError, SinkError):
+        raise  # apply raises them only before anything is sent
     except (KeyboardInterrupt, asyncio.CancelledError) as problem:
         if interrupts and interrupts[0].sending:
             raise mid_apply(problem) from None

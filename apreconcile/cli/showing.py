@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from apreconcile.core.address import Address
+from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.screen import Lines
@@ -20,6 +21,12 @@ def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -
     """The apply that does what this run says."""
     wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
     return quoted("apreconcile", "apply", *settings.flags, *wish)
+
+
+def tell_of_sinks(settings: Settings, plan: Plan) -> None:
+    """Say that the sandbox keeps its secrets, if a step would hand one on."""
+    if settings.sandbox and any(step.delivery for step in plan.steps):
+        settings.terminal.remark("sandbox: webhook secrets are not handed to their sinks")
 
 
 def planned_lines(

@@ -23,7 +23,7 @@ def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
 
     It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
     addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id,
-    and how many tokens were spent at this address.
+    how many tokens were spent at this address, and who is handed its secret.
     """
     meaning = {
         "verb": verb,
@@ -38,6 +38,7 @@ def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
         "calls": [call.meaning(state.salt) for call in step.calls],
         "document": state.id,
         "turn": state.turn(step.address),
+        **({"sink": step.delivery.sink.meaning} if step.delivery else {}),
     }
     return hashlib.sha256(canonical(meaning)).hexdigest()
 
@@ -67,6 +68,19 @@ def weigh(plan: Plan, tokens: Iterable[str]) -> Approvals:
 def held(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
     """The steps that want an approval and have none."""
     return tuple(step for step in plan.steps if step.wants_approval and step.name not in granted)
+
+
+def takeable(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
+    """The steps that would be taken now: neither held nor waiting for one that is."""
+    out = set()
+    taken = []
+    for step in plan.steps:
+        waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
+        if waits or (step.wants_approval and step.name not in granted):
+            out.add(str(step.address))
+        else:
+            taken.append(step)
+    return tuple(taken)
 
 
 def phrase(step: Step) -> str:

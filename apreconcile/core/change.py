@@ -36,7 +36,10 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """To be changed. `send` has the wire values of the changed fields, merged where a field is set whole."""
+    """To be changed. `send` has the wire values of the changed fields, merged where a field is set whole.
+
+    If it is empty nothing is sent: only the secret that is there goes to a sink.
+    """
 
     address: Address
     wanted: Wanted

@@ -15,6 +15,7 @@ from .call import IdOf, Secret, canonical, holes, replace_at, replace_holes
 from .change import Blocked, FieldDiff
 from .kind import ClearsWith, Default, Fixed, Items, Kind, Phone, Refers, Wish
 from .phone import normal
+from .sink import Sink
 from .snapshot import Seen
 from .state import Memory, Resource
 from .wanted import Wanted
@@ -34,6 +35,11 @@ def digest(value: Wire, salt: str) -> str:
     """The salted hash of a value, by which it is known again without being kept. 32 hex digits."""
     plain = replace_holes(value, lambda hole: f"\0{hole.address}" if isinstance(hole, IdOf) else hole.text)
     return hashlib.sha256(salt.encode() + b"\0" + canonical(settled(plain))).hexdigest()[:32]
+
+
+def digest_of_sink(sink: Sink | None, salt: str) -> str | None:
+    """The salted hash by which the state knows the sink that has a secret."""
+    return digest(sink.meaning, salt) if sink else None
 
 
 def memories(wanted: Wanted, salt: str, before: Resource | None) -> dict[str, Memory]:

@@ -10,6 +10,7 @@ Error:
 │   └── TooLateError     not sent: its time was over                      1
 ├── StoreError           state could not be read or written               1
 ├── PlanFileError        a saved plan that cannot be used                 1
+├── SinkError            a signing secret could not be handed on          1
 ├── HeldError            an approval is missing                           3
 ├── StaleError           the account moved since it was looked at         4
 ├── BlockedError         a rule or a fixed field stands in the way        5
@@ -112,6 +113,10 @@ class StoreError(Error):
 
 class PlanFileError(Error):
     """A saved plan that is truncated, foreign or of another major version."""
+
+
+class SinkError(Error):
+    """A sink that cannot be used, or that did not take a signing secret."""
 
 
 class HeldError(Error):

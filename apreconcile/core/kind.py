@@ -18,6 +18,7 @@ from .address import Address
 from .call import Call, Check
 from .change import Create, Deed, Delete, Update
 from .facts import Question, Words, World
+from .plan import Delivery
 from .risk import Risk
 from .snapshot import Seen
 from .wanted import Wanted
@@ -114,6 +115,8 @@ class Kind:
     """Reasons, with hints, why nothing may be done to a bound thing (exit 9)."""
     hangs_on: Callable[[Seen], str | None] = lambda _seen: None
     """The id of the parent that it is attached to, so that the parent cannot be deleted under it."""
+    delivery: Callable[[Deed], Delivery | None] | None = None
+    """How the secret that it has comes to the sink that the spec names, if it names one; None for kinds without one."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None

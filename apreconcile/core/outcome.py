@@ -42,6 +42,8 @@ class Outcome:
     error: str | None = None
     token: str | None = None
     changed: bool = False
+    delivered: str | None = None
+    """The sink that was handed its secret, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,22 @@ from .address import Address
 from .call import Call, Check
 from .change import Blocked, Change, Create, FieldDiff, Protect, Update, action
 from .risk import WANTS_APPROVAL, Risk
+from .sink import Sink
 from .snapshot import Seen
 from .wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A secret that is handed on once the calls of a step are done: which field of which read, and to which sink.
+
+    That read must show `same` fields as what was just made, or it is another's.
+    """
+
+    sink: Sink
+    read: Call
+    field: str
+    same: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,8 @@ class Step:
     why: tuple[str, ...] = ()
     slot: bool = False
     """A call on a slot (set whole, read again before each try)."""
+    delivery: Delivery | None = None
+    """What is handed on before it counts as done."""
 
     @property
     def address(self) -> Address:
@@ -69,6 +85,11 @@ class Step:
     def spends(self) -> bool:
         """Whether it buys."""
         return Risk.SPENDS in self.risks
+
+    @property
+    def rotates(self) -> bool:
+        """Whether whoever has its secret has an old one afterwards."""
+        return Risk.ROTATES_SECRET in self.risks
 
     @property
     def wants_approval(self) -> bool:

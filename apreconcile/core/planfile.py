@@ -40,6 +40,7 @@ def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[St
             "token": step.token,
             "after": [str(address) for address in step.after],
             "calls": [call.meaning(salt) for call in step.calls],
+            **({"sink": step.delivery.sink.meaning} if step.delivery else {}),
         }
         for step in steps
     ]
@@ -105,6 +106,7 @@ def _step_json(step: Step) -> Document:
         "after": [str(address) for address in step.after],
         "fields": [_field_json(diff) for diff in step.fields],
         "calls": [call.to_json() for call in step.calls],
+        **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
     }
 

@@ -14,15 +14,29 @@ from decimal import Decimal
 from .address import Address
 from .approval import digest, token
 from .call import Call, Reply
-from .change import Adopt, Blocked, Bookkeeping, Change, Create, Deed, Delete, Forget, Move, Protect, Update, action
-from .diff import concealed, difference, first_fields
+from .change import (
+    Adopt,
+    Blocked,
+    Bookkeeping,
+    Change,
+    Create,
+    Deed,
+    Delete,
+    FieldDiff,
+    Forget,
+    Move,
+    Protect,
+    Update,
+    action,
+)  # fmt: skip
+from .diff import concealed, difference, digest_of_sink, first_fields
 from .facts import Question, Words, World
 from .findings import Findings
 from .kind import Kind
 from .match import match
 from .naming import named, rename, without_doubles, without_doubts, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
-from .plan import Cost, Plan, Scope, Step, Unmanaged
+from .plan import Cost, Delivery, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
 from .risk import WANTS_APPROVAL
 from .snapshot import Seen, Snapshot
@@ -153,7 +167,19 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
         changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     if differs.fields:
         changes.append(Update(at, wanted, seen, tuple(differs.fields), differs.send))
+    elif wanted.sink and not changes:
+        changes += _handing_on(found, wanted, seen)
     return changes, []
+
+
+def _handing_on(found: Findings, wanted: Wanted, seen: Seen) -> list[Change]:
+    """An update that sends nothing, if the sink of the spec does not have the secret yet."""
+    held = found.state.resources.get(wanted.address)
+    before = held.delivered if held else None
+    if before == digest_of_sink(wanted.sink, found.state.salt):
+        return []
+    diff = FieldDiff("secret", "another sink" if before else None, str(wanted.sink))
+    return [Update(wanted.address, wanted, seen, (diff,), {})]
 
 
 def _move(found: Findings, wanted: Wanted, source: Address) -> Move:
@@ -179,16 +205,26 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     if isinstance(change, Bookkeeping):
         step = named(kind, change, MONTHLY)
     else:
-        words = kind.words(change, world)
-        step = Step(
-            change, _calls(kind, change), kind.risks(change), _stage(found.kinds, change),
-            guards=kind.guards(change), settle=kind.settle(change), why=words.why, slot=kind.single,
-        )  # fmt: skip
+        words, stage, delivery = kind.words(change, world), _stage(found.kinds, change), _delivery(found, kind, change)
+        step = Step(change, (), frozenset(), stage, why=words.why, slot=kind.single, delivery=delivery)
+        if not (isinstance(change, Update) and not change.send):
+            step = replace(
+                step, calls=_calls(kind, change), risks=kind.risks(change),
+                guards=kind.guards(change), settle=kind.settle(change),
+            )  # fmt: skip
     if step.risks & WANTS_APPROVAL:
         verb = _verb(kind, change)
         whole = digest(step, verb, state=found.state, scope=scope)
         step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
     return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+
+
+def _delivery(found: Findings, kind: Kind, change: Deed) -> Delivery | None:
+    """How its secret comes to its sink; an adoption leaves that to the update that comes after it."""
+    later = isinstance(change, Adopt) and any(
+        isinstance(one, Update) and one.address == change.address for one in found.changes
+    )
+    return kind.delivery(change) if kind.delivery and not later else None
 
 
 def _verb(kind: Kind, change: Change) -> str:

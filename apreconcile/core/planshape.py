@@ -49,6 +49,7 @@ _STEP = {
     "after": [_ADDRESS],
     "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY, "secret?": _FLAG}],
     "calls": [_CALL],
+    "sink?": _TEXT,
     "why": [_TEXT],
 }
 _PLAN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -13,3 +14,19 @@ class Sink:
     name: str | None = None
     command: tuple[str, ...] = ()
     github: str | None = None
+
+    def __str__(self) -> str:
+        if self.file is not None:
+            return f"{self.file} as {self.name}"
+        return f"`{shlex.join(self.command)}`" if self.command else f"the GitHub secret {self.github}"
+
+    @property
+    def filled(self) -> str:
+        """What becomes of a secret that it is handed, as the end of a sentence."""
+        verb = "is written to" if self.file is not None else "is handed to" if self.command else "becomes"
+        return f"{verb} {self}"
+
+    @property
+    def meaning(self) -> list[object]:
+        """All that tells it from another sink."""
+        return [self.file, self.name, list(self.command), self.github]

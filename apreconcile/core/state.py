@@ -171,6 +171,11 @@ class State:
         stone = Tombstone(address, gone.id, at, how, gone.phone_number)
         return replace(self, resources=rest, tombstones=(*self.tombstones, stone))
 
+    def undelivered(self, address: Address) -> State:
+        """The state in which nobody has this thing's secret: it is about to be another one."""
+        held = self.resources.get(address)
+        return self.bind(address, replace(held, delivered=None)) if held else self
+
     def rename(self, old: Address, new: Address) -> State:
         """The state in which what one address was is another's; the turns of neither go down."""
         rest = {at: held for at, held in self.resources.items() if at != old}

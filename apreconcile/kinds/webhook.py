@@ -13,6 +13,7 @@ from apreconcile.core.call import Call, Check, IdOf, Secret
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import Default, Kind, Refers, Spec
+from apreconcile.core.plan import Delivery
 from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
@@ -84,6 +85,14 @@ def settle(change: Deed) -> Check | None:
     return Check(Call("GET", call.path), call.body, slot=True)
 
 
+def delivery(change: Deed) -> Delivery | None:
+    """GET shows the secret (OAS); that of another webhook, or of a later POST to another place, is not handed on."""
+    if isinstance(change, Delete) or change.wanted.sink is None:
+        return None
+    path = create(change)[0].path if isinstance(change, Create) else slot(change.live.parent)
+    return Delivery(change.wanted.sink, Call("GET", path), "secret", same=("url",))
+
+
 def asks(_change: Deed, _now: datetime) -> tuple[Question, ...]:
     """Nothing: the slot itself was read."""
     return ()
@@ -91,13 +100,18 @@ def asks(_change: Deed, _now: datetime) -> tuple[Question, ...]:
 
 def words(change: Deed, world: World) -> Words:
     """Where events go, and who must learn a new secret."""
-    if isinstance(change, Adopt):
-        return Words(why=(change.how,))
     if isinstance(change, Delete):
         return Words(why=(_fallback(change, world), "its signing secret is gone for ever"))
+    sink, show = change.wanted.sink, f"`apreconcile secret show {change.address}`"
+    if isinstance(change, Adopt):
+        follows = any(isinstance(one, Update) and one.address == change.address for one in world.changes)
+        return Words(why=(change.how, *((f"its signing secret {sink.filled}",) if sink and not follows else ())))
     if isinstance(change, Create):
-        return Words(why=(f"a signing secret is made; read it with `apreconcile secret show {change.address}`",))
-    new = f"the receiver must be given the new secret: `apreconcile secret show {change.address}`"
+        said = f"its new signing secret {sink.filled}" if sink else f"a signing secret is made; read it with {show}"
+        return Words(why=(said,))
+    if sink and not change.send:
+        return Words(why=(f"its signing secret {sink.filled}; it stays the same, and nothing is sent",))
+    new = f"its new signing secret {sink.filled}" if sink else f"nobody is handed the new secret; read it with {show}"
     memory = world.state.resources.get(change.address)
     hidden = memory is not None and "url" in memory.fields and memory.fields["url"].secret
     moved = Risk.REROUTES in risks(change)
@@ -145,6 +159,7 @@ WEBHOOK = Kind(
     asks=asks,
     words=words,
     hangs_on=lambda seen: seen.parent,
+    delivery=delivery,
     verb={"update": "rotate", "delete": "delete"},
     parent="agent",
     single=True,

@@ -120,8 +120,11 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
         for step in steps
     ]
     prices = {step.address: str(MONTHLY) for step in steps if step.spends}
+    rotated = [step.address for step in steps if step.rotates]
 
     def edit(state: State) -> State:
+        for at in rotated:
+            state = state.undelivered(at)
         for intent in intents:
             state = state.close(intent.address, undone=True).open(intent, price=prices.get(intent.address))
         return state

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import Call, Reply
+from apreconcile.core.call import Call, Reply, Secret
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Step
+from apreconcile.core.sink import Sink
 from apreconcile.core.snapshot import Seen
 
 from .limits import Pace
 from .record import Record
 
 Name = tuple[str, str]
+
+
+Deliver: TypeAlias = Callable[[Address, Sink, Secret], Awaitable[str]]
+"""A secret goes to its sink; what a person should know of it comes back. Raises SinkError if it was not taken."""
 
 
 class SendBy(Protocol):
@@ -65,6 +70,8 @@ class Work:
     concurrency: int
     seen: dict[str, tuple[str, ...]]
     """Every live id by kind, as the plan saw them."""
+    deliver: Deliver | None = None
+    """None where no secret leaves: then all of them count as delivered."""
     ids: dict[Address, str] = field(default_factory=dict)
     words: dict[Name, Outcome] = field(default_factory=dict)
     unknown_purchase: bool = False
@@ -81,13 +88,15 @@ class Work:
         self, step: Step, word: Word, *, because: str | None = None, error: str | None = None, changed: bool = False
     ) -> Outcome:
         """Give a step its word; `changed` says that something was done all the same."""
+        sink = step.delivery.sink if step.delivery and self.deliver and word is Word.DONE else None
         live = step.live
         held = self.record.state.resources.get(step.address)
         ident = self.ids.get(step.address) or (live.id if live else None)
         phone = (held.phone_number if held else None) or (live.body.get("phoneNumber") if live else None)
         outcome = Outcome(
-            step.address, step.action, word, because, ident, phone, error, changed=changed or word is Word.DONE
-        )
+            step.address, step.action, word, because, ident, phone, error,
+            changed=changed or word is Word.DONE, delivered=str(sink) if sink else None,
+        )  # fmt: skip
         self.words[step.name] = outcome
         self.watch.ended(step, outcome)
         return outcome

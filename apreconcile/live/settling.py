@@ -16,6 +16,7 @@ from apreconcile.core.verdict import certainly_not_done
 from apreconcile.core.wire import shows
 
 from .applying import Work
+from .delivery import hand_on
 from .record import Edit, stamp
 
 TRIES = 3
@@ -62,15 +63,15 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
     problem, reply = await _send(work, step, so_far)
     if (problem is None and _tells(step, reply)) or _unmarked(step, problem):
         _note(work, step, problem, reply)
-        _done(work, step, reply)
+        await _done(work, step, reply)
         return True
     holds, shown = await _settled(work, step)
     if holds or (isinstance(step.change, Naming) and _ident(shown)):
         _note(work, step, None if holds else problem, shown)
-        _done(work, step, shown)
+        await _done(work, step, shown)
         return True
     if problem is None and _ident(reply) and _ident(reply) == _ident(shown):
-        _done(work, step, reply)  # it is there, and shows other values: convergence is judged by the last look
+        await _done(work, step, reply)  # it is there, and shows other values: convergence is judged by the last look
         return True
     if problem is None:
         work.give(step, Word.UNKNOWN, error="the answer does not say what was done, and neither does looking")
@@ -151,7 +152,7 @@ async def _guarded(work: Work, step: Step, so_far: _Try) -> bool:
         if not holds:
             done, shown = await _settled(work, step) if so_far.doubt else (False, None)
             if done:
-                _done(work, step, shown)
+                await _done(work, step, shown)
             else:
                 work.record.soon(lambda state: state.close(step.address, undone=not so_far.doubt))
                 work.give(step, Word.STALE, error=_moved(guard, reply, work))
@@ -221,11 +222,16 @@ async def _read(work: Work, check: Check) -> Reply:
         return Reply(404)
 
 
-def _done(work: Work, step: Step, reply: Reply | None) -> None:
+async def _done(work: Work, step: Step, reply: Reply | None) -> None:
+    """Record what was done, hand its secret on, and say so."""
     if isinstance(step.change, Create):
         work.ids[step.address] = _ident(reply)
     work.record.soon(_binding(step, work), urgent=step.wants_approval)
-    work.give(step, Word.DONE)
+    error = await hand_on(work, step, step.delivery, reply) if step.delivery else ""
+    if error:
+        work.give(step, Word.FAILED, error=error, changed=bool(step.calls) or isinstance(step.change, Adopt))
+    else:
+        work.give(step, Word.DONE)
 
 
 def _binding(step: Step, work: Work) -> Edit:
@@ -249,7 +255,9 @@ def _binding(step: Step, work: Work) -> Edit:
         how = "imported" if isinstance(change, Adopt) and change.how == "imported" else "adopted"
         origin = held.origin if held else how
         phone = change.live.body.get("phoneNumber")
-        bound = Resource(change.live.id, origin, phone, change.live.parent, bool(held and held.protect), fields=fields)
+        given = held.delivered if held and held.id == change.live.id and not step.rotates else None
+        protect = bool(held and held.protect)
+        bound = Resource(change.live.id, origin, phone, change.live.parent, protect, given, fields)
         if isinstance(change, Adopt) and how == "adopted":
             state = state.found(at, bound)
         return state.bind(at, bound).close(at)

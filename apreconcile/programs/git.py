@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .run import TIMEOUT, Ended, run
 
-_NEEDED = re.compile(
+NEEDED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_(CONFIG_HOME|RUNTIME_DIR)|DBUS_SESSION_BUS_ADDRESS"
     r"|SSH_\w+|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_COMMAND|SSL_\w+|HTTP_\w+)"
     r"|GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
@@ -61,7 +61,7 @@ async def git(
 
 def _environ(own: Mapping[str, str], config: Sequence[tuple[str, str]]) -> dict[str, str]:
     """What git gets: the needed variables, and as configuration these pairs, the user's own, and what always holds."""
-    chosen = {name: value for name, value in own.items() if _NEEDED.fullmatch(name)} | _ALWAYS
+    chosen = {name: value for name, value in own.items() if NEEDED.fullmatch(name)} | _ALWAYS
     pairs = (*config, *_given(own), *_CONFIG)
     for number, (name, value) in enumerate(pairs):
         chosen |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}

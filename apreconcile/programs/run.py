@@ -49,7 +49,7 @@ async def run(
 
     Raises Error if it cannot be started, has not ended after so many seconds, or says more than `LIMIT`.
     """
-    path = _found(program, environ.get("PATH", os.defpath))
+    path = found(program, environ)
     try:
         transport, child = await _started([path, *args], folder, environ)
     except (OSError, ValueError) as problem:
@@ -144,10 +144,14 @@ def _signal(group: int, which: signal.Signals) -> None:
         os.killpg(group, which)
 
 
-def _found(program: str, path: str) -> str:
-    """The program's file. A relative folder of `PATH` is passed over: what lies in the spec's folder is not run."""
+def found(program: str, environ: Mapping[str, str]) -> str:
+    """The program's file, as `run` finds it. Raises Error if there is none.
+
+    A relative folder of `PATH` is passed over: what lies in the spec's folder is not run.
+    """
+    path = environ.get("PATH", os.defpath)
     folders = os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).is_absolute())
-    found = shutil.which(program, path=folders)
-    if found is None:
+    file = shutil.which(program, path=folders)
+    if file is None:
         raise Error(f"there is no program {program} on PATH", hint=f"install it, then try: {program} --version")
-    return found
+    return file

@@ -136,17 +136,25 @@ def _numbers(outcomes: Sequence[Outcome]) -> Lines:
 
 
 def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]], width: int) -> Lines:
-    """The webhooks whose signing secret is another one now; it may be even where the outcome is unknown."""
-    sent = [outcome for outcome in outcomes if outcome.word in {Word.DONE, Word.UNKNOWN} and _signs(outcome, steps)]
+    """Who was handed a signing secret, and whose are new with nobody told; they may be where the outcome is unknown."""
+    given = [outcome for outcome in outcomes if outcome.delivered]
+    lines: Lines = [strong("Signing secrets handed on:")] if given else []
+    for outcome in given:
+        lines += prose(outcome.delivered or "", width=width, first=say(f"  {outcome.address}: "), hang=4)
+    lines += [BLANK] if given else []
+    sent = [outcome for outcome in outcomes if not outcome.delivered and _signs(outcome, steps)]
     if not sent:
-        return []
+        return lines
     rows = [(*say("  "), Span(Style.COPY, f"apreconcile secret show {outcome.address}")) for outcome in sent]
-    sure = all(outcome.word is Word.DONE for outcome in sent)
+    sure = all(outcome.word is not Word.UNKNOWN for outcome in sent)
     title = f"Signing secrets that are {'new' if sure else 'new, or may be'}; the receivers need them:"
-    return [*wrap(strong(title), width), *rows, BLANK]
+    return [*lines, *wrap(strong(title), width), *rows, BLANK]
 
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
+    """Whether its secret is new, or may be."""
+    if not (outcome.changed or outcome.word in {Word.DONE, Word.UNKNOWN}):
+        return False
     step = steps.get((str(outcome.address), outcome.action), {})
     made = outcome.action == "create" and outcome.address.kind == "webhook"
     return made or "rotates-secret" in step.get("risks", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apreconcile.core.state import Intent, Lock, Purchase, State, Tombstone, to_second
+from apreconcile.core.state import Intent, Lock, Purchase, Resource, State, Tombstone, to_second
 
 from . import escape
 from .layout import columns, count, money, more_lines, resolve_lines
@@ -26,6 +26,8 @@ def state_text(state: State, *, width: int = WIDTH) -> Lines:
     """The whole document but for its hashes."""
     lines = [*_head(state, width), BLANK]
     lines += _section(f"Ours ({count(len(state.resources), 'resource')}):", state_list(state, width=width - 2))
+    signing = [[str(at), _handed(held)] for at, held in sorted(state.resources.items()) if at.kind == "webhook"]
+    lines += _section("Signing secrets:", columns(signing, width=width - 2, indent=0)) if signing else []
     if state.intents:
         lines += _section("Open: steps begun whose outcome is not written down:", _intents(state, width))
     lines += _section("Purchases (times in UTC):", _purchases(state.ledger, width)) if state.ledger else []
@@ -49,6 +51,10 @@ def _head(state: State, width: int) -> Lines:
 
 def _section(title: str, rows: Lines) -> Lines:
     return [say(title), *((*say("  "), *row) for row in rows), BLANK]
+
+
+def _handed(held: Resource) -> str:
+    return "delivered: yes, to its sink" if held.delivered else "delivered: no"
 
 
 def _intents(state: State, width: int) -> Lines:

@@ -20,8 +20,10 @@ from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
+from apreconcile.programs.sinks import Sinks
 from apreconcile.store.store import Store, Version
 
+from .delivering import sinks_of
 from .stores import copy_command, line_of, name_of, open_store, start_at
 
 DEFAULT_BASE_URL = "https://api.agentphone.ai"
@@ -35,7 +37,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What every sentence of the workflow works with. `settle` is the settling time in seconds (`--settle`)."""
+    """What every sentence of the workflow works with. `settle` is the settling time in seconds (`--settle`).
+
+    `sinks` is None where no secret leaves, as in a sandbox.
+    """
 
     manifest: Manifest
     client: Client
@@ -45,6 +50,7 @@ class Account:
     settle: float
     pace: Pace
     now: Callable[[], datetime]
+    sinks: Sinks | None = None
 
     async def recall(self, *, even_unused: bool = False) -> tuple[State, Version]:
         """What is remembered. Raises UnsafeError if it is about another account, or not in use unless `even_unused`."""
@@ -96,21 +102,24 @@ async def connect(
     pace: Pace | None = None,
     now: Callable[[], datetime] = utc_now,
     environ: Mapping[str, str] | None = None,
+    hand_on: bool = True,
 ) -> AsyncIterator[Account]:
     """Open the account that a key speaks for; nothing is sent yet.
 
     `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is
-    told one line about each request. `environ` names a bucket's server and credentials, the process' own if left out.
+    told one line about each request. `environ` names a bucket's server and credentials, and is handed to the programs
+    that take webhook secrets, without the key; the process' own if left out. Without `hand_on` no secret leaves.
     Raises HostError, CredentialsError or StoreError before a byte is sent.
     """
     base = check_base_url(base_url)
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
-    store = open_store(manifest, home=home, environ=os.environ if environ is None else environ)
+    given = os.environ if environ is None else environ
+    store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
     async with client:
-        yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now)
+        yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now, sinks)
 
 
 def holder() -> Holder:

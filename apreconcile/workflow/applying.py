@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import strangeness, token, weigh
+from apreconcile.core.approval import strangeness, takeable, token, weigh
 from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
@@ -28,6 +28,7 @@ from apreconcile.live.record import Record, stamp
 from apreconcile.live.together import either
 
 from .account import Account, holder
+from .delivering import check_sinks, delivering
 from .locking import check_lock
 from .planning import Planned
 
@@ -66,7 +67,8 @@ async def apply(
     """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
 
     Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
-    anything is sent, if another run holds the state. What goes wrong with a step is in the report.
+    anything is sent, if another run holds the state, and SinkError if a secret could not be handed on. What goes wrong
+    with a step is in the report.
     """
     plan = planned.plan
     approvals = weigh(plan, approve)
@@ -77,7 +79,9 @@ async def apply(
         check_lock(planned.state, account.now(), account.settle)
     if plan.unsafe or not (plan.steps or settled):
         return _untouched(planned, warnings)
-    run = _begin(account, planned, watch or Silence(), stop or Stop(), approvals.granted | frozenset(granted))
+    agreed = approvals.granted | frozenset(granted)
+    await check_sinks(account.manifest, account.sinks, takeable(plan, agreed))
+    run = _begin(account, planned, watch or Silence(), stop or Stop(), agreed)
     if settled:
         await run.record.now(lambda state: state)
     outcomes = await take(plan, run.granted, run.work)
@@ -85,7 +89,7 @@ async def apply(
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
-    if done and not stopped:
+    if any(map(_is_set, plan.steps, outcomes)) and not stopped:
         converged, troubles = await _converged(run, outcomes)
         warnings += troubles
     warnings += (*run.work.notes, *await _saved(run))
@@ -105,6 +109,11 @@ async def apply(
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
     )  # fmt: skip
+
+
+def _is_set(step: Step, outcome: Outcome) -> bool:
+    """Whether its calls are done, also if its secret was not handed on."""
+    return outcome.word is Word.DONE or bool(step.delivery and outcome.changed)
 
 
 def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
@@ -142,7 +151,7 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
     work = Work(
         send=account.client.send, ready=account.client.ready, record=record, pace=account.pace, stop=stop,
         watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
-        concurrency=account.concurrency, seen=seen,
+        concurrency=account.concurrency, seen=seen, deliver=delivering(account.manifest, account.sinks),
     )  # fmt: skip
     return _Run(account, planned, record, work, granted)
 
@@ -198,7 +207,7 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if outcome.word is not Word.DONE or isinstance(change, Delete | Adopt | Naming) or seen is None or held is None:
+        if not _is_set(step, outcome) or isinstance(change, Delete | Adopt | Naming) or seen is None or held is None:
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None

@@ -19,11 +19,12 @@ import yaml
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call, Reply, Secret, replace_holes
-from apreconcile.core.diff import digest
+from apreconcile.core.diff import digest, digest_of_sink
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.plan import Plan, Scope
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.settlement import settle
+from apreconcile.core.sink import Sink
 from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.state import Intent, Memory, Resource, State, Tombstone
 from apreconcile.kinds import KINDS
@@ -119,9 +120,11 @@ def remembered(state: Mapping[str, Any] | None) -> State:
             )
             for name, value in sent.items()
         }  # fmt: skip
-        phone = held.get("phoneNumber")
+        phone, sink = held.get("phoneNumber"), held.get("delivered")
+        given = digest_of_sink(Sink(**sink), known.salt) if sink else None
         known = known.bind(
-            Address.parse(text), Resource(held["id"], "created", phone, held.get("parent"), fields=fields)
+            Address.parse(text),
+            Resource(held["id"], "created", phone, held.get("parent"), delivered=given, fields=fields),
         )
     for text, intent in state.get("intents", {}).items():
         sent = {name: Memory(digest(value, known.salt)) for name, value in intent.get("sent", {}).items()}

@@ -27,6 +27,8 @@ DOCUMENT = {
         step("number.second", "create", "spends", token="buy"),
         step("webhook.events", "update", "rotates-secret", token="rotate"),
         step("webhook.support", "create"),
+        step("webhook.handed", "create"),
+        step("webhook.stuck", "create"),
         step("number.old", "delete", "irreversible", token="release"),
         step("agent.old", "delete", "irreversible", token="delete"),
     ]
@@ -55,6 +57,8 @@ EVERYTHING = report(
     done("number.second", "create", id="num_9", phone_number="+14155550177"),
     done("webhook.events", "update", id="wh_1"),
     done("webhook.support", "create", id="wh_2"),
+    done("webhook.handed", "create", id="wh_3", delivered=".env as AGENTPHONE_WEBHOOK_SECRET_HANDED"),
+    Outcome(at("webhook.stuck"), "create", Word.FAILED, error="it is set, but", changed=True),
     Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}"),
     Outcome(at("agent.old"), "delete", Word.SKIPPED, because="number.old"),
     Outcome(at("number.third"), "create", Word.SKIPPED, because="unknown-purchase"),

@@ -8,6 +8,7 @@ from apreconcile.show.screen import plain
 from apreconcile.show.state import state_list, state_text
 
 SUPPORT, MAIN, EVENTS = Address("agent", "support"), Address("number", "support-main"), Address("webhook", "events")
+OTHER = Address("webhook", "other")
 SECOND, OLD = Address("number", "second"), Address("number", "old")
 NEW = State("acme-support", "default", "api.agentphone.ai")
 WHOLE = State(
@@ -21,7 +22,8 @@ WHOLE = State(
     resources={
         SUPPORT: Resource("agt_77", "created", fields={"name": Memory("ab" * 16)}),
         MAIN: Resource("num_9", "created", "+14155550177"),
-        EVENTS: Resource("wh_1", "adopted"),
+        EVENTS: Resource("wh_1", "adopted", delivered="5a17"),
+        OTHER: Resource("wh_2", "created"),
     },
     turns={MAIN: 1, EVENTS: 2},
     intents={
@@ -48,6 +50,7 @@ def test_a_list_is_a_line_for_each_thing():
         "agent.support        agt_77  -             created",
         "number.support-main  num_9   +14155550177  created  1 token spent",
         "webhook.events       wh_1    -             adopted  2 tokens spent",
+        "webhook.other        wh_2    -             created",
     ]
     assert plain(state_list(NEW)) == "Nothing is ours yet.\n"
 

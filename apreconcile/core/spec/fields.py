@@ -20,7 +20,7 @@ from .variables import Scope, meant
 ReadFile = Callable[[str, str], str]
 """The text of the file that a spec file names, from (spec file, path); raises Error if it cannot be used."""
 
-LATER: Mapping[str, frozenset[str]] = {"": frozenset({"protect"}), "webhook": frozenset({"secret"})}
+LATER: Mapping[str, frozenset[str]] = {"": frozenset({"protect"})}
 """Fields that a later version brings: to every kind, and to this one."""
 
 
@@ -186,7 +186,8 @@ def is_masked(kind: Kind, path: Path) -> bool:
 
 def unknown(kind: Kind, path: Path) -> str:
     """The hint for a field that does not exist: what was meant, or what there is."""
-    names = (*fields(kind.spec, path[:-1]), *(("import",) if len(path) == 1 else ()))
+    beside = ("import", *(("secret",) if kind.delivery else ()))
+    names = (*fields(kind.spec, path[:-1]), *(beside if len(path) == 1 else ()))
     wanted = str(path[-1])
     bare = {name.lower(): name for name in names}
     same = bare.get(wanted.replace("_", "").replace("-", "").lower())

@@ -13,6 +13,7 @@ from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
 from .names import read_names
 from .resource import read_resource, references
+from .sinks import find_shared
 from .source import Source, read
 from .tree import Table
 from .validation import check
@@ -49,6 +50,7 @@ def load_manifest(
     store, remote = read_store(document.once, values)
     resources = _resources(document, kinds, desk)
     _twice(resources, kinds, findings)
+    find_shared(resources, findings)
     moved, forget = read_names(document, kinds, values, whole=whole)
     if findings.problems:
         raise SpecError(findings.quoted(files, words))
@@ -84,10 +86,11 @@ def _resources(document: Document, kinds: Sequence[Kind], desk: Desk) -> tuple[W
 def _defaults(kind: Kind, document: Document, desk: Desk) -> Fields:
     """What every resource of a kind says unless it says otherwise."""
     subject, entries = f"defaults.{kind.plural}", dict(document.defaults[kind.plural])
-    importing = entries.pop("import", None)
-    if importing:
-        hint = "write it into the resource that adopts"
-        desk.findings.add(importing.place, "`import` cannot be a default", subject=subject, hint=hint)
+    for name, whose in (("import", "that adopts"), *((("secret", "that has it"),) if kind.delivery else ())):
+        own = entries.pop(name, None)
+        if own:
+            hint = f"write it into the resource {whose}"
+            desk.findings.add(own.place, f"`{name}` cannot be a default", subject=subject, hint=hint)
     base = read_fields(kind, subject, entries, desk)
     check(kind, base, desk, None)
     references(kind, base, desk)

@@ -14,6 +14,7 @@ from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire
 
 from .fields import Desk, Fields, read_fields
+from .sinks import read_sink
 from .tree import Entry, Node, Path, Scalar, Table
 from .validation import check
 from .variables import meant
@@ -43,6 +44,8 @@ def read_resource(kind: Kind, key: str, entry: Entry, base: Fields, desk: Desk) 
     entries = dict(entry.node.entries)
     importing = entries.pop("import", None)
     imports = _imports(importing.node, kind, f"{address}: import", desk) if importing else None
+    handing = entries.pop("secret", None) if kind.delivery else None
+    sink = read_sink(handing.node, address, desk) if handing else None
     new = importing is None or imports == "none"
     read = read_fields(kind, str(address), entries, desk).over(base)
     check(kind, read, desk, entry.place, complete=new)
@@ -51,7 +54,7 @@ def read_resource(kind: Kind, key: str, entry: Entry, base: Fields, desk: Desk) 
     fields, parent = _wire(kind, read)
     if parent is None and kind.parent in read.entries:
         return None
-    return Wanted(address, fields, entry.place, imports, parent)
+    return Wanted(address, fields, entry.place, imports, parent, sink=sink)
 
 
 def references(kind: Kind, read: Fields, desk: Desk) -> None:

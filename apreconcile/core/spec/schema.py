@@ -16,6 +16,7 @@ from apreconcile.core.wanted import BUCKET
 from .document import PROJECT, VERSION
 from .names import SIDES
 from .shape import Shape, shape
+from .sinks import NAME as LINE
 from .variables import NAME
 
 Json: TypeAlias = dict[str, Any]
@@ -30,8 +31,8 @@ _NOISE = frozenset({"title", "default"})
 def json_schema(kinds: Sequence[Kind]) -> Json:
     """The schema of a whole document; the same kinds give the same value, in the same order."""
     sections = {kind.plural: _section(kind) for kind in kinds}
-    no_import = {"propertyNames": {"not": {"const": "import"}}}
-    defaults = {kind.plural: {"allOf": [{"$ref": f"#/definitions/{kind.name}"}], **no_import} for kind in kinds}
+    not_here = {"propertyNames": {"not": {"enum": ["import", "secret"]}}}
+    defaults = {kind.plural: {"allOf": [{"$ref": f"#/definitions/{kind.name}"}], **not_here} for kind in kinds}
     once = {
         "version": {"const": VERSION, "description": "The version of the spec's format."},
         "project": {
@@ -75,13 +76,29 @@ def _definitions(kinds: Sequence[Kind]) -> Json:
         },
         "variable": {"type": "string", "pattern": r"\$\{(var|env)\."},
         "default": _object({"default": {"type": "string"}}, "A variable; without a default it needs --var."),
+        "secret": {
+            **_object({"writeTo": {"anyOf": _sinks()}}, "Where the signing secret goes."),
+            "required": ["writeTo"],
+        },
     }
     for kind in kinds:
         fields = {name: _field(kind, name, inner) for name, inner in shape(kind.spec)["properties"].items()}
-        named[kind.name] = _object({**fields, "import": _imports(kind)}, shape(kind.spec).get("description", ""))
+        beside = {"import": _imports(kind), **({"secret": {"$ref": "#/definitions/secret"}} if kind.delivery else {})}
+        named[kind.name] = _object({**fields, **beside}, shape(kind.spec).get("description", ""))
         for name, inner in shape(kind.spec).get("$defs", {}).items():
             named[name] = _clean(inner)
     return named
+
+
+def _sinks() -> list[Json]:
+    """The three sorts of sinks, of which one is named."""
+    named = {"anyOf": [{"type": "string", "pattern": f"^{LINE.pattern}$"}, _VARIABLE]}
+    command = {"type": "array", "minItems": 1, "items": _TEXT}
+    return [
+        {**_object({"file": _TEXT, "name": named}, "A line NAME=… of an env file."), "required": ["file"]},
+        {**_object({"exec": command}, "A program that reads it on standard input."), "required": ["exec"]},
+        {**_object({"github": named}, "A secret of the GitHub repository."), "required": ["github"]},
+    ]
 
 
 def _section(kind: Kind) -> Json:

@@ -304,7 +304,6 @@ BAD = [
     (HEAD + "agents: {a: {name: A, system_prompt: x}}", "3:23: agent.a: system_prompt: there is no field `system_prompt`", "did you mean `systemPrompt`?"),
     (HEAD + "agents: {a: {name: A, protect: true}}", "3:23: agent.a: protect: `protect` comes in a later version", "take it out"),
     (HEAD + "agents: {a: {name: A, secret: x}}", "3:23: agent.a: secret: there is no field `secret`", "fields are name, description"),
-    (HEAD + "webhooks: {w: {url: 'https://x', secret: {writeTo: {file: x}}}}", "3:34: webhook.w: secret: `secret` comes in a later version", "take it out"),
     (HEAD + "agents: {a: {name: A, imports: x}}", "3:23: agent.a: imports: there is no field `imports`", "did you mean `import`?"),
     (HEAD + "agents: {a: {name: A, beginMessage: '${foo}'}}", "3:37: agent.a: beginMessage: `${foo}` is neither", "`$${`"),
     # numbers

@@ -28,7 +28,7 @@ TYPES = {
 }
 KNOWN = {
     "$schema", "$ref", "title", "description", "definitions", "type", "anyOf", "allOf", "not", "const", "enum", "pattern", "minLength",
-    "maxLength", "minimum", "maximum", "items", "maxItems", "properties", "additionalProperties", "propertyNames", "required",
+    "maxLength", "minimum", "maximum", "items", "minItems", "maxItems", "properties", "additionalProperties", "propertyNames", "required",
 }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def fits(value, schema):
         rules.append(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     if isinstance(value, list):
         rules += [
-            len(value) <= schema.get("maxItems", 10**9),
+            schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**9),
             *(fits(item, schema.get("items", True)) for item in value),
         ]
     if isinstance(value, dict):
@@ -111,7 +111,9 @@ numbers:
   free: {agent: null, import: "+14155550100"}
 webhooks:
   events: {url: "${var.hooks}/events", contextLimit: 0}
-  support: {agent: support, url: {file: url.txt}}
+  support: {agent: support, url: {file: url.txt}, secret: {writeTo: {file: "${var.lang}.env", name: SECRET}}}
+  taken: {agent: taken, url: "https://x", secret: {writeTo: {exec: [vault, kv, put, "${var.lang}=-"]}}}
+  anew: {agent: anew, url: "https://x", secret: {writeTo: {github: SECRET}}}
 moved:
   - {from: number.older, to: number.old}
   - {from: number.old, to: "${var.kind}.main"}
@@ -146,7 +148,10 @@ def test_what_loads_fits(text):
         "agents: {a: {customTools: [{name: t, description: d}]}}", "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: null}]}}",
         "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: {A: 5}}]}}", "agents: {a: {customTools: [foo]}}", "agents: {a: {import: 5}}",
         "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: true}}",
-        "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}",
+        "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}", "defaults: {webhooks: {secret: {writeTo: {file: x}}}}",
+        "webhooks: {w: {url: 'https://x', secret: {writeTo: {file: 5}}}}", "webhooks: {w: {url: 'https://x', secret: {writeTo: {exec: []}}}}",
+        "webhooks: {w: {url: 'https://x', secret: {writeTo: {github: 1A}}}}", "webhooks: {w: {url: 'https://x', secret: {writeTo: {file: x, github: A}}}}",
+        "webhooks: {w: {url: 'https://x', secret: {writeTo: {github: A, name: B}}}}", "agents: {a: {name: A, secret: {writeTo: {file: x}}}}",
         "moved: {}", "moved: [number.a]", "moved: [{from: number.a}]", "moved: [{from: number.a, to: number.b, why: x}]", "moved: [{from: a, to: number.b}]",
         "forget: number.a", "forget: [a]", "forget: [5]", "forget: [numbers.a]", "forget: [number.A]",
     ],
@@ -183,7 +188,8 @@ def test_the_same_models_give_the_same_bytes():
 
 def test_every_field_of_every_kind_is_in_it():
     for kind in KINDS:
-        assert list(SCHEMA["definitions"][kind.name]["properties"]) == [*kind.spec.model_fields, "import"]
+        beside = ["import", *(["secret"] if kind.delivery else [])]
+        assert list(SCHEMA["definitions"][kind.name]["properties"]) == [*kind.spec.model_fields, *beside]
 
 
 def test_every_reference_leads_somewhere():
