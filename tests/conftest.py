@@ -360,3 +360,39 @@ def front(sandbox: Running) -> Iterator[Front]:
     it = Front(sandbox.url)
     yield it
     it.close()
+
+
+class Receiver:
+    """Somebody's server, which answers each event with this status."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.events: list[dict[str, Any]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                receiver.events.append({"path": self.path, **json.loads(self.rfile.read(length))})
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def paths(self) -> list[str]:
+        return sorted(event["path"] for event in self.events)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    it = Receiver()
+    yield it
+    it.server.shutdown()
+    it.server.server_close()

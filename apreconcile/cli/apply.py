@@ -9,7 +9,7 @@ import click
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import ADOPT, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, FORMAT, ONLY, SETTLE, SPEC, VERIFY, Settings, check_format, pass_settings
 from .running import run
 
 
@@ -25,6 +25,7 @@ from .running import run
 @FORMAT
 @ADOPT
 @ONLY
+@VERIFY
 @SETTLE
 @pass_settings
 def apply(settings: Settings, form: str, **asked: Any) -> int:
@@ -32,6 +33,8 @@ def apply(settings: Settings, form: str, **asked: Any) -> int:
 
     What cannot be taken back is taken only with an approval that names exactly that step: its token (--approve), or
     words typed at a terminal. A step without one is held, and the rest is taken.
+
+    With --verify the API's own test event goes to each webhook when all is done, and its delivery is reported.
 
     Exits 0 if the account is as the spec wants it, 3 if a step is held or you said no, 4 if the account moved
     meanwhile, 5 if something is blocked, 6 if an outcome is unknown, 7 if only a part was done, 8 if another run holds

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import held, strangeness, takeable, weigh
+from apreconcile.core.approval import held, probing, strangeness, takeable, weigh
 from apreconcile.core.errors import HeldError, StaleError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
@@ -47,11 +47,12 @@ class Order:
     require_all_approved: bool = False
     adopt: bool = False
     only: tuple[Address, ...] = ()
+    verify: bool = False
     settle: float = 60.0
 
     def repeated(self, settings: Settings) -> str:
         """The command that asks the same again, but for its answers."""
-        return apply_command(settings, adopt=self.adopt, only=self.only)
+        return apply_command(settings, adopt=self.adopt, only=self.only, verify=self.verify)
 
 
 async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:
@@ -80,7 +81,8 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
     with requests.shown("looking at the account"):
-        return await plan(account, adopt=order.adopt, only=order.only, wait=told_once(settings.terminal.remark))
+        wait = told_once(settings.terminal.remark)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=wait, verify=order.verify)
 
 
 async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
@@ -113,19 +115,19 @@ def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
     for stranger in approvals.strangers:
         terminal.warn(strangeness(plan, stranger))
     granted = approvals.granted
-    if not plan.steps or plan.unsafe:
+    if not (plan.steps or plan.probes) or plan.unsafe:
         return granted
     if order.require_all_approved:
         _check_all_approved(plan, granted)
     if terminal.interactive:
         granted |= ask_approvals(terminal, plan, granted)
-    steps = len(takeable(plan, granted))
-    if not steps or order.yes:
+    steps, tests = len(takeable(plan, granted)), len(probing(plan, granted))
+    if not (steps or tests) or order.yes:
         return granted
     if not terminal.interactive:
         reason = "nothing was sent: there is no terminal to ask at, and no --yes"
         raise HeldError(reason, hint="add --yes to take the steps that need no approval, and those that have theirs")
-    if not confirmed(terminal, steps):
+    if not confirmed(terminal, steps, tests):
         raise HeldError("nothing was sent: the answer was no", hint=_PLAN_AGAIN)
     return granted
 
@@ -142,7 +144,7 @@ async def _taken(
 ) -> Report:
     with applying(settings.terminal, planned.plan.steps) as meter:
         interrupts.remark = meter.remark
-        interrupts.sending = bool(takeable(planned.plan, granted))
+        interrupts.sending = bool(takeable(planned.plan, granted) or probing(planned.plan, granted))
         report = await apply(account, planned, granted=granted, watch=meter, stop=interrupts.stop)
         interrupts.sending = False
     return report
@@ -158,7 +160,7 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
             terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
-        elif report.outcomes or report.exit or report.remaining or report.warnings:
+        elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:
             terminal.show([BLANK, *lines])
     except (OutputError, BrokenPipeError) as problem:
         terminal.talk(lines)

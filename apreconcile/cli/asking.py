@@ -61,8 +61,10 @@ def _approved(terminal: Terminal, step: Step) -> bool:
     return approved
 
 
-def confirmed(terminal: Terminal, steps: int) -> bool:
-    """Whether a person says yes to so many steps."""
+def confirmed(terminal: Terminal, steps: int, tests: int = 0) -> bool:
+    """Whether a person says yes to so many steps, and so many test events after them."""
     what = "this step" if steps == 1 else f"these {steps:,} steps"
+    events = "a test event" if tests == 1 else f"{tests:,} test events"
+    asked = [*([f"apply {what}"] if steps else []), *([f"send {events}"] if tests else [])]
     terminal.talk([BLANK])
-    return ask(terminal, strong(f"Apply {what}? [y/N] ")).lower() in ("y", "yes")
+    return ask(terminal, strong(f"{' and '.join(asked).capitalize()}? [y/N] ")).lower() in ("y", "yes")

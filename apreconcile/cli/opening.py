@@ -94,12 +94,14 @@ def check_state_stays(settings: Settings, manifest: Manifest) -> None:
         raise UnsafeError(f"nothing was sent: {LOST}", hint=WRITE_STORE)
 
 
-async def look(settings: Settings, manifest: Manifest, *, adopt: bool = False, only: Sequence[Address] = ()) -> Planned:
+async def look(
+    settings: Settings, manifest: Manifest, *, adopt: bool = False, only: Sequence[Address] = (), verify: bool = False
+) -> Planned:
     """Open the account, plan it, and close it."""
     requests = Requests(settings.terminal, verbose=settings.verbose)
     async with opened(settings, manifest, requests) as account:
         with requests.shown("looking at the account"):
-            return await plan(account, adopt=adopt, only=only)
+            return await plan(account, adopt=adopt, only=only, verify=verify)
 
 
 def within(

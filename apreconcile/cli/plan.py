@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from apreconcile.core.address import Address
 from apreconcile.core.outcome import exit_code
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import dump
@@ -12,7 +13,7 @@ from apreconcile.core.planfile import dump
 from .command import command
 from .loading import manifest_of
 from .opening import LOST, WRITE_STORE, look, state_is_lost
-from .options import ADOPT, FORMAT, ONLY, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, FORMAT, ONLY, SPEC, VERIFY, Settings, check_format, pass_settings
 from .running import run
 from .saving import check_target, save
 from .showing import apply_command, planned_lines, tell_of_sinks
@@ -30,9 +31,10 @@ PENDING = 2
 @FORMAT
 @ADOPT
 @ONLY
+@VERIFY
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
-def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tuple[Address, ...], detailed: bool) -> int:
+def plan(settings: Settings, out: str | None, form: str, detailed: bool, **asked: Any) -> int:
     """Look at the account and show what would change.
 
     Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
@@ -42,13 +44,13 @@ def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tupl
     manifest = manifest_of(settings)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
-    planned = run(terminal, lambda _: look(settings, manifest, adopt=adopt, only=only))
+    planned = run(terminal, lambda _: look(settings, manifest, **asked))
     tell_of_sinks(settings, planned.plan)
     if json:
         terminal.write(dump(planned.plan))
     else:
-        repeat = apply_command(settings, adopt=adopt, only=only)
-        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, only=only))
+        repeat = apply_command(settings, **asked)
+        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, only=asked["only"]))
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")

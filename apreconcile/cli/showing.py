@@ -17,9 +17,10 @@ from .options import Settings
 from .terminal import quoted
 
 
-def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -> str:
+def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address], verify: bool = False) -> str:
     """The apply that does what this run says."""
     wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
+    wish += ["--verify"] if verify else []
     return quoted("apreconcile", "apply", *settings.flags, *wish)
 
 

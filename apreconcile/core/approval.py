@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .call import canonical
 from .change import Create
-from .plan import Plan, Scope, Step
+from .plan import Plan, Probe, Scope, Step
 from .state import State
 from .wire import Wire
 
@@ -81,6 +81,12 @@ def takeable(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ..
         else:
             taken.append(step)
     return tuple(taken)
+
+
+def probing(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Probe, ...]:
+    """The test events that would be sent now: those whose steps would be taken."""
+    left = {step.address for step in plan.steps} - {step.address for step in takeable(plan, granted)}
+    return tuple(probe for probe in plan.probes if probe.address not in left)
 
 
 def phrase(step: Step) -> str:

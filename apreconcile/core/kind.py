@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from .address import Address
-from .call import Call, Check
+from .call import Call, Check, IdOf
 from .change import Create, Deed, Delete, Update
 from .facts import Question, Words, World
-from .plan import Delivery
+from .plan import Delivery, Probe
 from .risk import Risk
 from .snapshot import Seen
 from .wanted import Wanted
@@ -117,6 +117,8 @@ class Kind:
     """The id of the parent that it is attached to, so that the parent cannot be deleted under it."""
     delivery: Callable[[Deed], Delivery | None] | None = None
     """How the secret that it has comes to the sink that the spec names, if it names one; None for kinds without one."""
+    probe: Callable[[Address, str | IdOf | None], Probe] | None = None
+    """The test event that the API sends to it, by the id of its parent; None for kinds without one."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None

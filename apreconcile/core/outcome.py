@@ -46,6 +46,24 @@ class Outcome:
     """The sink that was handed its secret, in words."""
 
 
+class Arrival(StrEnum):
+    """What became of a test event."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A test event and what became of it: the receiver's HTTP status, and why it failed or is not known."""
+
+    address: Address
+    arrival: Arrival
+    status: int | None = None
+    error: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Remaining:
     """A change that this run left for another."""
@@ -71,15 +89,28 @@ class Report:
     """What was found out about creations of earlier runs, a sentence each."""
     monthly: str = "0.00"
     """What the taken steps add to the monthly bill, in US dollars."""
+    verified: tuple[Verified, ...] = ()
+    """What became of the test events of `--verify`."""
 
 
 def exit_code(
-    plan: Plan, outcomes: Sequence[Outcome], *, converged: bool | None, unsaved: bool, conflict: bool, stopped: bool
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    *,
+    converged: bool | None,
+    unsaved: bool,
+    conflict: bool,
+    stopped: bool,
+    verified: Sequence[Verified] = (),
 ) -> int:
-    """The first of 6 7 8 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed."""
+    """The first of 6 7 8 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed.
+
+    A test event that is not known to have arrived is a failure: it changes nothing, so nothing is left to be settled.
+    """
     words = {outcome.word for outcome in outcomes}
     stops = {one.exit for one in plan.blocked}
     changed, failed = any(outcome.changed for outcome in outcomes), Word.FAILED in words
+    failed = failed or any(one.arrival is not Arrival.DELIVERED for one in verified)
     holds = {
         6: Word.UNKNOWN in words or bool(plan.unsettled),
         7: changed and (failed or unsaved or converged is False),

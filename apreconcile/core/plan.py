@@ -118,6 +118,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A test event for something of ours, sent after the steps; and the read that lists what it alone was sent."""
+
+    address: Address
+    call: Call
+    deliveries: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unmanaged:
     """Something live that is neither in the spec nor ours."""
 
@@ -157,6 +166,8 @@ class Plan:
     unsettled: tuple[Blocked, ...] = ()
     bound: Mapping[Address, Seen] | None = None
     """What each address is now."""
+    probes: tuple[Probe, ...] = ()
+    """What is sent afterwards, if that was asked for."""
 
     @property
     def empty(self) -> bool:

@@ -13,7 +13,7 @@ from apreconcile.version import __version__
 from .call import IdOf, Secret, canonical, holes, replace_holes
 from .change import Blocked, FieldDiff
 from .errors import BlockedError, PlanFileError
-from .plan import Plan, Scope, Step, blocked, summary
+from .plan import Plan, Probe, Scope, Step, blocked, summary
 from .planshape import first_fault
 from .wire import Wire
 
@@ -71,6 +71,7 @@ def to_json(plan: Plan) -> Document:
         "blocked": [_blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
+        **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
     }
 
@@ -109,6 +110,11 @@ def _step_json(step: Step) -> Document:
         **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
     }
+
+
+def _probe_json(probe: Probe) -> Document:
+    sent = probe.call.to_json()
+    return {"address": str(probe.address), "method": sent["method"], "path": sent["path"]}
 
 
 def _field_json(diff: FieldDiff) -> Document:

@@ -71,6 +71,7 @@ _PLAN = {
     "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
     "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
     "warnings": [_TEXT],
+    "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT.maybe()]}],
     "requests": _COUNT,
 }
 

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from apreconcile.core.address import Address
 from apreconcile.core.call import Call, Check, IdOf, Secret
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
 from apreconcile.core.facts import Question, Words, World
 from apreconcile.core.kind import Default, Kind, Refers, Spec
-from apreconcile.core.plan import Delivery
+from apreconcile.core.plan import Delivery, Probe
 from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
@@ -93,6 +94,12 @@ def delivery(change: Deed) -> Delivery | None:
     return Delivery(change.wanted.sink, Call("GET", path), "secret", same=("url",))
 
 
+def probe(address: Address, parent: str | IdOf | None) -> Probe:
+    """The API's own test event. The deliveries of the project are those of its agents' webhooks, too."""
+    path = slot(parent)
+    return Probe(address, Call("POST", (*path, "test")), Call("GET", (*path, "deliveries")) if parent else None)
+
+
 def asks(_change: Deed, _now: datetime) -> tuple[Question, ...]:
     """Nothing: the slot itself was read."""
     return ()
@@ -160,6 +167,7 @@ WEBHOOK = Kind(
     words=words,
     hangs_on=lambda seen: seen.parent,
     delivery=delivery,
+    probe=probe,
     verb={"update": "rotate", "delete": "delete"},
     parent="agent",
     single=True,

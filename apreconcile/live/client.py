@@ -23,6 +23,7 @@ from apreconcile.core.verdict import certainly_not_done
 from .answer import Answer, read, retry_after
 from .hosts import BaseUrl
 from .limits import LONGEST_WAIT, Limits, Pace
+from .refusal import shown
 from .wire import Wire, too_late
 
 TRIES = 4
@@ -73,6 +74,10 @@ class Client:
     async def ready(self) -> None:
         """Wait as long as the API asked, so that what is opened next can be sent at once."""
         await self._limits.opening()
+
+    def masked(self, text: str) -> str:
+        """What the API said, as it may be shown: without a secret, on one line, and cut."""
+        return shown(text, self._masking)
 
     async def send(self, call: Call, *, send_by: float | None = None, once: bool = False) -> Reply:
         """The reply to a call. After `send_by`, a moment of the pace's clock, no byte of it leaves any more.

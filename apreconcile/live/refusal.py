@@ -41,14 +41,14 @@ def refusal(call: Call, status: int, location: str, body: Wire, masking: Masking
     """The error that an answer other than 2xx means. `location` is where a redirect leads; only its host is named."""
     if 300 <= status < 400:  # noqa: PLR2004 -- HTTP's redirects
         text = f"{where(call)} answered {status}, a redirect to {_host(location)}; redirects are not followed"
-        return ApiError(_shown(text, masking), status=status, hint="check --base-url and AGENTPHONE_BASE_URL")
+        return ApiError(shown(text, masking), status=status, hint="check --base-url and AGENTPHONE_BASE_URL")
     said, code = _said(body)
     if masking(code) != code:
         code = ""
     verb = "failed" if status >= _SERVER_ERRORS else "was refused"
-    text = _shown(f"{where(call)} {verb} with {f'{status} {code}'.strip()}", masking)
+    text = shown(f"{where(call)} {verb} with {f'{status} {code}'.strip()}", masking)
     if said:
-        text += ": " + _shown(said, masking)
+        text += ": " + shown(said, masking)
     hint = _HINTS_BY_CODE.get(code) or _HINTS_BY_STATUS.get(status, _LATER if status >= _SERVER_ERRORS else None)
     if status == _UNAUTHORIZED and code not in CARRIER_CODES:
         return CredentialsError(text, hint=hint)
@@ -66,7 +66,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _shown(text: str, masking: Masking) -> str:
+def shown(text: str, masking: Masking) -> str:
     """Masked first: a secret that was cut or wrapped would not be known again."""
     line = one_line(masking(text))
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"

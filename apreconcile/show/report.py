@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from apreconcile.core.outcome import Outcome, Report, Word
+from apreconcile.core.outcome import Arrival, Outcome, Report, Verified, Word
 
 from . import escape
 from .layout import columns, count, money, more_lines, prose, resolve_lines, warning_lines
@@ -22,6 +22,7 @@ _STYLES = {
     Word.STALE: Style.RISK,
     Word.SKIPPED: Style.QUIET,
 }
+_ARRIVALS = {Arrival.DELIVERED: Style.GOOD, Arrival.FAILED: Style.BAD, Arrival.UNKNOWN: Style.RISK}
 _BECAUSE = {
     "interrupted": "the run was interrupted",
     "policy": "it is not safe to write here",
@@ -60,7 +61,12 @@ def report_json(report: Report) -> dict[str, Any]:
         ],
         "settled": list(report.settled),
         "warnings": list(report.warnings),
+        **({"verified": [_verified_json(one) for one in report.verified]} if report.verified else {}),
     }
+
+
+def _verified_json(one: Verified) -> dict[str, Any]:
+    return {"address": str(one.address), "outcome": str(one.arrival), "status": one.status, "error": one.error}
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -86,6 +92,7 @@ def report_text(
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
     lines += _held(report.outcomes, [step["token"] for step in document["steps"]], command, width)
+    lines += _verified(report.verified, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
     return [*lines, *_closing(report, width)]
@@ -190,6 +197,17 @@ def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, wid
     )
     choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
     return [strong(f"Held until approved ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
+
+
+def _verified(verified: Sequence[Verified], width: int) -> Lines:
+    """One line a test event: what became of it, where, and what the receiver answered."""
+    lines: Lines = [strong("Test events:")] if verified else []
+    for one in verified:
+        head, status = say(f"  {one.arrival:<9} ", _ARRIVALS[one.arrival]), f"HTTP {one.status}"
+        lines += wrap(say(f"{one.address}{'' if one.status is None else f'  {status}'}"), width, first=head)
+        if one.error and one.error != status:
+            lines += prose(one.error, width=width, first=say(" " * _WORD), hang=_WORD)
+    return [*lines, BLANK] if verified else []
 
 
 def _remaining(report: Report, width: int) -> Lines:

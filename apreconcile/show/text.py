@@ -57,6 +57,7 @@ def plan_text(
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
+    lines += _tests(document.get("tests", ()), width)
     lines += _closing(document, resources, only, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
     lines += _approvals(0 if stopped else len(tokens), approvals_hint, width)
@@ -141,6 +142,16 @@ def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
     hidden = len(items) - len(rows)
     head = wrap(say("Unmanaged, left as it is (neither in the spec nor ours):"), width)
     return [*head, *columns(rows, width=width, indent=2), *more_lines(hidden, width=width), BLANK]
+
+
+def _tests(tests: Sequence[Mapping[str, Any]], width: int) -> Lines:
+    """What is sent when all is done, and changes nothing."""
+    if not tests:
+        return []
+    calls = [f"{test['method']} /{'/'.join(part or '…' for part in test['path'])}" for test in tests]
+    rows = [[escape.line(test["address"]), escape.line(call)] for test, call in zip(tests, calls, strict=True)]
+    head = wrap(say("Afterwards a test event is sent to:"), width)
+    return [*head, *columns(rows, width=width, indent=2), BLANK]
 
 
 def _closing(document: Mapping[str, Any], resources: int | None, only: Sequence[str], width: int) -> Lines:

@@ -14,7 +14,7 @@ from apreconcile.core.errors import Error
 from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
-from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
+from apreconcile.core.outcome import Outcome, Remaining, Report, Verified, Word, exit_code
 from apreconcile.core.plan import Plan, Step, blocked
 from apreconcile.core.planning import find_changes, monthly
 from apreconcile.core.snapshot import Seen
@@ -31,6 +31,7 @@ from .account import Account, holder
 from .delivering import check_sinks, delivering
 from .locking import check_lock
 from .planning import Planned
+from .probing import probed
 
 LAGS = (0.0, 0.5, 1.5, 3.0)
 """Seconds to wait before each look that judges convergence: lists may lag behind writes."""
@@ -77,11 +78,13 @@ async def apply(
     settled = planned.settlement.state != planned.state
     if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
+    stop = stop or Stop()
     if plan.unsafe or not (plan.steps or settled):
-        return _untouched(planned, warnings)
+        verified = await probed(account, plan, planned.found.before, (), stop)
+        return _untouched(planned, warnings, verified, account.client.requests - before)
     agreed = approvals.granted | frozenset(granted)
     await check_sinks(account.manifest, account.sinks, takeable(plan, agreed))
-    run = _begin(account, planned, watch or Silence(), stop or Stop(), agreed)
+    run = _begin(account, planned, watch or Silence(), stop, agreed)
     if settled:
         await run.record.now(lambda state: state)
     outcomes = await take(plan, run.granted, run.work)
@@ -93,9 +96,10 @@ async def apply(
         converged, troubles = await _converged(run, outcomes)
         warnings += troubles
     warnings += (*run.work.notes, *await _saved(run))
+    verified = () if run.record.conflict else await probed(account, plan, run.record.state, outcomes, stop)
     return Report(
         exit=exit_code(
-            plan, outcomes,
+            plan, outcomes, verified=verified,
             converged=converged, unsaved=run.record.unsaved is not None,
             conflict=run.record.conflict, stopped=stopped or (done > 0 and converged is None),
         ),
@@ -108,6 +112,7 @@ async def apply(
         blocked=blocked(plan),
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
+        verified=verified,
     )  # fmt: skip
 
 
@@ -249,20 +254,19 @@ def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
     return tuple(step for step in plan.steps if step.name in done)
 
 
-def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
-    """A report of nothing taken: nothing to do, or nothing may be done."""
+def _untouched(planned: Planned, warnings: tuple[str, ...], verified: tuple[Verified, ...], requests: int) -> Report:
+    """A report of nothing taken: nothing to do, or nothing may be done. `requests` were sent since the plan."""
     plan = planned.plan
     outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, "policy") for step in plan.steps)
-    code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
-    remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
     return Report(
-        code,
+        exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False, verified=verified),
         None if outcomes or plan.blocked or plan.unsafe or plan.unsettled else True,
         plan.digest,
         outcomes,
-        remaining,
-        plan.requests,
+        tuple(Remaining(step.address, step.action) for step in planned.left),
+        plan.requests + requests,
         warnings,
         blocked(plan),
         settled=planned.settlement.said,
+        verified=verified,
     )

@@ -15,6 +15,7 @@ from apreconcile.core.facts import Question
 from apreconcile.core.findings import Findings
 from apreconcile.core.plan import Plan, Step
 from apreconcile.core.planning import find_changes, make_plan, questions
+from apreconcile.core.probes import probes
 from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State, to_second
@@ -51,8 +52,11 @@ async def plan(
     adopt: bool = False,
     only: Sequence[Address] = (),
     wait: Callable[[str], None] | None = None,
+    verify: bool = False,
 ) -> Planned:
     """Plan the account. `adopt` takes offers with one candidate; `only` takes these addresses and what they need.
+
+    With `verify` the API is asked to send a test event to each webhook afterwards.
 
     With `wait`, which is told in words, a creation of unknown outcome is given the settling time to show.
     """
@@ -67,7 +71,8 @@ async def plan(
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}"
         raise Error(f"neither the spec nor the state has {strangers[0]}", hint=hint)
     made, left = await explain(account, found, before, only=only)
-    made = replace(made, warnings=(*_busy(account, state), *settlement.said, *made.warnings))
+    warnings = (*_busy(account, state), *settlement.said, *made.warnings)
+    made = replace(made, warnings=warnings, probes=probes(found, made, only) if verify else ())
     return Planned(made, found, version, state, settlement, left)
 
 

@@ -205,3 +205,64 @@ def test_a_report_that_stdout_does_not_take_goes_to_stderr(ap, world, monkeypatc
     assert told.code == 7
     assert "New phone number:" in told.err
     assert "could not be written" in told.err
+
+
+def hooked(folder, receiver) -> None:
+    text = f'version: 1\nproject: acme\nwebhooks: {{w: {{url: "{receiver.url}/w"}}}}\n'
+    (folder / "agentphone.yaml").write_text(text)
+
+
+def test_events_without_a_terminal_and_without_yes_are_not_sent(ap, world, folder, receiver):
+    hooked(folder, receiver)
+    told = ap("apply", "--verify", env=world.env)
+    assert told.code == 3
+    assert "Afterwards a test event is sent to:\n  webhook.w  POST /v1/webhooks/test\n" in told.out
+    assert world.writes() == []
+    assert ap("apply", "--yes", env=world.env).code == 0
+    told = ap("apply", "--verify", env=world.env)
+    assert told.code == 3
+    assert "No changes: 1 resource is as the spec wants it." in told.out
+    assert receiver.events == []
+    told = ap("apply", "--verify", "--yes", env=world.env)
+    assert told.code == 0
+    assert "delivered webhook.w  HTTP 204" in told.out
+    assert [event["path"] for event in receiver.events] == ["/w"]
+
+
+def test_events_are_in_the_report_as_json(ap, world, folder, receiver):
+    hooked(folder, receiver)
+    receiver.status = 418
+    told = ap("apply", "--verify", "--yes", "--format", "json", env=world.env)
+    report = json.loads(told.out)
+    assert (told.code, report["exit"], report["converged"]) == (7, 7, True)
+    assert report["verified"] == [{"address": "webhook.w", "outcome": "failed", "status": 418, "error": "HTTP 418"}]
+    told = ap("apply", "--yes", "--format", "json", env=world.env)
+    assert "verified" not in json.loads(told.out)
+
+
+def test_the_event_of_a_held_step_needs_no_answer(ap, world, folder, receiver):
+    hooked(folder, receiver)
+    assert ap("apply", "--yes", env=world.env).code == 0
+    hooked(folder, replace_url(receiver))
+    told = ap("apply", "--verify", env=world.env)
+    assert told.code == 3
+    assert "held    ~ update webhook.w" in told.out
+    assert receiver.events == []
+
+
+def replace_url(receiver):
+    class Other:
+        url = f"{receiver.url}/other"
+
+    return Other
+
+
+def test_the_sandbox_keeps_its_secrets_and_says_so_once(ap, folder):
+    sink = "secret: {writeTo: {exec: [no-such-program]}}"
+    text = f'version: 1\nproject: acme\nwebhooks: {{w: {{url: "https://a.dev/x", {sink}}}}}\n'
+    (folder / "agentphone.yaml").write_text(text)
+    told = ap("apply", "--sandbox", "--yes")
+    assert told.code == 0
+    assert told.err.count("sandbox: webhook secrets are not handed to their sinks") == 1
+    assert "apreconcile --sandbox secret show webhook.w" in told.out
+    assert ap("plan", "--sandbox", "--detailed-exitcode").code == 0

@@ -132,6 +132,19 @@ def test_anything_but_yes_is_no(sit, world, answer):
     assert world.writes() == []
 
 
+def test_events_are_asked_for_with_and_without_steps(sit, world, folder):
+    (folder / "agentphone.yaml").write_text('version: 1\nproject: acme\nwebhooks: {w: {url: "http://127.0.0.1:9/x"}}\n')
+    person = sit("apply", "--verify")
+    person.wait_for("Apply this step and send a test event? [y/N]")
+    person.type("y\n")
+    assert person.leave()[0] == 7
+    person = sit("apply", "--verify")
+    person.wait_for("Send a test event? [y/N]")
+    person.type("n\n")
+    assert person.leave()[0] == 3
+    assert world.writes() == ["POST /v1/webhooks", "POST /v1/webhooks/test"]
+
+
 def test_what_was_pasted_ahead_answers_nothing(sit, world):
     person = sit("apply")
     person.type("y\ny\nbuy number.support-main\ny\n")

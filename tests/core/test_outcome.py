@@ -7,7 +7,7 @@ import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.change import Blocked
-from apreconcile.core.outcome import Outcome, Word, exit_code
+from apreconcile.core.outcome import Arrival, Outcome, Verified, Word, exit_code
 from apreconcile.core.plan import Plan, Scope
 
 A = Address("agent", "a")
@@ -42,6 +42,9 @@ ALONE = {
     "done and not converged": (7, {"words": [Word.DONE], "converged": False}),
     "done and not saved": (7, {"words": [Word.DONE], "unsaved": True}),
     "failed": (1, {"words": [Word.FAILED]}),
+    "a test event that failed": (1, {"verified": [Verified(A, Arrival.FAILED)]}),
+    "a test event of which nothing is known": (1, {"verified": [Verified(A, Arrival.UNKNOWN)]}),
+    "a test event that arrived": (0, {"verified": [Verified(A, Arrival.DELIVERED)]}),
     "conflict": (8, {"words": [Word.FAILED], "conflict": True}),
     "unsafe": (9, {"unsafe": (Blocked(None, "r", "h", 9),)}),
     "an unsafe address": (9, {"stops": [9]}),
@@ -64,6 +67,7 @@ def merged(one, other):
     return {
         "words": [*one.get("words", []), *other.get("words", [])],
         "stops": [*one.get("stops", []), *other.get("stops", [])],
+        "verified": [*one.get("verified", []), *other.get("verified", [])],
         "unsafe": (*one.get("unsafe", ()), *other.get("unsafe", ())),
         "stopped": one.get("stopped", False) or other.get("stopped", False),
         "conflict": one.get("conflict", False) or other.get("conflict", False),
@@ -78,6 +82,7 @@ def test_of_two_endings_the_first_in_the_order_counts(one, other):
     whole = merged(how, too)
     words = set(whole["words"])
     codes = {first, second} - {0}
-    if Word.DONE in words and (Word.FAILED in words or whole["unsaved"] or whole["converged"] is False):
+    untested = any(event.arrival is not Arrival.DELIVERED for event in whole["verified"])
+    if Word.DONE in words and (Word.FAILED in words or untested or whole["unsaved"] or whole["converged"] is False):
         codes.add(7)
     assert end(**whole) == next((code for code in ORDER if code in codes), 0)

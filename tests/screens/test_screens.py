@@ -134,6 +134,53 @@ def test_another_key_and_none(stage, golden):
     golden("names")
 
 
+HOOK = """\
+version: 1
+project: acme-support
+webhooks:
+  events: {url: "%s", timeout: %d%s}
+"""
+
+
+def hook(stage, url="https://hooks.acme.dev/events", timeout=30, sink="") -> None:
+    secret = f", secret: {{writeTo: {sink}}}" if sink else ""
+    stage.write("agentphone.yaml", HOOK % (url, timeout, secret))
+
+
+def test_signing_secrets(stage, golden):
+    hook(stage, sink="{exec: [no-such-program]}")
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply -q --yes") == 1
+    hook(stage, sink="{file: .env}")
+    assert stage.run("apreconcile apply -q --yes") == 0
+    hook(stage, timeout=20, sink="{exec: [sh, -c, 'echo no vault here >&2; exit 2']}")
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply -q --yes --approve TOKEN(webhook.events)") == 7
+    assert stage.run("apreconcile state show") == 0
+    hook(stage, timeout=20, sink="{exec: [sh, -c, 'cat >/dev/null']}")
+    assert stage.run("apreconcile apply -q --yes") == 0
+    hook(stage, timeout=30)
+    assert stage.run("apreconcile plan -q") == 0
+    hook(stage, sink="{file: .env}")
+    assert stage.run("apreconcile apply --sandbox --yes") == 0
+    golden("signing-secrets")
+
+
+def test_test_events(stage, golden, receiver):
+    hook(stage, url=f"{receiver.url}/events")
+    assert stage.run("apreconcile plan --verify") == 0
+    assert stage.run("apreconcile apply -q --verify") == 3
+    assert stage.run("apreconcile apply -q --yes --verify") == 0
+    receiver.status = 500
+    assert stage.run("apreconcile apply --yes --verify") == 1
+    stage.fault("POST /v1/webhooks/test", "drop")
+    hook(stage, url=f"{receiver.url}/events", timeout=20)
+    assert stage.run("apreconcile plan -q") == 0
+    assert stage.run("apreconcile apply -q --yes --verify --approve TOKEN(webhook.events)") == 7
+    assert stage.run("apreconcile apply --yes --verify --format json -q") == 1
+    golden("test-events")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")

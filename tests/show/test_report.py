@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.outcome import Outcome, Remaining, Report, Word
+from apreconcile.core.outcome import Arrival, Outcome, Remaining, Report, Verified, Word
 from apreconcile.show.report import ending, report_json, report_text
 from apreconcile.show.screen import plain
 
@@ -174,3 +174,21 @@ def test_every_exit_code_has_a_sentence_of_its_own(code):
 def test_money_that_does_not_change_is_not_spoken_of():
     assert "Cost" not in plain(report_text(report(*ONE), DOCUMENT))
     assert "Cost: -$3.00/month." in plain(report_text(report(*ONE, monthly="-3.00"), DOCUMENT))
+
+
+def test_events_are_told_with_what_the_receiver_answered():
+    verified = (
+        Verified(at("webhook.a"), Arrival.DELIVERED, 204),
+        Verified(at("webhook.b"), Arrival.FAILED, 500, "HTTP 500 \x1b[31m" + "very " * 20),
+        Verified(at("webhook.c"), Arrival.UNKNOWN, None, "nobody knows"),
+    )
+    told = report(exit=1, verified=verified)
+    screen = plain(report_text(told, {"steps": []}))
+    assert "Test events:\n  delivered webhook.a  HTTP 204\n  failed    webhook.b  HTTP 500\n" in screen
+    assert "            HTTP 500 \\x1b[31mvery very" in screen
+    assert "  unknown   webhook.c\n            nobody knows\n" in screen
+    assert max(map(len, screen.splitlines())) <= 80
+    assert report_json(told)["verified"][2] == {
+        "address": "webhook.c", "outcome": "unknown", "status": None, "error": "nobody knows",
+    }  # fmt: skip
+    assert "verified" not in report_json(report())

@@ -45,6 +45,21 @@ def test_the_order_of_the_keys_is_nothing():
     assert plan_text(turned, **options) == plan_text(document, **options)
 
 
+def test_test_events_are_told_before_the_sum():
+    document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
+    tests = [
+        {"address": "webhook.a", "method": "POST", "path": ["v1", "webhooks", "test"]},
+        {"address": "webhook.b", "method": "POST", "path": ["v1", "agents", None, "webhook", "te\x1bst"]},
+    ]
+    assert (
+        "Afterwards a test event is sent to:\n"
+        "  webhook.a  POST /v1/webhooks/test\n"
+        "  webhook.b  POST /v1/agents/…/webhook/te\\x1bst\n"
+        "\n"
+        "No changes"
+    ) in plain(plan_text({**document, "tests": tests}))
+
+
 def test_a_single_resource_is_spoken_of_as_one():
     document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
     assert "No changes: 1 resource is as the spec wants it." in plain(plan_text(document, resources=1))
