@@ -9,7 +9,7 @@ import click
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import ADOPT, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, APPROVALS, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
 from .running import run
 
 
@@ -20,6 +20,7 @@ from .running import run
 )
 @SPEC
 @click.option("--approve", multiple=True, metavar="TOKEN", help="Approve the one step that shows this token.")
+@APPROVALS
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
 @click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
 @FORMAT
@@ -30,8 +31,9 @@ from .running import run
 def apply(settings: Settings, form: str, **asked: Any) -> int:
     """Make the account equal to the spec: plan, ask, change, and look again.
 
-    What cannot be taken back is taken only with an approval that names exactly that step: its token (--approve), or
-    words typed at a terminal. A step without one is held, and the rest is taken.
+    What cannot be taken back is taken only with an approval that names exactly that step: its token (--approve), an
+    entry of a file (--approvals), or words typed at a terminal. Where the policy has approvers, signed entries alone
+    count. A step without its approval is held, and the rest is taken.
 
     Exits 0 if the account is as the spec wants it, 3 if a step is held or you said no, 4 if the account moved
     meanwhile, 5 if something is blocked, 6 if an outcome is unknown, 7 if only a part was done, 8 if another run holds

@@ -210,6 +210,10 @@ ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
+APPROVALS = click.option(
+    "--approvals", multiple=True, type=click.Path(path_type=str), metavar="FILE",
+    help="A file of approvals, as approve writes it. Repeat it for several.",
+)  # fmt: skip
 SETTLE = click.option(
     "--settle", type=Duration(LONGEST_SETTLE), default=60.0, metavar="TIME",
     help="How long a lost creation may take to show, as 90, 90s or 5m. [60]",

@@ -101,7 +101,7 @@ class Terminal:
 
     def _repeated(self, span: Span) -> Span:
         program, _, rest = span.text.partition(" ")
-        bare = rest.startswith(("show ", "sandbox ")) or rest.endswith("--help")
+        bare = rest.startswith(("show ", "approve ", "sandbox ")) or rest.endswith("--help")
         if span.style is not Style.COPY or program != "apreconcile" or bare or self.flags[0] in rest.split():
             return span
         return Span(span.style, f"{program} {quoted(*self.flags)} {rest}")

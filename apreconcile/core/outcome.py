@@ -30,7 +30,8 @@ class Outcome:
     """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`.
 
     `changed` is true if anything was done, also by a step that failed half-way. `token` is what a held step waits for
-    now: the first write of a state gives it an id, and so all steps new tokens.
+    now: the first write of a state gives it an id, and so all steps new tokens. `approved_by` are the names in files of
+    approvals, `signed` how many persons signed what is held.
     """
 
     address: Address
@@ -42,6 +43,8 @@ class Outcome:
     error: str | None = None
     token: str | None = None
     changed: bool = False
+    approved_by: tuple[str, ...] = ()
+    signed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Report:
     """What was found out about creations of earlier runs, a sentence each."""
     monthly: str = "0.00"
     """What the taken steps add to the monthly bill, in US dollars."""
+    signatures: int = 0
+    """How many persons have to sign a step that wants an approval; 0 where a token is enough."""
 
 
 def exit_code(

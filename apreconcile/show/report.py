@@ -64,7 +64,8 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
-    return {
+    """`approvedBy` stands there only for what a file of approvals let go."""
+    shown = {
         "address": str(outcome.address),
         "action": outcome.action,
         "outcome": str(outcome.word),
@@ -74,6 +75,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "token": outcome.token,
     }
+    return shown | ({"approvedBy": list(outcome.approved_by)} if outcome.approved_by else {})
 
 
 def report_text(
@@ -81,18 +83,19 @@ def report_text(
 ) -> Lines:
     """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
     steps = {(step["address"], step["action"]): step for step in document["steps"]}
-    lines = _words(report.outcomes, width)
+    lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report.outcomes, [step["token"] for step in document["steps"]], command, width)
+    lines += _held(report, [step["token"] for step in document["steps"]], command, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
     return [*lines, *_closing(report, width)]
 
 
-def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
+def _words(report: Report, width: int) -> Lines:
     """One line a step: its word, what it was, and what came of it; an error below."""
+    outcomes = report.outcomes
     if not outcomes:
         return []
     room = min(max(cells(_name(outcome)) for outcome in outcomes), width // 2)
@@ -100,7 +103,10 @@ def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
     for outcome in outcomes:
         sign, style = SIGNS.get(outcome.action, UNKNOWN_SIGN)
         word = say(f"  {outcome.word:<8}", _STYLES[outcome.word])
-        head, text = (*word, *say(f"{sign} ", style)), (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome))
+        head, text = (
+            (*word, *say(f"{sign} ", style)),
+            (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome, report.signatures)),
+        )
         lines += wrap(text, width, first=head, hang=min(_WORD + room + 2, width // 2))
         if outcome.error:
             lines += prose(outcome.error, width=width, first=say(" " * _WORD), hang=_WORD)
@@ -111,9 +117,10 @@ def _name(outcome: Outcome) -> str:
     return f"{escape.line(outcome.action)} {outcome.address}"
 
 
-def _result(outcome: Outcome) -> Line:
+def _result(outcome: Outcome, signatures: int) -> Line:
     if outcome.word is Word.HELD:
-        return say("wants an approval")
+        has = f", has {outcome.signed}" if outcome.signed else ""
+        return say(f"wants {count(signatures, 'signature')}{has}" if signatures else "wants an approval")
     if outcome.word is Word.SKIPPED:
         because = outcome.because or ""
         return say(_BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else "")
@@ -168,20 +175,25 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, width: int) -> Lines:
-    """One command that approves all that waits, a token a line, so that lines can be left out."""
-    tokens = [outcome.token for outcome in outcomes if outcome.token]
+def _held(report: Report, shown: Collection[str], command: str, width: int) -> Lines:
+    """What approves all that waits, as commands with a token a line, so that lines can be left out."""
+    tokens = [outcome.token for outcome in report.outcomes if outcome.token]
     if not tokens:
         return []
-    words = [command, *(f"  --approve {token}" for token in tokens)]
-    whole = [*(f"{word} \\" for word in words[:-1]), words[-1]]
+    commands = [[command, *(f"  --approve {token}" for token in tokens)]]
+    if report.signatures:
+        sign = ["apreconcile approve plan.json --by NAME --reason TEXT", "  --sign KEY --out approvals.yaml"]
+        sign += [f"  {token}" for token in tokens]
+        commands = [["apreconcile plan --out plan.json"], sign, [f"{command} --approvals approvals.yaml"]]
+    whole = [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
     rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
     new = not set(tokens) <= set(shown)
     note = (
         wrap(quiet("The first write gave the state its id, so these are not the tokens above."), width) if new else []
     )
     choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
-    return [strong(f"Held until approved ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
+    wants = f"signed by {count(report.signatures, 'person')}" if report.signatures else "approved"
+    return [strong(f"Held until {wants} ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
 
 
 def _remaining(report: Report, width: int) -> Lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import escape
@@ -45,10 +45,12 @@ def plan_text(
     saved: bool = False,
     approved: Collection[str] = (),
     only: Sequence[str] = (),
+    signatures: int = 0,
 ) -> Lines:
     """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
 
-    `approved` are tokens that were given, `only` the addresses that alone were asked for.
+    `approved` are tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many an
+    approval takes, 0 where a token is enough.
     """
     lines = [*_title(document, width), BLANK]
     tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
@@ -59,11 +61,19 @@ def plan_text(
     lines += warning_lines(document["warnings"], width=width)
     lines += _closing(document, resources, only, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
-    lines += _approvals(0 if stopped else len(tokens), approvals_hint, width)
+    lines += _approvals(0 if stopped else len(tokens), approvals_hint, signatures, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
         made = f"Saved by {document['tool']}, digest {document['digest'][:12]}, expires {document['expires']}."
         lines += wrap(quiet(escape.line(made)), width)
+    return lines
+
+
+def approving_text(document: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], *, width: int = WIDTH) -> Lines:
+    """What whoever approves these steps of a plan says yes to."""
+    lines = [*_title(document, width), BLANK]
+    for step in steps:
+        lines += [*step_lines(step, held=set(), width=width), BLANK]
     return lines
 
 
@@ -172,8 +182,9 @@ def _cost(cost: Mapping[str, Any], width: int) -> Lines:
     return wrap(say(f"Cost: {amount}/month{quota}."), width) if quota or cost["monthly_delta"] != "0.00" else []
 
 
-def _approvals(number: int, hint: str | None, width: int) -> Lines:
+def _approvals(number: int, hint: str | None, signatures: int, width: int) -> Lines:
     if not number:
         return []
     wants = "1 step wants an approval of its own" if number == 1 else f"{number:,} steps want an approval of their own"
+    wants += f", with {count(signatures, 'signature')}" if signatures else ""
     return prose(f"{wants}: {hint}" if hint else f"{wants}.", width=width)

@@ -1,7 +1,8 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import DEFAULT_BASE_URL, Account, connect
+from .account import DEFAULT_BASE_URL, Account, connect, utc_now
 from .applying import apply
+from .approving import load_approvals, read_file, signed, weighed
 from .copying import state_copy
 from .exporting import export
 from .loading import load
@@ -29,16 +30,21 @@ __all__ = [
     "export",
     "kind_of",
     "load",
+    "load_approvals",
     "open_store",
     "patiently",
     "plan",
+    "read_file",
     "read_secret",
     "resolve_bind",
     "resolve_not_created",
+    "signed",
     "state_copy",
     "state_forget",
     "state_init",
     "state_line",
     "state_move",
     "state_unlock",
+    "utc_now",
+    "weighed",
 ]

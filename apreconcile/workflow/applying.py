@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import strangeness, token, weigh
+from apreconcile.core.approval import Approval, Approvals, Voice, token
 from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
@@ -28,6 +28,7 @@ from apreconcile.live.record import Record, stamp
 from apreconcile.live.together import either
 
 from .account import Account, holder
+from .approving import load_approvals, weighed
 from .locking import check_lock
 from .planning import Planned
 
@@ -51,7 +52,7 @@ class _Run:
     planned: Planned
     record: Record
     work: Work
-    granted: frozenset[Name]
+    approvals: Approvals
 
 
 async def apply(
@@ -59,29 +60,35 @@ async def apply(
     planned: Planned,
     *,
     approve: Iterable[str] = (),
-    granted: Collection[tuple[str, str]] = (),
+    approvals: Iterable[str] = (),
+    voices: Iterable[Voice] = (),
+    granted: Collection[Name] = (),
     watch: Watch | None = None,
     stop: Stop | None = None,
 ) -> Report:
-    """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
+    """Take a plan's steps. `approve` are tokens, `approvals` files of them; `granted` names what a person typed.
 
+    `voices` were heard before. Where the policy has approvers, verified signatures alone count, and not `granted`.
     Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
     anything is sent, if another run holds the state. What goes wrong with a step is in the report.
     """
-    plan = planned.plan
-    approvals = weigh(plan, approve)
-    warnings = tuple(strangeness(plan, one) for one in approvals.strangers)
+    plan, approvers = planned.plan, account.manifest.policy.approvers
+    given: list[str | Approval | Voice] = [*approve, *load_approvals(approvals), *voices]
+    weights = await weighed(plan, given, approvers, now=account.now())
+    if not approvers:
+        weights = replace(weights, granted=weights.granted | frozenset(granted))
+    warnings = weights.warnings
     before = account.client.requests
     settled = planned.settlement.state != planned.state
     if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
     if plan.unsafe or not (plan.steps or settled):
         return _untouched(planned, warnings)
-    run = _begin(account, planned, watch or Silence(), stop or Stop(), approvals.granted | frozenset(granted))
+    run = _begin(account, planned, watch or Silence(), stop or Stop(), weights)
     if settled:
         await run.record.now(lambda state: state)
-    outcomes = await take(plan, run.granted, run.work)
-    outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
+    outcomes = await take(plan, weights.granted, run.work)
+    outcomes = tuple(_with_approval(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
     converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
@@ -104,20 +111,27 @@ async def apply(
         blocked=blocked(plan),
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
+        signatures=weights.required,
     )  # fmt: skip
 
 
-def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
-    """What waits for an approval, itself or behind another, with the token that the next run will ask for."""
-    waits = outcome.word is Word.HELD or (outcome.word is Word.SKIPPED and step.name not in run.granted)
+def _with_approval(run: _Run, step: Step, outcome: Outcome) -> Outcome:
+    """What waits for an approval, itself or behind another, with the token that the next run will ask for.
+
+    What was taken has the names of who approved it, if they stand in a file.
+    """
+    if outcome.word in {Word.DONE, Word.FAILED, Word.UNKNOWN}:
+        return replace(outcome, approved_by=run.approvals.by.get(step.name, ()))
+    waits = outcome.word is Word.HELD or step.name not in run.approvals.granted
     if not step.wants_approval or not waits:
         return outcome
     state = run.record.state if run.record.writes else run.planned.found.before
     state = rename(run.account.manifest, state).state
-    return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
+    signed = run.approvals.signed.get(step.name, 0)
+    return replace(outcome, signed=signed, token=token(step, step.verb, state=state, scope=run.account.scope))
 
 
-def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted: frozenset[Name]) -> _Run:
+def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, approvals: Approvals) -> _Run:
     version = planned.version
     state = planned.found.before
     if state.id == "none":
@@ -144,7 +158,7 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
         watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
         concurrency=account.concurrency, seen=seen,
     )  # fmt: skip
-    return _Run(account, planned, record, work, granted)
+    return _Run(account, planned, record, work, approvals)
 
 
 def _end(intent: Intent | None) -> str:
