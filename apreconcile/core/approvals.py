@@ -203,7 +203,6 @@ def fits(step: Document, kinds: Sequence[Kind]) -> bool:
     kind = next((kind for kind in kinds if address and kind.name == address.kind), None)
     if kind is None or "unprotect" in (verb, name):
         return kind is not None and (verb, name) == ("unprotect", "protect")
-    ways = {kind.verb.get(name), kind.verb.get("again") if name == "create" else None}
-    if verb in kind.verb.values():
-        return verb in ways
+    if name in kind.verb:
+        return verb in {kind.verb[name], kind.verb.get("again") if name == "create" else None}
     return verb == name or (verb == "reroute" and Risk.REROUTES in step["risks"])

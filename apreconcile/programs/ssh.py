@@ -31,14 +31,10 @@ _ARMOR = re.compile(r"-----BEGIN SSH SIGNATURE-----\n[A-Za-z0-9+/=\n]+\n-----END
 _GOOD = re.compile(rf'Good "{NAMESPACE}" signature for (\S+) with \S+ key (SHA256:[A-Za-z0-9+/]{{43}})\n')
 
 _CLUES = (
-    ("passphrase", "it has a passphrase, which cannot be asked here", "ssh-add {key}"),
-    (
-        "No private key found",
-        "its private half is neither beside it nor in the agent",
-        "ssh-add the private half of {key}",
-    ),
     ("UNPROTECTED", "others may read it", "chmod 600 {key}"),
-    ("agent refused", "the agent refused to sign with it", "ssh-add -l"),
+    ("passphrase", "it has a passphrase, which cannot be asked here", "ssh-add {key}"),
+    ("No private key found", "its private half is neither beside it nor in the agent", "ssh-add -L"),
+    ("agent refused", "the agent refused to sign with it", "ssh-add -L"),
 )
 """Words of ssh-keygen with what they mean and what helps."""
 
