@@ -16,7 +16,6 @@ from apreconcile.core.errors import ApprovalsError, Error, Problem
 from apreconcile.core.plan import Plan
 from apreconcile.core.policy import Approvers
 from apreconcile.live.together import together
-from apreconcile.programs.ssh import sign, verify
 
 AT_ONCE = 4
 """Programs that verify at the same time."""
@@ -70,6 +69,8 @@ async def weighed(
         voice = Voice(one.approve, one)
         if approvers is None or one.signature is None or one.approve not in tokens:
             return voice
+        from apreconcile.programs.ssh import verify  # noqa: PLC0415 -- 8 ms that runs without signatures do not pay
+
         async with turns:
             key, doubt = await verify(
                 one.message, one.signature, one.by,
@@ -83,4 +84,6 @@ async def weighed(
 
 async def signed(approvals: Sequence[Approval], key: Path, *, environ: Mapping[str, str]) -> tuple[Approval, ...]:
     """The same approvals, each signed with this key. Raises Error."""
+    from apreconcile.programs.ssh import sign  # noqa: PLC0415 -- as above
+
     return tuple([replace(one, signature=await sign(key, one.message, environ=environ)) for one in approvals])

@@ -6,10 +6,13 @@ import asyncio
 import dataclasses
 import json
 import os
+import pty
 import re
+import select
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -184,10 +187,39 @@ def test_with_approvers_a_token_is_none_and_the_way_to_sign_is_shown(ap, world, 
     assert "apreconcile approve" in str(refused.value.hint)
 
 
-def test_with_approvers_nobody_is_asked_at_the_terminal(ap, world, token, monkeypatch, capsys):
-    monkeypatch.setattr("apreconcile.cli.terminal.is_terminal", lambda stream: stream in (sys.stdin, sys.stderr))
-    assert applying(world, Approvers(b"")) == 3
-    assert "to approve it" not in capsys.readouterr().err
+AT_A_TERMINAL = """
+import asyncio, dataclasses, os, sys
+from apreconcile.cli.applying import Order, applied
+from apreconcile.cli.options import Settings
+from apreconcile.cli.running import run
+from apreconcile.core.policy import Approvers, Policy
+from apreconcile.workflow import load
+
+approvers = Approvers(b"") if sys.argv[1:] else None
+manifest, settings = dataclasses.replace(load(), policy=Policy(approvers=approvers)), Settings(environ=os.environ)
+sys.exit(run(settings.terminal, lambda interrupts: applied(settings, manifest, Order(yes=True), interrupts)))
+"""
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_with_approvers_nobody_is_asked_at_the_terminal(world, folder, program_env, signs):
+    master, slave = pty.openpty()
+    argv = [sys.executable, "-c", AT_A_TERMINAL, *(["signs"] if signs else [])]
+    process = subprocess.Popen(argv, env=program_env | world.env, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    said, end = "", time.monotonic() + 60
+    try:
+        while process.poll() is None or select.select([master], [], [], 0)[0]:
+            assert time.monotonic() < end, said
+            if select.select([master], [], [], 0.1)[0]:
+                said += os.read(master, 65536).decode()
+            if "to approve it" in said:
+                assert not signs, said
+                process.kill()
+    except OSError:
+        pass  # the other end is closed
+    assert (process.wait(30), "wants 1 signature" in said) == ((3, True) if signs else (-9, False))
+    os.close(master)
 
 
 def test_without_ssh_keygen_a_signature_is_unsafe(ap, world, token, monkeypatch, tmp_path):
