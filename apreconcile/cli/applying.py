@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import held, strangeness, weigh
-from apreconcile.core.errors import HeldError, StaleError
+from apreconcile.core.errors import HeldError, StaleError, UsageError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
@@ -19,15 +19,16 @@ from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count, warning_lines
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
-from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan
+from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan, plan_again
 
 from .asking import ask_approvals, confirmed, takeable
 from .opening import check_state_stays, opened
 from .options import Settings
 from .progress import Requests, applying
+from .reading import Saved
 from .running import Interrupts
 from .showing import apply_command, planned_lines
-from .terminal import OutputError, is_terminal, told_once
+from .terminal import OutputError, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
 
@@ -39,9 +40,11 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks of an apply."""
+    """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have."""
 
     json: bool = False
+    saved: Saved | None = None
+    expect: str | None = None
     approve: tuple[str, ...] = ()
     yes: bool = False
     require_all_approved: bool = False
@@ -49,8 +52,18 @@ class Order:
     only: tuple[Address, ...] = ()
     settle: float = 60.0
 
+    def __post_init__(self) -> None:
+        if self.saved and (self.adopt or self.only):
+            hint = "make another plan: apreconcile plan --out FILE, with --only or --adopt"
+            raise UsageError(
+                "a saved plan says itself what it takes: it goes with neither --only nor --adopt", hint=hint
+            )
+
     def repeated(self, settings: Settings) -> str:
         """The command that asks the same again, but for its answers."""
+        if self.saved:
+            pinned = ("--expect-digest", self.expect) if self.expect else ()
+            return quoted("apreconcile", "apply", self.saved.path, *settings.flags, *pinned)
         return apply_command(settings, adopt=self.adopt, only=self.only)
 
 
@@ -66,6 +79,7 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
         planned = await _looked(settings, account, order, requests)
         looked = time.monotonic()
         _show_plan(settings, planned, manifest, order)
+        _check_expected(planned, order)
         granted = _agreed(settings, planned.plan, order)
         if time.monotonic() - looked > FRESH:
             planned = await _still(settings, account, planned, order, requests)
@@ -79,8 +93,18 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
+    tell = told_once(settings.terminal.remark)
     with requests.shown("looking at the account"):
-        return await plan(account, adopt=order.adopt, only=order.only, wait=told_once(settings.terminal.remark))
+        if order.saved:
+            return await plan_again(account, order.saved.document, source=order.saved.name, wait=tell)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=tell)
+
+
+def _check_expected(planned: Planned, order: Order) -> None:
+    """Raise StaleError if another plan was expected. A saved one was checked when it was read."""
+    if order.expect not in (None, planned.digest):
+        reason = f"nothing was sent: this is another plan than expected, its digest is {planned.digest}"
+        raise StaleError(reason, hint=_PLAN_AGAIN)
 
 
 async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
@@ -154,7 +178,8 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
     lines = report_text(report, to_json(plan), width=terminal.width, command=command)
     try:
         if order.json:
-            terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
+            text = jsons.dumps(report_json(report), ensure_ascii=False, indent=2)
+            terminal.write(text.encode(errors="backslashreplace") + b"\n")
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings:

@@ -8,6 +8,7 @@ from typing import Any
 from apreconcile.core.address import Address
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
+from apreconcile.show.agreement import agreement_lines
 from apreconcile.show.screen import Lines
 from apreconcile.show.text import plan_text
 from apreconcile.workflow import Planned
@@ -35,6 +36,8 @@ def planned_lines(
     document: dict[str, Any] = to_json(planned.plan)
     hint = f"{command} --approve TOKEN"
     asked = tuple(dict.fromkeys(map(str, only)))
+    beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
     return plan_text(
-        document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved, only=asked
-    )
+        document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved, only=asked,
+        beside=beside,
+    )  # fmt: skip

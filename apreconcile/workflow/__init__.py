@@ -17,6 +17,7 @@ from .remembering import (
     state_move,
     state_unlock,
 )
+from .saved import plan_again
 from .stores import open_store, state_line
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "open_store",
     "patiently",
     "plan",
+    "plan_again",
     "read_secret",
     "resolve_bind",
     "resolve_not_created",

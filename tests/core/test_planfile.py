@@ -163,7 +163,7 @@ def test_a_secret_is_masked_on_both_sides(diff, before, after):
 def test_a_secret_of_a_call_is_a_hole():
     step = buy(calls=(Call("POST", ("v1", "agents"), {"customTools": [{"headers": {"A": SECRET}}]}),))
     assert to_json(plan(step))["steps"][0]["calls"][0]["holes"] == [
-        {"at": "/body/customTools/0/headers/A", "env": "TOKEN"}
+        {"at": "/body/customTools/0/headers/A", "env": "TOKEN", "sha256": SECRET.digest("")}
     ]
 
 
