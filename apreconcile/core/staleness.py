@@ -115,9 +115,9 @@ def _places(call: Document) -> Iterator[tuple[str, Wire]]:
     level: list[tuple[str, Wire]] = [("", call["body"])]
     while level:
         at, value = level.pop()
-        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        level += [(f"{at}/{name}", item) for name, item in inner]
-        if not value or not inner:
+        inner = [*value.items()] if isinstance(value, dict) else [*enumerate(value)] if isinstance(value, list) else []
+        level += [(f"{at}/{name}", item) for name, item in reversed(inner)]
+        if not inner:
             yield at.removeprefix("/") or "body", value
     yield "query", call.get("query", [])
     yield from ((hole["at"].removeprefix("/body").removeprefix("/"), hole) for hole in call["holes"])
