@@ -6,7 +6,7 @@ It names the field, what was planned, and what is live. Secrets are compared by 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from .call import canonical
 from .planfile import Document
@@ -17,11 +17,18 @@ _LONG, _BEFORE = 60, 12
 
 
 def differences(planned: Document, live: Document) -> list[str]:
-    """All in which a step of a saved plan is not the live one: risks, fields, calls. Nothing if both say the same."""
+    """In what a step of a saved plan is not the live one; nothing if both say the same.
+
+    Fields come first, then risks and secrets; targets, and the rest of what is sent, where no field tells it.
+    """
     fields = list(_fields(planned["fields"], live["fields"]))
     if not fields and canonical(planned["fields"]) != canonical(live["fields"]):
         fields = ["its fields are listed otherwise now"]
-    return [*_risks(planned["risks"], live["risks"]), *fields, *_calls(planned["calls"], live["calls"], told=fields)]
+    return [
+        *fields,
+        *_risks(planned["risks"], live["risks"]),
+        *_calls(planned["calls"], live["calls"], told=bool(fields)),
+    ]
 
 
 def shared_differences(planned: Document, live: Document) -> list[str]:
@@ -69,6 +76,7 @@ def _field(was: Document | None, now: Document | None) -> str:
         change = _arrow(*shown(diff["before"], diff["after"]))
         return f"planned {change}, and not to change any more" if was else f"not planned, and now {change}"
     before, after, live, wanted = shown(was["before"], was["after"], now["before"], now["after"])
+    live = "nothing" if now["before"] is None else live
     moved = "" if _same(was["before"], now["before"]) else f", the account now has {live}"
     other = "" if _same(was["after"], now["after"]) else f", and now {wanted} is wanted"
     return f"planned {_arrow(before, after)}{moved}{other}"
@@ -78,13 +86,17 @@ def _arrow(before: str, after: str) -> str:
     return after if before == "null" else f"{before} -> {after}"
 
 
-def _calls(planned: list[Document], live: list[Document], *, told: Collection[str]) -> list[str]:
-    """In what the calls differ: their targets, their secrets, and where the fields did not tell it, all they send."""
+def _calls(planned: list[Document], live: list[Document], *, told: bool) -> list[str]:
+    """In what calls differ: their targets, what they send, and if the fields `told` it already, only the secrets."""
     if canonical(planned) == canonical(live):
         return []
     targets, now = [_target(call) for call in planned], [_target(call) for call in live]
     if targets != now:
-        return [f"another target: planned {', then '.join(targets) or 'none'}, now {', then '.join(now) or 'none'}"]
+        return (
+            []
+            if told
+            else [f"another target: planned {', then '.join(targets) or 'none'}, now {', then '.join(now) or 'none'}"]
+        )
     differ = [words for was, other in zip(planned, live, strict=True) for words in _sent(was, other)]
     secrets = [text for text, secret in differ if secret]
     rest = [text for text, secret in differ if not (secret or told)]

@@ -194,7 +194,7 @@ def test_protection_is_a_step_of_its_own():
     assert agreed([on, move], [on, move]).taken == {("number.n", "protect"), ("number.n", "update")}
     assert (
         error(on, [off])
-        == "now also: unprotects; protect: planned false -> true, the account now has true, and now false is wanted"
+        == "protect: planned false -> true, the account now has true, and now false is wanted; now also: unprotects"
     )
     assert words(agreed([off, move], [on, move])) == {"number.n protect": "stale"}
 

@@ -479,7 +479,7 @@ def test_a_plan_for_something_else_is_refused():
         ("acme-support", "default", Scope("loopback")),
         ("acme-support", "default", Scope("api.agentphone.ai", "sub_1")),
     ):
-        with pytest.raises(PlanFileError, match="is a plan for 'acme-support'/'default' at '.*', and this run is for"):
+        with pytest.raises(PlanFileError, match=r"is a plan for 'acme-support'/'default' at '.*', and this run"):
             check_home(INTACT, *home)
 
 
