@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, held
-from apreconcile.core.errors import HeldError, StaleError
+from apreconcile.core.errors import HeldError, StaleError, UsageError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
@@ -27,6 +27,7 @@ from apreconcile.workflow import (
     load_approvals,
     patiently,
     plan,
+    plan_again,
     weighed,
 )
 
@@ -34,9 +35,10 @@ from .asking import ask_approvals, confirmed, takeable
 from .opening import check_state_stays, opened
 from .options import Settings
 from .progress import Requests, applying
+from .reading import Saved
 from .running import Interrupts
 from .showing import SIGN, apply_command, approved_tokens, planned_lines
-from .terminal import OutputError, is_terminal, told_once
+from .terminal import OutputError, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
 
@@ -48,9 +50,11 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks of an apply."""
+    """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have."""
 
     json: bool = False
+    saved: Saved | None = None
+    expect: str | None = None
     approve: tuple[str, ...] = ()
     approvals: tuple[str, ...] = ()
     yes: bool = False
@@ -59,8 +63,18 @@ class Order:
     only: tuple[Address, ...] = ()
     settle: float = 60.0
 
+    def __post_init__(self) -> None:
+        if self.saved and (self.adopt or self.only):
+            hint = "make another plan: apreconcile plan --out FILE, with --only or --adopt"
+            raise UsageError(
+                "a saved plan says itself what it takes: it goes with neither --only nor --adopt", hint=hint
+            )
+
     def repeated(self, settings: Settings) -> str:
         """The command that asks the same again, but for its answers."""
+        if self.saved:
+            pinned = ("--expect-digest", self.expect) if self.expect else ()
+            return quoted("apreconcile", "apply", self.saved.path, *settings.flags, *pinned)
         return apply_command(settings, adopt=self.adopt, only=self.only)
 
 
@@ -79,6 +93,7 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
         approvers = manifest.policy.approvers
         approvals = await weighed(planned.plan, given, approvers, now=account.now(), environ=settings.environ)
         _show_plan(settings, planned, manifest, order, approvals.granted)
+        _check_expected(planned, order)
         typed = _agreed(settings, planned.plan, order, approvals)
         if time.monotonic() - looked > FRESH:
             planned = await _still(settings, account, planned, order, requests)
@@ -92,8 +107,18 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
+    tell = told_once(settings.terminal.remark)
     with requests.shown("looking at the account"):
-        return await plan(account, adopt=order.adopt, only=order.only, wait=told_once(settings.terminal.remark))
+        if order.saved:
+            return await plan_again(account, order.saved.document, source=order.saved.name, wait=tell)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=tell)
+
+
+def _check_expected(planned: Planned, order: Order) -> None:
+    """Raise StaleError if another plan was expected. A saved one was checked when it was read."""
+    if order.expect not in (None, planned.digest):
+        reason = f"nothing was sent: this is another plan than expected, its digest is {planned.digest}"
+        raise StaleError(reason, hint=_PLAN_AGAIN)
 
 
 async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
@@ -177,7 +202,8 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
     lines = report_text(report, to_json(plan), width=terminal.width, command=command)
     try:
         if order.json:
-            terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
+            text = jsons.dumps(report_json(report), ensure_ascii=False, indent=2)
+            terminal.write(text.encode(errors="backslashreplace") + b"\n")
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings:

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from .approving import Wish, approved, pinned
+from .approving import Wish, approved
 from .command import command
-from .options import Settings, pass_settings
+from .options import EXPECT, Settings, pass_settings
+from .reading import checked, read_saved
 
 
 @command(
@@ -22,13 +23,13 @@ from .options import Settings, pass_settings
 @click.option("--expires", default="24h", metavar="TIME", help="When it ends: 90m, 24h, 7d, or a time in UTC. [24h]")
 @click.option("--sign", "key", metavar="KEY", help="Sign it with this SSH key, or with the agent's half of it.")
 @click.option("--out", metavar="FILE", help="Append it to a file of approvals. [stdout]")
-@click.option("--expect-digest", metavar="HEX", help="Refuse a plan that has another digest.")
+@EXPECT
 @pass_settings
 def approve(
     settings: Settings,
     plan: str,
     tokens: tuple[str, ...],
-    expect_digest: str | None,
+    expect: str | None,
     **wish: Any,
 ) -> None:
     """Approve steps of a saved plan, each by its whole token, for apply --approvals FILE.
@@ -36,4 +37,4 @@ def approve(
     What is approved is shown on stderr. An approval counts only for a step that apply itself finds under the same token
     and digest, until it expires, and where the policy has approvers only if it is signed.
     """
-    approved(settings, pinned(plan, expect_digest), tokens, Wish(**wish))
+    approved(settings, checked(read_saved(plan), expect), tokens, Wish(**wish))

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from apreconcile.core.approval import Approval
 from apreconcile.core.approvals import FORM, appended, approvals_text, chosen, fault_of, read_approvals
-from apreconcile.core.errors import PlanFileError, UsageError
-from apreconcile.core.planfile import AGAIN, LIMIT, Document, load
+from apreconcile.core.errors import UsageError
+from apreconcile.core.planfile import check_current
 from apreconcile.core.policy import LIFETIME
 from apreconcile.kinds import KINDS
-from apreconcile.show import escape
 from apreconcile.show.text import approving_text
 from apreconcile.workflow import read_file, signed, utc_now
 
 from .options import Settings
+from .reading import Saved
 from .running import run
 from .saving import save
 
@@ -40,15 +40,7 @@ class Wish:
     out: str | None
 
 
-def pinned(path: str, digest: str | None) -> Document:
-    """A plan file. Raises PlanFileError if it is none, or not the one with this digest."""
-    document = load(read_file(path, limit=LIMIT, hint=AGAIN), source=escape.line(path))
-    if digest is not None and digest != document["digest"]:
-        raise PlanFileError(f"{escape.line(path)} has the digest {document['digest']}", hint=AGAIN)
-    return document
-
-
-def approved(settings: Settings, document: Document, tokens: Sequence[str], wish: Wish) -> None:
+def approved(settings: Settings, saved: Saved, tokens: Sequence[str], wish: Wish) -> None:
     """Show the steps, and write the approvals of them. Raises UsageError, PlanFileError, or Error if it cannot sign."""
     terminal, now = settings.terminal, utc_now()
     for name in ("by", "reason"):
@@ -56,10 +48,11 @@ def approved(settings: Settings, document: Document, tokens: Sequence[str], wish
         if fault:
             raise UsageError(f"--{name} {fault}", hint=FORM[name])
     ends = _end(wish.expires, now)
-    steps = chosen(document, tokens, KINDS, now=now)
+    check_current(saved.document, now, source=saved.name)
+    steps = chosen(saved.document, tokens, KINDS)
     if wish.out:
         read_approvals(wish.out, _before(Path(wish.out)))
-    terminal.talk(approving_text(document, steps, width=terminal.talk_width))
+    terminal.talk(approving_text(saved.document, steps, width=terminal.talk_width))
     given, until = _stamp(now), _stamp(ends)
     made = [Approval(step["token"], step["digest"], wish.by, wish.reason, until, given) for step in steps]
     if wish.key:

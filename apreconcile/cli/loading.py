@@ -8,20 +8,20 @@ from apreconcile.core.errors import UsageError
 from apreconcile.core.wanted import Manifest
 from apreconcile.workflow.loading import DEFAULT_SPEC, load
 
-from .options import Settings
+from .options import Settings, is_plan
 
 __all__ = ["DEFAULT_SPEC", "home_of", "manifest_of"]
 
 
-def manifest_of(settings: Settings) -> Manifest:
+def manifest_of(settings: Settings, *, beside_plan: bool = False) -> Manifest:
     """The spec. Raises SpecError with all its problems, and UsageError where a saved plan stands for it."""
-    paths = settings.files
-    saved = next((path for path in paths if path.endswith(".json") and not Path(path).is_dir()), None)
+    plans = () if beside_plan else settings.plans
+    saved = next((path for path in (*plans, *settings.files) if is_plan(path)), None)
     if saved:
-        hint = f"show it: apreconcile show {saved}"
-        raise UsageError(f"{saved} is no spec; applying a saved plan comes in a later version", hint=hint)
+        hint = f"apply it: apreconcile apply {saved}; or show it: apreconcile show {saved}"
+        raise UsageError(f"{saved} is no spec, but a saved plan", hint=hint)
     return load(
-        paths, variables=settings.variables, environ=settings.environ, environment=settings.environment
+        settings.files, variables=settings.variables, environ=settings.environ, environment=settings.environment
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from apreconcile.workflow import load_approvals, utc_now, weighed
 from .command import command
 from .loading import manifest_of
 from .opening import LOST, WRITE_STORE, look, state_is_lost
-from .options import ADOPT, APPROVALS, FORMAT, ONLY, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, APPROVALS, FORMAT, ONLY, SPEC, Settings, check_format, is_plan, pass_settings
 from .running import run
 from .saving import check_target, save
 from .showing import apply_command, approved_tokens, planned_lines
@@ -66,7 +66,8 @@ def plan(
         terminal.show(planned_lines(planned, manifest, repeat, terminal.width, approved=approved, only=only))
     if target:
         save(target, dump(planned.plan))
-        terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")
+        then = f"apply it: apreconcile apply {out}" if is_plan(str(out)) else "to apply it, let its name end with .json"
+        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {then}")
     return _code(planned.plan, detailed=detailed)
 
 

@@ -9,6 +9,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
+from apreconcile.show.agreement import agreement_lines
 from apreconcile.show.screen import Lines
 from apreconcile.show.text import plan_text
 from apreconcile.workflow import Planned
@@ -38,10 +39,11 @@ def planned_lines(
     document: dict[str, Any] = to_json(planned.plan)
     approvers = manifest.policy.approvers
     asked = tuple(dict.fromkeys(map(str, only)))
+    beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
     return plan_text(
         document, width=width, approvals_hint=SIGN if approvers else f"{command} --approve TOKEN",
         resources=len(manifest.resources), approved=approved, only=asked,
-        signatures=approvers.required if approvers else 0,
+        signatures=approvers.required if approvers else 0, beside=beside,
     )  # fmt: skip
 
 

@@ -168,14 +168,11 @@ def approvals_text(approvals: Iterable[Approval]) -> str:
     return list_text([approval.to_json() for approval in approvals])
 
 
-def chosen(document: Document, tokens: Iterable[str], kinds: Sequence[Kind], *, now: datetime) -> list[Document]:
+def chosen(document: Document, tokens: Iterable[str], kinds: Sequence[Kind]) -> list[Document]:
     """The steps of a plan document that tokens name, whole and exactly.
 
-    Raises PlanFileError for a plan that is over, or whose step and token do not fit together.
+    Raises PlanFileError for a token that none has, or one that does not fit its step.
     """
-    expires = str(document["expires"])
-    if not _is_time(expires) or datetime.fromisoformat(expires) <= now:
-        raise PlanFileError(f"the plan expired at {expires[:32]}", hint=AGAIN)
     steps = {step["token"]: step for step in document["steps"] if step["token"]}
     found = list[Document]()
     for token in dict.fromkeys(tokens):

@@ -29,6 +29,7 @@ class Word(StrEnum):
 class Outcome:
     """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`.
 
+    A done one of a saved plan says `nothing-to-do` if no call was left to be sent.
     `changed` is true if anything was done, also by a step that failed half-way. `token` is what a held step waits for
     now: the first write of a state gives it an id, and so all steps new tokens. `approved_by` are the names in files of
     approvals, `signed` how many persons signed what is held.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .address import Address
@@ -136,6 +136,8 @@ class Plan:
     unsettled: tuple[Blocked, ...] = ()
     bound: Mapping[Address, Seen] | None = None
     """What each address is now."""
+    salt: str = field(default="", repr=False)
+    """What the hashes of its secrets are salted with."""
 
     @property
     def empty(self) -> bool:

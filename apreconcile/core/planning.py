@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from .address import Address
@@ -23,7 +23,7 @@ from .match import match
 from .naming import named, rename, without_doubles, without_doubts, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
-from .planfile import plan_digest
+from .planfile import VALID, plan_digest
 from .risk import WANTS_APPROVAL
 from .snapshot import Seen, Snapshot
 from .state import State
@@ -31,7 +31,6 @@ from .wanted import Manifest, Wanted
 
 MONTHLY = Decimal("3.00")
 """US dollars a month for one number (DOCS usage-billing, 2026)."""
-VALID = timedelta(hours=24)
 
 
 def find_changes(
@@ -91,7 +90,7 @@ def make_plan(
         bound=matching.bound, owners=matching.owners, unmanaged=matching.unmanaged,
         changes=found.changes, answers=answers,
     )  # fmt: skip
-    blocked, warnings, steps = list(found.blocked), _notices(found), list[Step]()
+    blocked, unsafe, warnings, steps = [*found.blocked], [*matching.unsafe], _notices(found), list[Step]()
     for change in found.changes:
         step, said, stops = _step(found, world, change, scope)
         warnings += said
@@ -108,7 +107,6 @@ def make_plan(
     blocked += waiting
     steps, stuck = without_stuck(found, steps)
     blocked += stuck
-    unsafe = list(matching.unsafe)
     if matching.older:
         steps, older, alone = only_adopting(found, steps, blocked)
         blocked += older
@@ -130,6 +128,7 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
+        salt=state.salt,
     )
     return plan, left
 

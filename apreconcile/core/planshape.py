@@ -27,18 +27,19 @@ def _spelled(words: str, pattern: str) -> _Leaf:
 
 
 _ANY = _Leaf("a value", lambda _value: True)
-_MAP = _Leaf("a map", lambda value: isinstance(value, dict))
 _TEXT = _Leaf("a text", lambda value: isinstance(value, str))
 _FLAG = _Leaf("true or false", lambda value: isinstance(value, bool))
 _COUNT = _Leaf("a whole number", lambda value: type(value) is int and 0 <= value < 2**53)
 _ADDRESS = _Leaf("an address", lambda value: isinstance(value, str) and Address.parse(value) is not None)
 _TOKEN = _spelled("a token", r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}")
 _DIGEST = _spelled("a sha256 in 64 hex digits", r"[0-9a-f]{64}")
+_TIME = _spelled("a time such as 2026-01-02T03:04:05Z", r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
 _MONEY = _spelled("an amount such as 3.00", r"-?[0-9]{1,12}\.[0-9]{2}")
 
 _COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
 
-_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_MAP]}
+_HOLE = {"at": _TEXT, "id?": _ADDRESS, "env?": _TEXT, "masked?": _FLAG, "sha256?": _DIGEST}
+_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_HOLE], "query?": [[_TEXT]]}
 _STEP = {
     "address": _ADDRESS,
     "action": _TEXT,
@@ -56,7 +57,7 @@ _PLAN = {
     "environment": _TEXT,
     "scope": {"host": _TEXT, "sub_account": _TEXT.maybe()},
     "digest": _DIGEST,
-    "expires": _TEXT,
+    "expires": _TIME,
     "serial": _COUNT,
     "tool": _TEXT,
     "summary": dict.fromkeys((*_COUNTED, "blocked", "unmanaged"), _COUNT),

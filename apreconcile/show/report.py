@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from apreconcile.core.agreement import ALREADY
 from apreconcile.core.outcome import Outcome, Report, Word
 
 from . import escape
@@ -31,7 +32,7 @@ _ENDS = {
     1: "Nothing was changed: something failed",
     2: "Changes are pending",
     3: "Not finished: what is held waits for its approval",
-    4: "Not finished: the account moved since it was looked at; plan again",
+    4: "Not finished: something is not as it was planned; plan again",
     5: "Not finished: something is blocked",
     6: "Not finished: an outcome is unknown; nobody guesses it",
     7: "Half done: something changed, and something failed or does not show yet",
@@ -124,6 +125,8 @@ def _result(outcome: Outcome, signatures: int) -> Line:
     if outcome.word is Word.SKIPPED:
         because = outcome.because or ""
         return say(_BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else "")
+    if outcome.because == ALREADY:
+        return say("there was nothing to do any more")
     known = [escape.line(part) for part in (outcome.phone_number, outcome.id) if part]
     return say("  ".join(known))
 
@@ -155,6 +158,8 @@ def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mappin
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
     step = steps.get((str(outcome.address), outcome.action), {})
+    if outcome.because == ALREADY:
+        return False
     made = outcome.action == "create" and outcome.address.kind == "webhook"
     return made or "rotates-secret" in step.get("risks", ())
 
@@ -224,4 +229,6 @@ def ending(report: Report) -> str:
         return "Nothing to do: the account is as the spec wants it." if not report.remaining else "Nothing to do here."
     if report.converged is None:
         return "Done; the account was not looked at again."
-    return "Done: the account is as the spec wants it." if report.converged else "Done, but not all of it shows yet."
+    if not report.converged:
+        return "Done, but not all of it shows yet."
+    return f"Done: {'what was asked for' if report.remaining else 'the account'} is as the spec wants it."

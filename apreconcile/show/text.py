@@ -32,6 +32,7 @@ _RISKS = {
 _UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 _BLOCKED = "Blocked:"
+_AGAIN = "A saved plan, made again: only what is the same in both is taken."
 _INDENT = 6
 _UNMANAGED = 10
 
@@ -46,25 +47,29 @@ def plan_text(
     approved: Collection[str] = (),
     only: Sequence[str] = (),
     signatures: int = 0,
+    beside: Lines | None = None,
 ) -> Lines:
     """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
 
     `approved` are tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many an
-    approval takes, 0 where a token is enough.
+    approval takes, 0 where a token is enough. `beside` says what else a saved plan has, of which these are the steps
+    that are taken.
     """
-    lines = [*_title(document, width), BLANK]
+    lines = [*_title(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
     tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
     for step in document["steps"]:
         lines += [*step_lines(step, held=tokens, width=width, approved=approved), BLANK]
+    lines += beside or []
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
-    lines += _closing(document, resources, only, width)
+    nothing = _no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
+    lines += _closing(document, nothing, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
     lines += _approvals(0 if stopped else len(tokens), approvals_hint, signatures, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
-        made = f"Saved by {document['tool']}, digest {document['digest'][:12]}, expires {document['expires']}."
+        made = f"Saved by {document['tool']}, expires {document['expires']}, digest {document['digest']}"
         lines += wrap(quiet(escape.line(made)), width)
     return lines
 
@@ -153,10 +158,10 @@ def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
     return [*head, *columns(rows, width=width, indent=2), *more_lines(hidden, width=width), BLANK]
 
 
-def _closing(document: Mapping[str, Any], resources: int | None, only: Sequence[str], width: int) -> Lines:
+def _closing(document: Mapping[str, Any], nothing: str, width: int) -> Lines:
     told = document["summary"]
     if not document["steps"] and not document["blocked"]:
-        return wrap(say(_no_changes(resources, only), Style.GOOD), width)
+        return wrap(say(nothing, Style.GOOD), width)
     steps = [f"{told[word]} to {word}" for word in ("create", "update", "delete", "adopt")]
     steps += [f"{told[word]} to {word}" for word in ("move", "forget") if told[word]]
     beside = [f"{told[word]} {word}" for word in ("blocked", "unmanaged") if told[word]]

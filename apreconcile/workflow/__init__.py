@@ -18,6 +18,7 @@ from .remembering import (
     state_move,
     state_unlock,
 )
+from .saved import plan_again
 from .stores import open_store, state_line
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "open_store",
     "patiently",
     "plan",
+    "plan_again",
     "read_file",
     "read_secret",
     "resolve_bind",

@@ -88,8 +88,9 @@ async def apply(
     if settled:
         await run.record.now(lambda state: state)
     outcomes = await take(plan, weights.granted, run.work)
-    outcomes = tuple(_with_approval(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
+    outcomes = tuple(_with_approval(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
+    outcomes = planned.completed(outcomes)
     converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
     if done and not stopped:
@@ -102,8 +103,8 @@ async def apply(
             converged=converged, unsaved=run.record.unsaved is not None,
             conflict=run.record.conflict, stopped=stopped or (done > 0 and converged is None),
         ),
-        converged=converged if converged is None or done == len(outcomes) else False,
-        digest=plan.digest,
+        converged=converged if converged is None or all(one.word is Word.DONE for one in outcomes) else False,
+        digest=planned.digest,
         outcomes=outcomes,
         remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
         requests=planned.plan.requests + account.client.requests - before,
@@ -257,13 +258,14 @@ def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
 def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
     """A report of nothing taken: nothing to do, or nothing may be done."""
     plan = planned.plan
-    outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, "policy") for step in plan.steps)
+    outcomes = planned.completed([Outcome(one.address, one.action, Word.SKIPPED, "policy") for one in plan.steps])
+    undone = any(outcome.word is not Word.DONE for outcome in outcomes)
     code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
     remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
     return Report(
         code,
-        None if outcomes or plan.blocked or plan.unsafe or plan.unsettled else True,
-        plan.digest,
+        None if undone or plan.blocked or plan.unsafe or plan.unsettled else True,
+        planned.digest,
         outcomes,
         remaining,
         plan.requests,

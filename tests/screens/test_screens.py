@@ -102,7 +102,8 @@ def test_what_is_wrong_is_said(stage, golden):
     assert stage.run("apreconcile validate") == 1
     stage.write("agentphone.yaml", "version: 1\nproject: acme\nagents:\n  a: {name: A, voiceMode: webhook}\n")
     assert stage.run("apreconcile apply --approve bogus") == 3
-    assert stage.run("apreconcile apply plan.json") == 64
+    assert stage.run("apreconcile plan plan.json") == 64
+    assert stage.run("apreconcile apply plan.json") == 1
     assert stage.run("apreconcile plan -e prod") == 64
     assert stage.run("apreconcile plan --base-url https://api.example.com") == 1
     assert stage.run("apreconcile secret show webhook.a") == 1
