@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from .planfile import AGAIN, Document, name_of
 from .risk import Risk
 from .spec.findings import Findings
 from .spec.source import Source, read
-from .spec.text import decode
+from .spec.text import UNCLEAN, decode
 from .spec.tree import Array, Entry, Node, Scalar, Table
 from .spec.variables import meant
 from .writing import list_text
@@ -61,7 +62,10 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "approve": (TOKEN.fullmatch, "is not a whole token"),
     "digest": (_DIGEST.fullmatch, "is not a whole sha256"),
     "by": (_PRINCIPAL.fullmatch, "is no principal: no spaces, commas, quotes, wildcards or control characters"),
-    "reason": (lambda text: text.strip() and len(text) <= LONGEST, f"must have 1 to {LONGEST:,} characters"),
+    "reason": (
+        lambda text: text.strip() and len(text) <= LONGEST and not UNCLEAN.search(text),
+        f"must have 1 to {LONGEST:,} characters, and no control characters",
+    ),
     "at": (_is_time, "is not a time in UTC"),
     "expires": (_is_time, "is not a time in UTC"),
     "signature": (ARMOR.fullmatch, "is not one armored SSH signature"),
@@ -153,12 +157,11 @@ def appended(name: str, before: bytes, more: Sequence[Approval]) -> bytes:
     there = read_approvals(name, before)
     gap = b"" if not before or before.endswith(b"\n") else b"\n"
     after = before + gap + approvals_text(more).encode()
-    hint = "write it as a list with `- ` at the start of the lines, or name a new file: --out FILE"
-    try:
+    whole = None
+    with suppress(ApprovalsError):
         whole = read_approvals(name, after)
-    except ApprovalsError as problem:
-        raise Error(f"nothing can be appended to {name}", hint=hint) from problem
     if whole != (*there, *more):
+        hint = "write it as a list with `- ` at the start of the lines, or name a new file: --out FILE"
         raise Error(f"nothing can be appended to {name}", hint=hint)
     return after
 

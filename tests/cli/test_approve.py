@@ -89,6 +89,8 @@ def test_out_is_not_written_over_anything_else(ap, world, token):
 WRONG = {
     "a name for all": (("--by", "*"), 64), "two lines": (("--by", "ann\nbob"), 64), "a space": (("--by", "ann bob"), 64),
     "no reason": (("--reason", " "), 64), "a novel": (("--reason", "a" * 1001), 64),
+    "an escape": (("--reason", "\x1b[2J"), 64),
+    "no text": (("--reason", "\udcff"), 64),
     "no time": (("--expires", "soon"), 64), "past": (("--expires", "2020-01-01T00:00:00Z"), 64),
     "now": (("--expires", "0h"), 64), "for ever": (("--expires", "99999d"), 0), "no day": (("--expires", "2027-02-30T00:00:00Z"), 64),
     "another digest": (("--expect-digest", "0" * 64), 1), "no digest": (("--expect-digest", ""), 64),

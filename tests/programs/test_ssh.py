@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -164,7 +165,10 @@ def stand_in(folder: Path, code: str) -> dict[str, str]:
     """An environment in which ssh-keygen is this program."""
     path = folder / "bin" / "ssh-keygen"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!{sys.executable} -S\nimport os, sys\n{code}\n")
+    python = path.with_suffix(".py")
+    python.write_text(f"import os, sys\n{code}\n")
+    started = shlex.join([sys.executable, "-S", str(python)])  # a path may have a space, and be long
+    path.write_text(f'#!/bin/sh\nunset PWD; exec {started} "$@"\n')
     path.chmod(0o755)
     return {"PATH": str(path.parent), "AGENTPHONE_API_KEY": "sk_live_planted", "SSH_AUTH_SOCK": "/agent", "HOME": "/h"}
 
@@ -206,7 +210,7 @@ def test_what_verifies_sees_its_files_and_no_secret_and_leaves_nothing(tmp_path,
     args, names, mode, folder, files, message = json.loads(seen.read_text())
     assert args == ["-Y", "verify", "-f", "signers", "-I", "ann", "-n", "apreconcile", "-s", "signature",
                     "-Overify-time=20270601120000", "-r", "revoked"]  # fmt: skip
-    assert set(names) - {"LC_CTYPE", "PWD"} == {"PATH", "LC_ALL", "TZ"}
+    assert set(names) - {"LC_CTYPE", "OLDPWD", "SHLVL", "_"} == {"PATH", "LC_ALL", "TZ"}
     assert (mode, message) == ("700", "m")
     assert files == {"signers": "s", "revoked": "r", "signature": ARMOR}
     assert Path(folder).parent == tmp_path

@@ -170,3 +170,21 @@ def test_every_exit_code_has_a_sentence_of_its_own(code):
 def test_money_that_does_not_change_is_not_spoken_of():
     assert "Cost" not in plain(report_text(report(*ONE), DOCUMENT))
     assert "Cost: -$3.00/month." in plain(report_text(report(*ONE, monthly="-3.00"), DOCUMENT))
+
+
+def test_what_wants_signatures_shows_how_to_sign(golden):
+    held = [
+        Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}", signed=1),
+        Outcome(at("agent.old"), "delete", Word.HELD, token=f"delete:agent.old@{HEX}"),
+    ]
+    made = report(*held, exit=3, signatures=2)
+    golden("report-signatures", report_text(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes"))
+    assert "wants 1 signature\n" in plain(report_text(report(held[1], exit=3, signatures=1), DOCUMENT))
+
+
+def test_the_names_of_a_file_stand_beside_what_they_let_go():
+    steps = report_json(report(done("number.n", "create", approved_by=("ann", "bob")), done("agent.a", "create")))[
+        "steps"
+    ]
+    assert steps[0]["approvedBy"] == ["ann", "bob"]
+    assert "approvedBy" not in steps[1]

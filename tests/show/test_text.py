@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apreconcile.core.planfile import encode, load
 from apreconcile.show.screen import Style, cells, plain
-from apreconcile.show.text import plan_text, risk_words
+from apreconcile.show.text import approving_text, plan_text, risk_words
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
@@ -172,3 +172,19 @@ def test_nothing_from_outside_acts_on_the_screen(steps, stops, items, warnings, 
         assert row.replace("\u3000", "").isprintable()
         assert row == row.rstrip()
         assert cells(row) <= width or any(span.style is Style.COPY for span in line)
+
+
+def test_whoever_approves_sees_the_whole_step_and_the_account():
+    document, options = case(next(path for path in CASES if path.stem == "everything"))
+    screen = plain(plan_text(document, **options))
+    for step in document["steps"]:
+        lines = plain(approving_text(document, [step])).splitlines()
+        assert lines[0] == screen.splitlines()[0]
+        told = "\n".join(line for line in lines[2:] if line)
+        assert step["address"] in told
+        assert told in "\n".join(line for line in screen.splitlines() if line and "waits for" not in line)
+
+
+def test_a_plan_says_how_many_have_to_sign():
+    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    assert "of their own, with 2 signatures: apreconcile" in plain(plan_text(document, signatures=2, width=200))
