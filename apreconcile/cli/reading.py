@@ -57,7 +57,6 @@ def _content(path: str) -> bytes:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise PlanFileError(f"{name} is no plain file", hint=AGAIN)
             return file.read(LIMIT + 1)
-    except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or "no file can have this name"
+    except OSError as problem:
         hint = "write one: apreconcile plan --out FILE"
-        raise PlanFileError(f"{name} could not be read: {why}", hint=hint) from problem
+        raise PlanFileError(f"{name} could not be read: {problem.strerror}", hint=hint) from problem

@@ -405,3 +405,36 @@ def test_the_older_api_comes_to_rest_too(trial, profile, tmp_path):
         report = trial.apply()
         assert report.exit == 0, report
         assert trial.plan().plan.empty
+
+
+@FEW
+@given(spec=specs(), later=specs(), account=accounts(), data=st.data())
+def test_a_saved_plan_is_taken_in_parts_and_never_twice(trials, spec, later, account, data):
+    """Where nobody else moves anything, no step of it is ever stale, however little of it was approved before."""
+    from apreconcile import workflow  # noqa: PLC0415 -- only this test and one above want it
+
+    trial = trials()
+    trial.seed(**account)
+    trial.spec(spec)
+    ignoring(trial)
+    trial.apply(adopt=True)
+    planned = trial.spec(later).plan(adopt=True)
+    saved = planfile.load(planfile.dump(planned.plan))
+
+    async def taken(account: Any, *, some: bool) -> Any:
+        again = await workflow.plan_again(account, saved)
+        tokens = [step.token for step in again.plan.steps if step.token]
+        given_ = data.draw(st.lists(st.sampled_from(tokens), unique=True)) if some and tokens else tokens
+        return again, await workflow.apply(account, again, approve=given_)
+
+    again, report = trial.run(lambda account: taken(account, some=True))
+    assert [step.name for step in again.plan.steps] == [step.name for step in planned.plan.steps]
+    assert {one.word for one in report.outcomes} <= {Word.DONE, Word.HELD, Word.SKIPPED}, report
+    _, report = trial.run(lambda account: taken(account, some=False))
+    assert {one.word for one in report.outcomes} <= {Word.DONE}, report
+    assert len(report.outcomes) == len(planned.plan.steps)
+    assert report.exit == 0, report
+    writes = len(trial.writes())
+    again, report = trial.run(lambda account: taken(account, some=False))
+    assert (again.plan.steps, report.exit, len(trial.writes())) == ((), 0, writes), report
+    assert all(count == 1 for count in Counter(trial.purchases()).values())

@@ -135,6 +135,30 @@ def test_another_key_and_none(stage, golden):
     golden("names")
 
 
+def test_a_saved_plan(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    changed = SPEC.replace("timeout: 30", "timeout: 20").replace("agent: support}", "agent: triage}")
+    changed = changed.replace("name: Triage", "name: Night Desk")
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile plan -q --out plan.json") == 0
+    stage.write("prompts/support.md", "You are the support line of Acme Inc.\nBe kind.\nNever guess.\n")
+    stage.write("agentphone.yaml", changed.replace("timeout: 20", "timeout: 10").replace("Night Desk", "Night Shift"))
+    assert stage.run("apreconcile apply plan.json") == 3
+    assert stage.run("apreconcile apply plan.json --yes") == 4
+    assert stage.run("apreconcile apply plan.json --yes --format json -q") == 4
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile plan -q") == 0
+    assert stage.run("apreconcile apply plan.json --yes --approve TOKEN(webhook.events)") == 0
+    assert stage.run("apreconcile apply plan.json") == 0
+    (stage.folder / "plan.json").write_text((stage.folder / "plan.json").read_text().replace("Night Desk", "Evil"))
+    assert stage.run("apreconcile apply plan.json --yes") == 1
+    assert stage.run("apreconcile show plan.json") == 0
+    golden("saved")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")

@@ -135,12 +135,19 @@ def test_a_long_name_takes_what_room_it_wants():
     assert max(map(len, plain(report_text(long, DOCUMENT)).splitlines())) <= 80
 
 
+def test_a_step_with_nothing_to_do_made_nothing_new():
+    told = plain(report_text(report(done("webhook.w", "create", because="nothing-to-do"), converged=True), DOCUMENT))
+    assert "  done    + create webhook.w  there was nothing to do any more\n" in told
+    assert "Signing secrets" not in told
+
+
 def test_many_remaining_are_counted():
     many = report(remaining=tuple(Remaining(at(f"agent.a{n}"), "create") for n in range(14)))
     assert "  create  agent.a9\n  … and 4 more; --format json has them all\n" in plain(report_text(many, DOCUMENT))
 
 
 ONE = (done("agent.a", "create"),)
+LEFT = (Remaining(at("agent.b"), "create"),)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +156,7 @@ ONE = (done("agent.a", "create"),)
         (report(converged=True), "Nothing to do: the account is as the spec wants it."),
         (report(remaining=(Remaining(at("agent.a"), "create"),)), "Nothing to do here."),
         (report(*ONE, converged=True), "Done: the account is as the spec wants it."),
+        (report(*ONE, converged=True, remaining=LEFT), "Done: what was asked for is as the spec wants it."),
         (report(*ONE, converged=None), "Done; the account was not looked at again."),
         (report(*ONE, converged=False), "Done, but not all of it shows yet."),
         (report(*ONE, exit=1), "Nothing was changed: something failed (exit 1)."),
