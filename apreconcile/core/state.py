@@ -266,7 +266,7 @@ def to_json(state: State) -> dict[str, Wire]:
 
 def _seen_key(ids: tuple[str, ...]) -> str:
     """The name of a set of ids, so that many intents of one batch share it."""
-    return hashlib.sha256("\n".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256("\n".join(ids).encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _record(value: Any) -> dict[str, Wire]:
@@ -274,7 +274,7 @@ def _record(value: Any) -> dict[str, Wire]:
     return {
         name: str(item) if isinstance(item, Address) else list(item) if isinstance(item, tuple) else item
         for name, item in shown.items()
-        if item is not None and item not in ((), "")
+        if item is not None and item != ()
     }
 
 
@@ -293,7 +293,7 @@ def _fields_json(held: Resource | Intent) -> dict[str, Wire]:
 
 def from_json(document: Wire, *, source: str) -> State:
     """The state that a document holds. Raises StoreError if it is none, or of a later major version."""
-    if not isinstance(document, dict) or not str(document.get("format", "")).startswith("apreconcile.state/"):
+    if not isinstance(document, dict) or not str(document.get("format")).startswith("apreconcile.state/"):
         raise StoreError(f"{source} is not a state document", hint="restore it from a backup; do not edit it by hand")
     if document["format"] != FORMAT:
         raise StoreError(f"{source} was written by a later version ({document['format']})", hint="upgrade apreconcile")
@@ -336,8 +336,7 @@ def _with_fields(sort: Any, held: dict[str, Any]) -> Any:
         name: Memory(memory["sent"], memory["shown"], bool(memory.get("secret")), tuple(memory.get("parts", ())))
         for name, memory in held.get("fields", {}).items()
     }
-    bare = _rebuilt(sort, {name: value for name, value in held.items() if name != "fields"})
-    return replace(bare, fields=fields)
+    return replace(_rebuilt(sort, held), fields=fields)
 
 
 def _rebuilt(sort: Any, shown: dict[str, Any]) -> Any:
