@@ -64,9 +64,15 @@ def weigh(plan: Plan, tokens: Iterable[str]) -> Approvals:
     return Approvals(granted, tuple(one for one in given if one not in wanted))
 
 
+def permitted(plan: Plan) -> frozenset[tuple[str, str]]:
+    """The steps that the policy approves without a person."""
+    return frozenset(step.name for step in plan.steps if step.permit)
+
+
 def held(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
-    """The steps that want an approval and have none."""
-    return tuple(step for step in plan.steps if step.wants_approval and step.name not in granted)
+    """The steps that want an approval and have none, neither from a person nor from the policy."""
+    given = {*granted, *permitted(plan)}
+    return tuple(step for step in plan.steps if step.wants_approval and step.name not in given)
 
 
 def phrase(step: Step) -> str:

@@ -65,12 +65,15 @@ _PLAN = {
         "currency": _TEXT,
         "numbers_used": _COUNT.maybe(),
         "numbers_limit": _COUNT.maybe(),
+        "prices_as_of?": _TEXT,
+        "unpriced?": [_ADDRESS],
     },
     "steps": [_STEP],
     "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
     "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
     "warnings": [_TEXT],
     "requests": _COUNT,
+    "policy?": _TEXT,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import strangeness, token, weigh
+from apreconcile.core.approval import permitted, strangeness, token, weigh
 from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
@@ -15,8 +15,8 @@ from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
-from apreconcile.core.plan import Plan, Step, blocked
-from apreconcile.core.planning import find_changes, monthly
+from apreconcile.core.plan import Plan, Step, blocked, monthly, unpriced
+from apreconcile.core.planning import find_changes
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, State, to_second
 from apreconcile.kinds import KINDS
@@ -65,8 +65,8 @@ async def apply(
 ) -> Report:
     """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
 
-    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
-    anything is sent, if another run holds the state. What goes wrong with a step is in the report.
+    Steps that want an approval and have none, not even the policy's, are held; nothing that needs them is taken. Raises
+    LockedError, before anything is sent, if another run holds the state. What goes wrong with a step is in the report.
     """
     plan = planned.plan
     approvals = weigh(plan, approve)
@@ -77,7 +77,8 @@ async def apply(
         check_lock(planned.state, account.now(), account.settle)
     if plan.unsafe or not (plan.steps or settled):
         return _untouched(planned, warnings)
-    run = _begin(account, planned, watch or Silence(), stop or Stop(), approvals.granted | frozenset(granted))
+    agreed = approvals.granted | frozenset(granted) | permitted(plan)
+    run = _begin(account, planned, watch or Silence(), stop or Stop(), agreed)
     if settled:
         await run.record.now(lambda state: state)
     outcomes = await take(plan, run.granted, run.work)
@@ -104,6 +105,7 @@ async def apply(
         blocked=blocked(plan),
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
+        unpriced=unpriced(_taken(plan, outcomes)),
     )  # fmt: skip
 
 
