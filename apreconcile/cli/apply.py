@@ -9,7 +9,7 @@ import click
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import ADOPT, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, FORMAT, ONLY, POLICY_FROM, SETTLE, SPEC, Settings, check_format, pass_settings
 from .running import run
 
 
@@ -25,6 +25,7 @@ from .running import run
 @FORMAT
 @ADOPT
 @ONLY
+@POLICY_FROM
 @SETTLE
 @pass_settings
 def apply(settings: Settings, form: str, **asked: Any) -> int:

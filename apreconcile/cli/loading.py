@@ -6,23 +6,31 @@ from pathlib import Path
 
 from apreconcile.core.errors import UsageError
 from apreconcile.core.wanted import Manifest
+from apreconcile.workflow import govern
 from apreconcile.workflow.loading import DEFAULT_SPEC, load
 
 from .options import Settings
+from .running import run
 
 __all__ = ["DEFAULT_SPEC", "home_of", "manifest_of"]
 
 
 def manifest_of(settings: Settings) -> Manifest:
-    """The spec. Raises SpecError with all its problems, and UsageError where a saved plan stands for it."""
+    """The spec, with its own policy or that of `--policy-from`.
+
+    Raises SpecError with all its problems, UsageError where a saved plan stands for it, and UnsafeError for a policy
+    that cannot be read from there.
+    """
     paths = settings.files
     saved = next((path for path in paths if path.endswith(".json") and not Path(path).is_dir()), None)
     if saved:
         hint = f"show it: apreconcile show {saved}"
         raise UsageError(f"{saved} is no spec; applying a saved plan comes in a later version", hint=hint)
-    return load(
+    manifest = load(
         paths, variables=settings.variables, environ=settings.environ, environment=settings.environment
     )  # fmt: skip
+    ref = settings.policy_from
+    return manifest if ref is None else run(settings.terminal, lambda _: govern(manifest, paths, ref))
 
 
 def home_of(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from apreconcile.core.planfile import dump
 from .command import command
 from .loading import manifest_of
 from .opening import LOST, WRITE_STORE, look, state_is_lost
-from .options import ADOPT, FORMAT, ONLY, SPEC, Settings, check_format, pass_settings
+from .options import ADOPT, FORMAT, ONLY, POLICY_FROM, SPEC, Settings, check_format, pass_settings
 from .running import run
 from .saving import check_target, save
 from .showing import apply_command, planned_lines
@@ -30,6 +30,7 @@ PENDING = 2
 @FORMAT
 @ADOPT
 @ONLY
+@POLICY_FROM
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
 def plan(settings: Settings, out: str | None, form: str, adopt: bool, only: tuple[Address, ...], detailed: bool) -> int:

@@ -112,11 +112,8 @@ def _title(document: Mapping[str, Any], width: int) -> Lines:
     host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
     lines = wrap((*strong(name), *say(f" {host}{inside}")), width)
-    return (
-        [*lines, *wrap(quiet(f"policy from {escape.line(document['policy'])}"), width)]
-        if document.get("policy")
-        else lines
-    )
+    source = document.get("policy")
+    return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 
 
 def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:

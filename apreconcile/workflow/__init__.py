@@ -4,6 +4,7 @@ from .account import DEFAULT_BASE_URL, Account, connect
 from .applying import apply
 from .copying import state_copy
 from .exporting import export
+from .governing import check_hosts, govern
 from .loading import load
 from .locking import check_free, patiently
 from .planning import Planned, plan
@@ -25,8 +26,10 @@ __all__ = [
     "Planned",
     "apply",
     "check_free",
+    "check_hosts",
     "connect",
     "export",
+    "govern",
     "kind_of",
     "load",
     "open_store",
