@@ -154,22 +154,26 @@ def _too_dear(found: Findings, buying: Sequence[Step]) -> list[Rule]:
     return [(reason, _edit("raise it", policy, rule))]
 
 
-def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple[Step, ...]:
-    """The steps, with the words of the policy on those that it approves without a person.
+def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """The steps, with the words of the policy on those that it approves without a person; and why not, if for money.
 
     A step is permitted only if each of its risks that wants an approval is. What cannot be taken back, lifts a
     protection, or buys another in place of a lost one never is; nor is any purchase, once all of the last 24 hours and
     of this plan cost more than the permit, or nobody knows what.
     """
-    policy = found.manifest.policy
+    policy, warnings = found.manifest.policy, list[str]()
     permits = {permit.risk: permit for permit in policy.permits}
-    spends = permits.get(Risk.SPENDS)
-    if spends:
-        paid = (_amount(line) for line in _Book(found, now).purchases())
-        spent = _sum((*paid, *(step.price for step in steps if step.spends)))
-        if spent is None or spends.up_to is None or spent > spends.up_to:
+    buying, spends = [step.price for step in steps if step.spends], permits.get(Risk.SPENDS)
+    if buying and spends:
+        before, more = _sum(_amount(line) for line in _Book(found, now).purchases()), _sum(buying)
+        if before is None or more is None or before + more > (spends.up_to or FREE):
             del permits[Risk.SPENDS]
-    return tuple(replace(step, permit=_permit(step, permits, policy)) for step in steps)
+            sums = [("the last 24 hours", before), ("this plan", more)]
+            spent = " and ".join(
+                f"{'an unknown amount' if one is None else money(one)} in {when}" for when, one in sums
+            )
+            warnings.append(f"policy: the purchases want a person: {spent} go beyond `{_permit_in_words(spends)}`")
+    return tuple(replace(step, permit=_permit(step, permits, policy)) for step in steps), tuple(warnings)
 
 
 def _permit(step: Step, permits: Mapping[Risk, Permit], policy: Policy) -> str | None:

@@ -115,7 +115,7 @@ def make_plan(
         steps, older, alone = only_adopting(found, steps, blocked)
         blocked += older
         unsafe += alone
-    kept = with_permits(found, _linked(found, steps), now)
+    kept, dear = with_permits(found, _linked(found, steps), now)
     plan = Plan(
         project=found.manifest.project,
         environment=found.manifest.environment,
@@ -123,7 +123,7 @@ def make_plan(
         steps=kept,
         blocked=tuple(sorted((one for one in blocked if not only or one.address in taken), key=_blocked_key)),
         unmanaged=tuple(Unmanaged(one.kind, one.id, found.kind(one.kind).label(one)) for one in matching.unmanaged),
-        warnings=tuple(sorted(set(warnings))),
+        warnings=tuple(sorted({*warnings, *dear})),
         cost=_cost(kept, world),
         digest=plan_digest(state.project, state.environment, scope, kept, state.salt),
         serial=state.serial,

@@ -170,3 +170,9 @@ def test_every_exit_code_has_a_sentence_of_its_own(code):
 def test_money_that_does_not_change_is_not_spoken_of():
     assert "Cost" not in plain(report_text(report(*ONE), DOCUMENT))
     assert "Cost: -$3.00/month." in plain(report_text(report(*ONE, monthly="-3.00"), DOCUMENT))
+
+
+def test_money_that_nobody_knows_is_spoken_of():
+    made = report(*ONE, unpriced=(at("number.x"),))
+    assert "Cost: +$0.00/month, and 1 price unknown." in plain(report_text(made, DOCUMENT))
+    assert report_json(made)["cost"] == {"monthly_delta": "0.00", "currency": "USD", "unpriced": ["number.x"]}

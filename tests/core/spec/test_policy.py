@@ -70,7 +70,9 @@ def test_a_whole_policy_is_what_it_says():
         Permit(Risk.SPENDS, Place("a.yaml", 9, 27), Decimal("10.00")),
         Permit(Risk.ROTATES_SECRET, Place("a.yaml", 9, 56)),
     )
-    assert read.prices == Prices({"US": Decimal("3.00"), "CA": Decimal("3.00"), "US/sms": Decimal("5.50")}, "2026-11-01")
+    assert read.prices == Prices(
+        {"US": Decimal("3.00"), "CA": Decimal("3.00"), "US/sms": Decimal("5.50")}, "2026-11-01"
+    )
     assert {str(price) for price in read.prices.table.values()} == {"3.00", "5.50"}
     assert read.approvers == Approvers(FILES["allowed_signers"], 2, timedelta(hours=24), FILES["revoked_keys"])
     assert read.source == ""
@@ -103,7 +105,8 @@ def test_rules_that_are_left_out_are_none():
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [("90", 90), ("'90'", 90), ("90s", 90), ("5m", 300), ("24h", 86_400), ("7d", 604_800), ("366d", 31_622_400)]
+    ("written", "seconds"),
+    [("90", 90), ("'90'", 90), ("90s", 90), ("5m", 300), ("24h", 86_400), ("7d", 604_800), ("366d", 31_622_400)],
 )
 def test_a_lifetime_is_written_as_people_write_times(written, seconds):
     read = policy(f"{{approvers: {{signers: allowed_signers, maxLifetime: {written}}}}}").approvers
@@ -111,7 +114,15 @@ def test_a_lifetime_is_written_as_people_write_times(written, seconds):
 
 
 @pytest.mark.parametrize(
-    ("written", "amount"), [("30", "30.00"), ("30.5", "30.50"), ("0.1", "0.10"), ("0", "0.00"), ("123456789.99", "123456789.99"), ("0.29", "0.29")]
+    ("written", "amount"),
+    [
+        ("30", "30.00"),
+        ("30.5", "30.50"),
+        ("0.1", "0.10"),
+        ("0", "0.00"),
+        ("123456789.99", "123456789.99"),
+        ("0.29", "0.29"),
+    ],
 )
 def test_money_is_exactly_what_is_written(written, amount):
     assert str(policy(f"{{maxMonthlyCost: {written}}}").monthly) == amount
@@ -241,11 +252,16 @@ def test_everything_wrong_is_told_at_once():
 def test_one_file_of_a_spec_has_the_policy():
     assert load(HEAD, "policy: {maxBuys: {perDay: 1}}").policy.places["maxBuys"].file == "b.yaml"
     found = problems(f"{HEAD}policy: {{}}", "policy: {}")
-    assert found == ["b.yaml:1:1: policy: `policy` is given twice, first at a.yaml:3:1 | keep one: a policy stands in one file of the spec"]
+    assert found == [
+        "b.yaml:1:1: policy: `policy` is given twice, first at a.yaml:3:1 | keep one: a policy stands in one file of the spec"
+    ]
 
 
 def test_defaults_and_variables_do_not_reach_it():
-    assert any("there is no kind `policy`" in one for one in problems(f"{HEAD}defaults: {{policy: {{maxBuys: {{perDay: 1}}}}}}"))
+    assert any(
+        "there is no kind `policy`" in one
+        for one in problems(f"{HEAD}defaults: {{policy: {{maxBuys: {{perDay: 1}}}}}}")
+    )
 
 
 def test_without_a_reader_a_policy_with_files_is_refused():
