@@ -9,7 +9,19 @@ import click
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import ADOPT, APPROVALS, EXPECT, FORMAT, ONLY, SETTLE, SPEC, Settings, check_format, pass_settings
+from .options import (
+    ADOPT,
+    APPROVALS,
+    EXPECT,
+    FORMAT,
+    ONLY,
+    POLICY_FROM,
+    SETTLE,
+    SPEC,
+    Settings,
+    check_format,
+    pass_settings,
+)
 from .reading import saved_of
 from .running import run
 
@@ -29,6 +41,7 @@ from .running import run
 @EXPECT
 @ADOPT
 @ONLY
+@POLICY_FROM
 @SETTLE
 @pass_settings
 def apply(settings: Settings, form: str, **asked: Any) -> int:

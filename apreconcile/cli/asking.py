@@ -64,10 +64,10 @@ def _approved(terminal: Terminal, step: Step) -> bool:
 def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
     """The steps that would be taken now: neither held nor waiting for one that is."""
     out = set()
-    taken = []
+    taken, waiting = [], {step.name for step in held(plan, granted)}
     for step in plan.steps:
         waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
-        if waits or (step.wants_approval and step.name not in granted):
+        if waits or step.name in waiting:
             out.add(str(step.address))
         else:
             taken.append(step)

@@ -44,11 +44,14 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    policy_from: str | None = None
 
     @property
     def terminal(self) -> Terminal:
         """Where the command speaks."""
-        return terminal_of(no_color=self.no_color, quiet=self.quiet, flags=self.flags)
+        return terminal_of(
+            no_color=self.no_color, quiet=self.quiet, flags=self.flags, policy_from=self.policy_from
+        )  # fmt: skip
 
     @property
     def in_ci(self) -> bool:
@@ -107,6 +110,7 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         quiet=bool(given.get("quiet")),
         verbose=bool(given.get("verbose")),
         environ=environ,
+        policy_from=given.get("policy_from"),
     )
 
 
@@ -236,6 +240,10 @@ def _remember_spec(ctx: click.Context, _param: click.Parameter, value: tuple[str
 
 
 SPEC = click.argument("spec", nargs=-1, type=click.Path(path_type=str), expose_value=False, callback=_remember_spec)
+POLICY_FROM = click.option(
+    "--policy-from", expose_value=False, callback=_remember, metavar="GIT_REF",
+    help="Read the policy from this commit, such as origin/main, instead of the work tree.",
+)  # fmt: skip
 FORMAT = click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."

@@ -17,7 +17,18 @@ from apreconcile.workflow import load_approvals, utc_now, weighed
 from .command import command
 from .loading import manifest_of
 from .opening import LOST, WRITE_STORE, look, state_is_lost
-from .options import ADOPT, APPROVALS, FORMAT, ONLY, SPEC, Settings, check_format, is_plan, pass_settings
+from .options import (
+    ADOPT,
+    APPROVALS,
+    FORMAT,
+    ONLY,
+    POLICY_FROM,
+    SPEC,
+    Settings,
+    check_format,
+    is_plan,
+    pass_settings,
+)
 from .running import run
 from .saving import check_target, save
 from .showing import apply_command, approved_tokens, planned_lines
@@ -36,6 +47,7 @@ PENDING = 2
 @ADOPT
 @ONLY
 @APPROVALS
+@POLICY_FROM
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
 def plan(

@@ -23,6 +23,7 @@ SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out 
 def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address]) -> str:
     """The apply that does what this run says."""
     wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
+    wish += ["--policy-from", settings.policy_from] if settings.policy_from else []
     return quoted("apreconcile", "apply", *settings.flags, *wish)
 
 

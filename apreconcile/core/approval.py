@@ -124,7 +124,7 @@ def weigh(plan: Plan, voices: Iterable[Voice], *, approvers: Approvers | None, n
     """Match voices with the steps of a plan: whole, exact, each for one step.
 
     Without approvers one voice is enough, signed or not. With them only verified signatures count, of as many persons
-    as they require.
+    as they require. What the policy itself permits is granted in any case.
     """
     steps = {step.token: step for step in plan.steps if step.token}
     heard: dict[str, list[Voice]] = {}
@@ -139,10 +139,15 @@ def weigh(plan: Plan, voices: Iterable[Voice], *, approvers: Approvers | None, n
             heard.setdefault(voice.token, []).append(voice)
     required = max(approvers.required, 1) if approvers else 0
     signed = {steps[one].name: persons(said) if approvers else 0 for one, said in heard.items()}
-    granted = frozenset(name for name, number in signed.items() if number >= required)
+    granted = frozenset(name for name, number in signed.items() if number >= required) | permitted(plan)
     by = {steps[one].name: _names(said) for one, said in heard.items() if steps[one].name in granted}
     counted = tuple(voice for said in heard.values() for voice in said)
     return Approvals(granted, by, counted, tuple(warnings), signed, required)
+
+
+def permitted(plan: Plan) -> frozenset[Name]:
+    """The steps that the policy approves without a person."""
+    return frozenset(step.name for step in plan.steps if step.permit)
 
 
 def persons(voices: Iterable[Voice]) -> int:
@@ -191,8 +196,9 @@ def _who(voice: Voice) -> str:
 
 
 def held(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
-    """The steps that want an approval and have none."""
-    return tuple(step for step in plan.steps if step.wants_approval and step.name not in granted)
+    """The steps that want an approval and have none, neither from a person nor from the policy."""
+    given = {*granted, *permitted(plan)}
+    return tuple(step for step in plan.steps if step.wants_approval and step.name not in given)
 
 
 def phrase(step: Step) -> str:

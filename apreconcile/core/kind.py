@@ -114,6 +114,10 @@ class Kind:
     """Reasons, with hints, why nothing may be done to a bound thing (exit 9)."""
     hangs_on: Callable[[Seen], str | None] = lambda _seen: None
     """The id of the parent that it is attached to, so that the parent cannot be deleted under it."""
+    sends_to: Callable[[Mapping[str, Wire]], tuple[Wire, ...]] = lambda _fields: ()
+    """The URLs to which events would be sent by something with these fields."""
+    tariff: Callable[[Mapping[str, Wire]], tuple[str, ...]] = lambda _fields: ()
+    """The lines of a price table for something with these fields, the closest first; none if it costs nothing."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None

@@ -64,8 +64,8 @@ def _obstacle(state: State, new: Address, olds: Sequence[Address]) -> tuple[str,
     return f"cannot move to {new}: the state has {both}", hint
 
 
-def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
-    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars."""
+def named(kind: Kind, change: Bookkeeping, monthly: Decimal | None) -> Step:
+    """The step of a move, a forgetting or a protection. `monthly` is what it costs in US dollars; None if unknown."""
     risks = frozenset[Risk]()
     match change:
         case Move():
@@ -73,7 +73,7 @@ def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
             why = f"was {change.source} until now"
         case Forget():
             calls = kind.forget(change.live, change.marker)
-            still = f", and costs ${monthly}/month still" if kind.marked else ""
+            still = f", and costs {f'${monthly}/month' if monthly else 'money'} still" if kind.marked else ""
             why = f"{kind.label(change.live)} stays in the account, unmanaged{still}"
         case Protect():
             calls, risks = (), frozenset[Risk]() if change.protect else frozenset({Risk.UNPROTECTS})

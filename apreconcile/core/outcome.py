@@ -72,7 +72,9 @@ class Report:
     settled: tuple[str, ...] = ()
     """What was found out about creations of earlier runs, a sentence each."""
     monthly: str = "0.00"
-    """What the taken steps add to the monthly bill, in US dollars."""
+    """What the taken steps add to the monthly bill, in US dollars, as far as it is known."""
+    unpriced: tuple[Address, ...] = ()
+    """The taken steps of which nobody knows what they add."""
     signatures: int = 0
     """How many persons have to sign a step that wants an approval; 0 where a token is enough."""
 

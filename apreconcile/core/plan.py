@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -12,6 +12,8 @@ from .change import Blocked, Change, Create, FieldDiff, Protect, Update, action
 from .risk import WANTS_APPROVAL, Risk
 from .snapshot import Seen
 from .wire import Wire
+
+FREE = Decimal("0.00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Step:
     why: tuple[str, ...] = ()
     slot: bool = False
     """A call on a slot (set whole, read again before each try)."""
+    price: Decimal | None = FREE
+    """What it adds to the monthly bill in US dollars, less than nothing for a release; None where nobody knows."""
 
     @property
     def address(self) -> Address:
@@ -88,12 +92,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Money in US dollars a month, and the quota. None where nobody knows."""
+    """Money in US dollars a month, and the quota. None where nobody knows.
+
+    `monthly_delta` sums what is known, `unpriced` are the steps of which nothing is. `as_of` is the day of the prices,
+    empty where no step has one.
+    """
 
     monthly_delta: Decimal
     numbers_used: int | None = None
     numbers_limit: int | None = None
     currency: str = "USD"
+    unpriced: tuple[Address, ...] = ()
+    as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,23 @@ class Plan:
     """What each address is now."""
     salt: str = field(default="", repr=False)
     """What the hashes of its secrets are salted with."""
+    policy: str = ""
+    """The commit that its policy was read from, if it is not the spec's own."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be done and nothing stands in the way."""
         return not (self.steps or self.blocked or self.unsafe or self.unsettled)
+
+
+def monthly(steps: Iterable[Step]) -> Decimal:
+    """What steps add to the monthly bill, in US dollars, as far as it is known."""
+    return sum((step.price for step in steps if step.price is not None), FREE)
+
+
+def unpriced(steps: Iterable[Step]) -> tuple[Address, ...]:
+    """The addresses of steps of which nobody knows what they add."""
+    return tuple(step.address for step in steps if step.price is None)
 
 
 def summary(plan: Plan) -> dict[str, Wire]:

@@ -69,12 +69,15 @@ def to_json(plan: Plan) -> Document:
             "currency": cost.currency,
             "numbers_used": cost.numbers_used,
             "numbers_limit": cost.numbers_limit,
+            **({"prices_as_of": cost.as_of} if cost.as_of else {}),
+            **({"unpriced": [str(address) for address in cost.unpriced]} if cost.unpriced else {}),
         },
         "steps": [_step_json(step, plan.salt) for step in plan.steps],
         "blocked": [_blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
         "requests": plan.requests,
+        **({"policy": plan.policy} if plan.policy else {}),
     }
 
 

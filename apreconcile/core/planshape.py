@@ -73,12 +73,15 @@ _PLAN = {
         "currency": _TEXT,
         "numbers_used": _COUNT_OR_NULL,
         "numbers_limit": _COUNT_OR_NULL,
+        "prices_as_of?": _TEXT,
+        "unpriced?": [_ADDRESS],
     },
     "steps": [_STEP],
     "blocked": [{"address": _TEXT_OR_NULL, "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
     "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
     "warnings": [_TEXT],
     "requests": _COUNT,
+    "policy?": _TEXT,
 }
 
 

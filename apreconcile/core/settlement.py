@@ -32,13 +32,15 @@ _SHOWN = 5
 class Settlement:
     """`state` is what is known now, `said` how it became known, and `open` what is not, with the ways out.
 
-    `until` is the moment after which looking tells no more; None if nothing is open, or if it is past.
+    `until` is the moment after which looking tells no more; None if nothing is open, or if it is past. `closed` are the
+    changes of what exists whose outcome nobody wrote down.
     """
 
     state: State
     said: tuple[str, ...] = ()
     open: tuple[Blocked, ...] = ()
     until: datetime | None = None
+    closed: tuple[Intent, ...] = ()
 
 
 def settle(
@@ -58,9 +60,9 @@ def settle(
     """
     if invisible(snapshot, state, kinds):
         return Settlement(state)
-    for at, intent in state.intents.items():
-        if not intent.creates:
-            state = state.close(at)
+    closed = tuple(intent for intent in state.intents.values() if not intent.creates)
+    for intent in closed:
+        state = state.close(intent.address)
     court = _Court(manifest, snapshot, state, now, patience, busy)
     for kind in kinds:
         group = court.open_of(kind)
@@ -73,7 +75,7 @@ def settle(
     left = [(kind, intent) for kind in kinds for intent in court.open_of(kind)]
     ends = [end for _, intent in left if (end := free(intent, patience)) > now]
     doubts = tuple(court.doubt(kind, intent) for kind, intent in left)
-    return Settlement(court.state, tuple(court.said), doubts, max(ends, default=None))
+    return Settlement(court.state, tuple(court.said), doubts, max(ends, default=None), closed)
 
 
 def free(intent: Intent, patience: timedelta) -> datetime:

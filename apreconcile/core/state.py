@@ -82,7 +82,8 @@ class Intent:
 class Purchase:
     """A line of the ledger, written with the intent: `outcome` is `unknown`, and counts, until it is settled.
 
-    Then it is `bought`; or `denied`, and does not count, if a person said that nothing was bought.
+    Then it is `bought`; or `denied`, and does not count, if a person said that nothing was bought. `amount` is what a
+    month costs, or `unknown`.
     """
 
     address: Address

@@ -35,10 +35,9 @@ class NumberSpec(Spec):
 
 def shown(seen: Seen) -> Mapping[str, Wire]:
     """The live number in the spec's words. The area code is read off a +1 number (fact sheet §3.4)."""
-    phone = str(seen.body.get("phoneNumber") or "")
+    phone, live = str(seen.body.get("phoneNumber") or ""), {name: seen.body.get(name) for name in ("country", "type")}
     area = phone[2:5] if phone.startswith("+1") else None
-    live = {"country": seen.body.get("country"), "areaCode": area, "type": seen.body.get("type")}
-    return {**live, "imessageType": None, "agent": seen.body.get("agentId")}
+    return {**live, "areaCode": area, "imessageType": None, "agent": seen.body.get("agentId")}
 
 
 def purchase(change: Create) -> tuple[Call, ...]:
@@ -60,6 +59,13 @@ def update(change: Update) -> tuple[Call, ...]:
 def delete(change: Delete) -> tuple[Call, ...]:
     """Release: back to the carrier, no refund, not to be had again (TS, S-FAQ)."""
     return (Call("DELETE", _path(change.live)),)
+
+
+def tariff(fields: Mapping[str, Wire]) -> tuple[str, ...]:
+    """`US/imessage`; a number is of the type sms unless something else is said, and that is what a bare `US` means."""
+    country, usual = fields.get("country") or "US", "imessage" if fields.get("imessageType") else "sms"
+    sort = fields.get("type") or usual
+    return (f"{country}/{sort}", country) if sort == "sms" else (f"{country}/{sort}",)
 
 
 def tagging(seen: Seen, tag: str | None) -> tuple[Call, ...]:
@@ -110,16 +116,16 @@ def words(change: Deed, world: World) -> Words:
     """Money, quota, who rings there, and who is left unanswered."""
     if isinstance(change, Create):
         return _buying(change, world)
+    phone = change.live.body.get("phoneNumber")
     if isinstance(change, Delete):
         traffic = f"last 30 days: {_count(change, world, 'calls')}, {_count(change, world, 'messages')}"
         agent = change.live.body.get("agentId")
         left = [f"callers of {world.naming('agent', agent)} on it are left unanswered"] if agent else []
-        phone = change.live.body.get("phoneNumber")
-        return Words(why=(f"{phone} is gone for ever, without a refund (-$3.00/month)", traffic, *left))
+        cost = world.manifest.policy.charged.said(tariff(shown(change.live)), "-")
+        return Words(why=(f"{phone} is gone for ever, without a refund ({cost})", traffic, *left))
     if isinstance(change, Adopt):
-        return Words(why=(f"{change.live.body.get('phoneNumber')}: {change.how}",))
+        return Words(why=(f"{phone}: {change.how}",))
     held, to = change.live.body.get("agentId"), change.send.get("agent")
-    phone = change.live.body.get("phoneNumber")
     fate = f"answered by {to.address}" if isinstance(to, IdOf) else "answered by nobody, and still costs money"
     was = f"no longer answered by {world.naming('agent', held)}, but " if held else ""
     return Words(why=(f"{phone} is {was}{fate}",))
@@ -134,7 +140,8 @@ def _buying(change: Create, world: World) -> Words:
     more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""  # noqa: PLR2004 -- as many as are named above
     has = [f"the account has unmanaged {country} numbers: {listed}{more}; `import:` takes one"] if spare else []
     lost = [f"replaces {change.again}, which is lost; another number will come"] if change.again else []
-    return Words(why=(f"+$3.00/month{quota}", *has, *lost))
+    cost = world.manifest.policy.charged.said(tariff(change.wanted.fields), "+")
+    return Words(why=(f"{cost}{quota}", *has, *lost))
 
 
 def _count(change: Delete, world: World, what: str) -> str:
@@ -145,8 +152,7 @@ def _count(change: Delete, world: World, what: str) -> str:
     since = (world.now - WINDOW).strftime("%Y-%m-%dT%H:%M:%S")
     recent = [item for item in items if isinstance(item, dict) and _when(item) >= since]
     more = "+" if reply.get("hasMore") and len(recent) == len(items) else ""
-    one = what.removesuffix("s")
-    return f"{len(recent)}{more} {one if len(recent) == 1 and not more else what}"
+    return f"{len(recent)}{more} {what.removesuffix('s') if len(recent) == 1 and not more else what}"
 
 
 def _when(item: Mapping[str, Wire]) -> str:
@@ -170,12 +176,8 @@ def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
 
 def alarms(seen: Seen) -> tuple[tuple[str, str], ...]:
     """An end that we did not set: the number will be gone, and buying another would be no repair."""
-    ends = seen.body.get("expiresAt")
-    if not ends:
-        return ()
-    return (
-        (f"{seen.body.get('phoneNumber')} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),
-    )
+    phone, ends = seen.body.get("phoneNumber"), seen.body.get("expiresAt")
+    return ((f"{phone} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),) if ends else ()
 
 
 def _path(seen: Seen) -> tuple[str, ...]:
@@ -202,6 +204,7 @@ NUMBER = Kind(
     notices=notices,
     alarms=alarms,
     hangs_on=lambda seen: seen.body.get("agentId") or None,
+    tariff=tariff,
     tag="externalId",
     verb={"create": "buy", "again": "rebuy", "delete": "release"},
 )

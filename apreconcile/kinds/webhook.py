@@ -145,6 +145,7 @@ WEBHOOK = Kind(
     asks=asks,
     words=words,
     hangs_on=lambda seen: seen.parent,
+    sends_to=lambda fields: (fields["url"],) if "url" in fields else (),
     verb={"update": "rotate", "delete": "delete"},
     parent="agent",
     single=True,

@@ -17,7 +17,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Plan, Step
-from apreconcile.core.planning import MONTHLY
+from apreconcile.core.policy import UNKNOWN
 from apreconcile.core.state import Intent, State
 
 from .applying import Name, Work
@@ -119,7 +119,7 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
         )
         for step in steps
     ]
-    prices = {step.address: str(MONTHLY) for step in steps if step.spends}
+    prices = {step.address: UNKNOWN if step.price is None else str(step.price) for step in steps if step.spends}
 
     def edit(state: State) -> State:
         for intent in intents:

@@ -9,7 +9,7 @@ from apreconcile.core.agreement import ALREADY
 from apreconcile.core.outcome import Outcome, Report, Word
 
 from . import escape
-from .layout import columns, count, money, more_lines, prose, resolve_lines, warning_lines
+from .layout import columns, count, more_lines, priced, prose, resolve_lines, warning_lines
 from .screen import BLANK, WIDTH, Line, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
 from .text import SIGNS, UNKNOWN_SIGN
 
@@ -54,7 +54,11 @@ def report_json(report: Report) -> dict[str, Any]:
         "steps": [_outcome_json(outcome) for outcome in report.outcomes],
         "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
         "requests": report.requests,
-        "cost": {"monthly_delta": report.monthly, "currency": "USD"},
+        "cost": {
+            "monthly_delta": report.monthly,
+            "currency": "USD",
+            **({"unpriced": [str(address) for address in report.unpriced]} if report.unpriced else {}),
+        },
         "blocked": [
             {"address": str(one.address) if one.address else None, "reason": one.reason, "hint": one.hint}
             for one in report.blocked
@@ -214,8 +218,8 @@ def _closing(report: Report, width: int) -> Lines:
     tally = {word: sum(outcome.word is word for outcome in report.outcomes) for word in Word}
     told = ", ".join(f"{number:,} {word}" for word, number in tally.items() if number)
     lines = wrap(strong(f"Steps: {told}."), width) if told else []
-    if report.monthly not in {"0.00", "-0.00"}:
-        lines.append(say(f"Cost: {money(report.monthly, 'USD')}/month."))
+    if report.monthly not in {"0.00", "-0.00"} or report.unpriced:
+        lines.append(say(f"Cost: {priced(report.monthly, 'USD', len(report.unpriced))}."))
     lines.append(quiet(f"Took {count(report.requests, 'request')}."))
     style = Style.RISK if report.exit else Style.GOOD
     return [*lines, *wrap(say(ending(report), style), width)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from apreconcile.core.policy import UNKNOWN
 from apreconcile.core.state import Intent, Lock, Purchase, State, Tombstone, to_second
 
 from . import escape
@@ -73,7 +74,7 @@ def _purchases(ledger: Sequence[Purchase], width: int) -> Lines:
         [
             _when(line.at),
             str(line.address),
-            money(line.amount, "USD"),
+            "price unknown" if line.amount == UNKNOWN else money(line.amount, "USD"),
             escape.line(line.outcome),
             escape.line("  ".join(part for part in (line.phone_number, line.id) if part)),
         ]

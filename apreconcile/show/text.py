@@ -7,7 +7,7 @@ from typing import Any
 
 from . import escape
 from .fields import field_lines
-from .layout import columns, count, hint_lines, money, more_lines, prose, warning_lines
+from .layout import columns, count, hint_lines, more_lines, priced, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
 
 APPROVE = "apreconcile apply --approve TOKEN"
@@ -56,7 +56,8 @@ def plan_text(
     that are taken.
     """
     lines = [*_title(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
-    tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
+    asking = (step for step in document["steps"] if step["token"] and not step.get("permit"))
+    tokens = {step["address"] for step in asking if step["token"] not in approved}
     for step in document["steps"]:
         lines += [*step_lines(step, held=tokens, width=width, approved=approved), BLANK]
     lines += beside or []
@@ -99,6 +100,9 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     for why in (*step["why"], *_waits(step, held)):
         lines += prose(why, width=width, first=quiet(f"{margin}· "), hang=_INDENT + 2)
     lines += field_lines(step["fields"], new=step["action"] == "create", width=width, indent=_INDENT)
+    if step.get("permit"):
+        first = quiet(f"{margin}approved by the policy: ")
+        return [*lines, *prose(step["permit"], width=width, first=first, hang=_INDENT + 2)]
     said = "approved by:" if token in approved else "approve with:"
     ask = [quiet(f"{margin}{said}"), (*say(margin), Span(Style.COPY, token))]
     return [*lines, *ask] if token else lines
@@ -122,7 +126,9 @@ def _title(document: Mapping[str, Any], width: int) -> Lines:
     scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
     host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
-    return wrap((*strong(name), *say(f" {host}{inside}")), width)
+    lines = wrap((*strong(name), *say(f" {host}{inside}")), width)
+    source = document.get("policy")
+    return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 
 
 def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
@@ -181,10 +187,13 @@ def _no_changes(resources: int | None, only: Sequence[str]) -> str:
 
 
 def _cost(cost: Mapping[str, Any], width: int) -> Lines:
-    used, limit = cost["numbers_used"], cost["numbers_limit"]
-    quota = "" if used is None or limit is None else f" ({used} of {limit} numbers used)"
-    amount = money(cost["monthly_delta"], cost["currency"])
-    return wrap(say(f"Cost: {amount}/month{quota}."), width) if quota or cost["monthly_delta"] != "0.00" else []
+    used, limit, day = cost["numbers_used"], cost["numbers_limit"], cost.get("prices_as_of")
+    beside = [] if used is None or limit is None else [f"{used} of {limit} numbers used"]
+    beside += [f"prices as of {escape.line(day)}"] if day else []
+    if not beside and cost["monthly_delta"] == "0.00":
+        return []
+    said = say(f"Cost: {priced(cost['monthly_delta'], cost['currency'], len(cost.get('unpriced', ())))}")
+    return wrap((*said, *quiet(f" ({'; '.join(beside)})" if beside else ""), *say(".")), width)
 
 
 def _approvals(number: int, hint: str | None, signatures: int, width: int) -> Lines:

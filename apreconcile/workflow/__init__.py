@@ -5,6 +5,7 @@ from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .copying import state_copy
 from .exporting import export
+from .governing import check_hosts, govern
 from .loading import load
 from .locking import check_free, patiently
 from .planning import Planned, plan
@@ -27,8 +28,10 @@ __all__ = [
     "Planned",
     "apply",
     "check_free",
+    "check_hosts",
     "connect",
     "export",
+    "govern",
     "kind_of",
     "load",
     "load_approvals",

@@ -15,8 +15,8 @@ from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
 from apreconcile.core.outcome import Outcome, Remaining, Report, Word, exit_code
-from apreconcile.core.plan import Plan, Step, blocked
-from apreconcile.core.planning import find_changes, monthly
+from apreconcile.core.plan import Plan, Step, blocked, monthly, unpriced
+from apreconcile.core.planning import find_changes
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, State, to_second
 from apreconcile.kinds import KINDS
@@ -69,8 +69,8 @@ async def apply(
     """Take a plan's steps. `approve` are tokens, `approvals` files of them; `granted` names what a person typed.
 
     `voices` were heard before. Where the policy has approvers, verified signatures alone count, and not `granted`.
-    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
-    anything is sent, if another run holds the state. What goes wrong with a step is in the report.
+    Steps that want an approval and have none, not even the policy's, are held; nothing that needs them is taken. Raises
+    LockedError, before anything is sent, if another run holds the state. What goes wrong with a step is in the report.
     """
     plan, approvers = planned.plan, account.manifest.policy.approvers
     given: list[str | Approval | Voice] = [*approve, *load_approvals(approvals), *voices]
@@ -113,6 +113,7 @@ async def apply(
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
         signatures=weights.required,
+        unpriced=unpriced(_taken(plan, outcomes)),
     )  # fmt: skip
 
 

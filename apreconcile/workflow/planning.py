@@ -147,7 +147,10 @@ async def look(account: Account, first: Snapshot, settlement: Settlement, *, ado
     """Read the slots too, and say what differs."""
     state = settlement.state
     snapshot = await read_slots(account.client.send, account.manifest, first, state, KINDS)
-    return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt, unsettled=settlement.open)
+    return find_changes(
+        account.manifest, snapshot, state, KINDS,
+        adopt=adopt, unsettled=settlement.open, closed=settlement.closed,
+    )  # fmt: skip
 
 
 async def explain(

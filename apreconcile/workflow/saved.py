@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from apreconcile.core.address import Address
 from apreconcile.core.agreement import agree
+from apreconcile.core.plan import monthly, unpriced
 from apreconcile.core.planfile import Document, check_current, check_home, check_intact, to_json
-from apreconcile.core.planning import monthly
 
 from .account import Account
 from .planning import Planned, plan
@@ -32,7 +32,7 @@ async def plan_again(
     agreement = agree(saved, to_json(made))
     taken = tuple(step for step in made.steps if step.name in agreement.taken)
     new = tuple(step for step in made.steps if step.name in agreement.new)
-    cost = replace(made.cost, monthly_delta=monthly(taken))
+    cost = replace(made.cost, monthly_delta=monthly(taken), unpriced=unpriced(taken))
     blocked = made.blocked if only else ()
     restricted = replace(made, steps=taken, blocked=blocked, cost=cost)
     return replace(fresh, plan=restricted, left=(*new, *fresh.left), agreement=agreement)

@@ -27,7 +27,14 @@ DOCUMENT = {
         "blocked": 1,
         "unmanaged": 1,
     },
-    "cost": {"monthly_delta": "-3.00", "currency": "USD", "numbers_used": 2, "numbers_limit": 10},
+    "cost": {
+        "monthly_delta": "-3.00",
+        "currency": "USD",
+        "numbers_used": 2,
+        "numbers_limit": 10,
+        "prices_as_of": "2026-07-17",
+        "unpriced": ["number.x"],
+    },
     "steps": [
         {
             "address": "number.n",
@@ -63,6 +70,7 @@ DOCUMENT = {
     "blocked": [{"address": "agent.c", "reason": "r", "hint": "h", "exit": 9}],
     "unmanaged": [{"kind": "number", "id": "num", "name": "+14155550100"}],
     "warnings": ["odd"],
+    "policy": "origin/main (3fa2c1d)",
     "requests": 7,
 }
 TEXT, COUNT, MONEY, ADDRESS = "a text", "a whole number", "an amount such as 3.00", "an address"
@@ -85,6 +93,10 @@ PLACES = {
     "cost.currency": TEXT,
     "cost.numbers_used": f"{COUNT} or null",
     "cost.numbers_limit": f"{COUNT} or null",
+    "cost.prices_as_of": TEXT,
+    "cost.unpriced": LIST,
+    "cost.unpriced[0]": ADDRESS,
+    "policy": TEXT,
     "steps": LIST,
     "steps[0]": MAP,
     "steps[0].address": ADDRESS,
@@ -135,7 +147,7 @@ PLACES = {
 }
 ANYTHING = {"steps[0].fields[0].before", "steps[0].fields[0].after", "steps[0].calls[0].body"}
 MAY_LACK = {
-    "steps[0].digest", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    "cost.prices_as_of", "cost.unpriced", "policy", "steps[0].digest", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
     *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "env", "masked", "sha256")),
 }  # fmt: skip
 KEYS = [place for place in [*PLACES, *sorted(ANYTHING)] if not place.endswith("]")]

@@ -196,3 +196,9 @@ def test_the_names_of_a_file_stand_beside_what_they_let_go():
     ]
     assert steps[0]["approvedBy"] == ["ann", "bob"]
     assert "approvedBy" not in steps[1]
+
+
+def test_money_that_nobody_knows_is_spoken_of():
+    made = report(*ONE, unpriced=(at("number.x"),))
+    assert "Cost: +$0.00/month, and 1 price unknown." in plain(report_text(made, DOCUMENT))
+    assert report_json(made)["cost"] == {"monthly_delta": "0.00", "currency": "USD", "unpriced": ["number.x"]}

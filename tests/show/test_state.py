@@ -52,6 +52,11 @@ def test_a_list_is_a_line_for_each_thing():
     assert plain(state_list(NEW)) == "Nothing is ours yet.\n"
 
 
+def test_a_purchase_of_unknown_price_says_so():
+    dark = dataclasses.replace(WHOLE, ledger=(dataclasses.replace(WHOLE.ledger[0], amount="unknown"),))
+    assert "number.support-main  price unknown  bought" in plain(state_text(dark))
+
+
 def test_old_lines_of_the_ledger_are_counted():
     line = WHOLE.ledger[1]
     long = dataclasses.replace(WHOLE, ledger=(line,) * 24, tombstones=WHOLE.tombstones * 21)

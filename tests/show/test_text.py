@@ -89,6 +89,45 @@ def test_a_cost_whose_quota_nobody_knows():
     assert "Cost: +$3.00/month.\n" in plain(plan_text(a_document([a_step(1)])))
 
 
+def test_the_day_of_the_prices_and_what_has_none_stand_beside_the_cost():
+    cost = {
+        "monthly_delta": "3.00",
+        "currency": "USD",
+        "numbers_used": 2,
+        "numbers_limit": 10,
+        "prices_as_of": "2026-11-01",
+    }
+    told = plain(plan_text(a_document([a_step(1)], cost=cost)))
+    assert "Cost: +$3.00/month (2 of 10 numbers used; prices as of 2026-11-01).\n" in told
+    told = plain(plan_text(a_document([a_step(1)], cost={**cost, "monthly_delta": "0.00", "unpriced": ["number.a"]})))
+    assert "Cost: +$0.00/month, and 1 price unknown (2 of 10 numbers used; prices as of" in told
+    told = plain(plan_text(a_document([a_step(1)], cost={**cost, "unpriced": ["number.a", "number.b"]}), width=200))
+    assert "Cost: +$3.00/month, and 2 prices unknown (2 of" in told
+    assert "\x1b" not in plain(plan_text(a_document([a_step(1)], cost={**cost, "prices_as_of": "\x1b[31m"})))
+
+
+def test_what_the_policy_approves_says_so_and_asks_for_nothing():
+    rule = "spends up to $10.00 a month in 24 hours, agentphone.yaml:9:5"
+    permitted = a_step(1, token=f"buy:agent.a1@{HEX}", permit=rule)
+    later = a_step(2, after=["agent.a1"])
+    told = plain(plan_text(a_document([permitted, later]), width=120))
+    assert f"      approved by the policy: {rule}\n" in told
+    assert "approve with" not in told
+    assert "waits for" not in told
+    assert "--approve" not in told
+    assert HEX not in told
+    hostile = plain(plan_text(a_document([a_step(1, token=f"buy:agent.a1@{HEX}", permit="\x1b[31mapproved\u202e")])))
+    assert "\x1b" not in hostile
+    assert "\u202e" not in hostile
+
+
+def test_a_policy_from_a_commit_is_named():
+    assert "acme/default at api.agentphone.ai\npolicy from origin/main (3fa2c1d)\n" in plain(
+        plan_text(a_document([a_step(1)], policy="origin/main (3fa2c1d)"))
+    )
+    assert "policy" not in plain(plan_text(a_document([a_step(1)])))
+
+
 def test_a_thousand_steps_are_all_shown():
     old = "\n".join(f"Rule {n}: answer the question from page {n} of the handbook." for n in range(60))
     fields = [

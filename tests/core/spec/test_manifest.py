@@ -217,7 +217,6 @@ BAD = [
     (HEAD + "agnts: {}", "3:1: : there is no key `agnts`", "did you mean `agents`?"),
     (HEAD + "zzz: {}", "3:1: : there is no key `zzz`", "keys are version, project, state, variables, defaults, agents, numbers, webhooks"),
     (HEAD + "environments: {}", "3:1: : `environments` comes in a later version", "take it out"),
-    (HEAD + "policy: {}", "3:1: : `policy` comes in a later version", "take it out"),
     (HEAD + "agents:", "3:8: agents: must be a map", "leave it out, or write {}"),
     (HEAD + "agents: [a]", "3:9: agents: must be a map", "write agents: {KEY: …}"),
     (HEAD + "variables: x", "3:12: variables: must be a map", "write variables: {KEY: …}"),

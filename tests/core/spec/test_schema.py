@@ -116,6 +116,15 @@ moved:
   - {from: number.older, to: number.old}
   - {from: number.old, to: "${var.kind}.main"}
 forget: [number.gone, agent.gone, webhook.gone]
+policy:
+  maxBuys: {perApply: 2, perDay: 5}
+  maxReleases: {perDay: 0}
+  maxMonthlyCost: 30.00
+  allowedWebhookHosts: [hooks.acme.dev, "*.acme.dev"]
+  approve: [reroutes]
+  autoApprove: {default: [{risk: spends, upTo: 10.00}, {risk: rotates-secret}], staging: []}
+  prices: {asOf: 2026-11-01, US: 3, CA: 3.00, "US/sms": 5.00}
+  approvers: {signers: signers, required: 2, maxLifetime: 24h, revoked: signers}
 """.replace("+1 (415) 555-0100", '"+1 (415) 555-0100"'),
 ]
 
@@ -129,6 +138,7 @@ def test_what_loads_fits(text):
         variables={},
         environ={"TOKEN": "x"},
         read_file=lambda _, path: files[path],
+        read_bytes=lambda _, path: path.encode(),
         environment="default",
         home=".",
     )
@@ -148,6 +158,11 @@ def test_what_loads_fits(text):
         "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: true}}",
         "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}",
         "moved: {}", "moved: [number.a]", "moved: [{from: number.a}]", "moved: [{from: number.a, to: number.b, why: x}]", "moved: [{from: a, to: number.b}]",
+        "policy: []", "policy: {maxBuy: {perDay: 1}}", "policy: {maxBuys: {perDay: -1}}", "policy: {maxBuys: {perWeek: 1}}",
+        "policy: {maxMonthlyCost: '30.00'}", "policy: {allowedWebhookHosts: hooks.acme.dev}", "policy: {approve: [rerouts]}",
+        "policy: {autoApprove: {default: [{risk: irreversible}]}}", "policy: {autoApprove: {default: [{upTo: 5}]}}",
+        "policy: {prices: {US: 3.00}}", "policy: {prices: {asOf: 2026-11-01, us: 3.00}}", "policy: {approvers: {required: 1}}",
+        "policy: {approvers: {signers: s, required: 0}}", "policy: {approvers: {signers: s, maxLifetime: soon}}",
         "forget: number.a", "forget: [a]", "forget: [5]", "forget: [numbers.a]", "forget: [number.A]",
     ],
 )  # fmt: skip
@@ -173,6 +188,7 @@ def test_the_same_models_give_the_same_bytes():
         "project",
         "variables",
         "defaults",
+        "policy",
         "state",
         *(kind.plural for kind in KINDS),
         "moved",
