@@ -65,8 +65,11 @@ def _obstacle(state: State, new: Address, olds: Sequence[Address]) -> tuple[str,
 
 
 def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
-    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars."""
-    risks = frozenset[Risk]()
+    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars.
+
+    Names come first (stage 0): a protection is of the name that a thing has by then.
+    """
+    risks, stage = frozenset[Risk](), 0
     match change:
         case Move():
             calls = kind.adopt(change.live, change.marker) if change.live else ()
@@ -76,12 +79,18 @@ def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
             still = f", and costs ${monthly}/month still" if kind.marked else ""
             why = f"{kind.label(change.live)} stays in the account, unmanaged{still}"
         case Protect():
-            calls, risks = (), frozenset[Risk]() if change.protect else frozenset({Risk.UNPROTECTS})
-            why = "the state remembers it: it is not deleted" if change.protect else "it can be deleted afterwards"
+            calls, stage = (), 1
+            label = f"{kind.label(change.live)} ({change.live.id})"
+            if change.protect:
+                why = f"no plan deletes or forgets {label} from now on, also without its block in the spec"
+            else:
+                risks = frozenset({Risk.UNPROTECTS})
+                gone = "released for ever" if kind.marked else "deleted"
+                why = f"a later plan can have {label} {gone}; this one does not"
     seen = change.live.body if change.live else {}
     guards = [Check(_read(call), {name: seen.get(name) for name in (*SAME, *call.body)}) for call in calls]
     settle = Check(_read(calls[0]), calls[0].body) if calls else None
-    return Step(change, calls, risks, 0, guards=tuple(guards), settle=settle, why=(why,))
+    return Step(change, calls, risks, stage, guards=tuple(guards), settle=settle, why=(why,))
 
 
 def _read(call: Call) -> Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .address import Address
-from .change import Adopt, Blocked, Create, Delete, Move, Update
+from .change import Adopt, Blocked, Create, Delete, Move, Protect, Update
 from .facts import World
 from .findings import Findings
 from .marker import MARK
@@ -30,7 +30,7 @@ def without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[
             return steps, blocked
         blocked += stuck
         caught = {one.address for one in stuck}
-        steps = [step for step in steps if step.address not in caught]
+        steps = [step for step in steps if step.address not in caught or isinstance(step.change, Protect)]
 
 
 def _stuck(

@@ -11,7 +11,7 @@ from typing import Any, Never, TypeAlias
 from apreconcile.version import __version__
 
 from .call import IdOf, Secret, canonical, holes, replace_holes
-from .change import Blocked, FieldDiff
+from .change import Blocked, FieldDiff, Protect
 from .errors import BlockedError, PlanFileError
 from .plan import Plan, Scope, Step, blocked, summary
 from .planshape import first_fault
@@ -40,6 +40,7 @@ def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[St
             "token": step.token,
             "after": [str(address) for address in step.after],
             "calls": [call.meaning(salt) for call in step.calls],
+            **({"protect": step.change.protect} if isinstance(step.change, Protect) else {}),
         }
         for step in steps
     ]

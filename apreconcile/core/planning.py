@@ -24,6 +24,7 @@ from .naming import named, rename, without_doubles, without_doubts, without_rena
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import Cost, Plan, Scope, Step, Unmanaged
 from .planfile import plan_digest
+from .protection import protecting, without_protected
 from .risk import WANTS_APPROVAL
 from .snapshot import Seen, Snapshot
 from .state import State
@@ -54,15 +55,16 @@ def find_changes(
         at = wanted.address
         if at not in stopped:
             more, stops = _wanted_changes(found, wanted)
-            if at in names.moved and not stops:
-                changes.append(_move(found, wanted, names.moved[at]))
+            if at in names.moved:
+                more = [] if stops else [_move(found, wanted, names.moved[at]), *more]
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
     changes, renamed = without_renames(changes, names.state, found.kind)
     changes, doubted = without_doubts(changes, manifest, names.state)
     changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled))
+    changes, kept = without_protected(changes, manifest, names.state, found.kind)
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
@@ -146,9 +148,9 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
         kind, wanted, seen,
         held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
     )  # fmt: skip
+    changes = [] if at in matching.taken else protecting(wanted, seen, found.state.resources.get(at))
     if differs.blocked:
-        return [], differs.blocked
-    changes: list[Change] = []
+        return changes, differs.blocked
     if at in matching.taken:
         changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     if differs.fields:
@@ -194,7 +196,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
 def _verb(kind: Kind, change: Change) -> str:
     """The verb of a step's token."""
     if isinstance(change, Protect):
-        return "unprotect"
+        return "protect" if change.protect else "unprotect"
     again = isinstance(change, Create) and change.again
     return kind.verb.get("again" if again else action(change), "delete")
 
@@ -235,7 +237,7 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
     linked: list[Step] = []
     for step in steps:
         needs = {at for call in step.calls for at in call.needs} & created
-        if isinstance(step.change, Create | Update) and step.address in taken:
+        if isinstance(step.change, Create | Update | Protect) and step.address in taken:
             needs.add(step.address)
         if isinstance(step.change, Delete):
             needs |= freeing.get(step.change.live.id, set())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from apreconcile.core.outcome import Outcome, Report, Word
+from apreconcile.core.outcome import PROTECTIONS, Outcome, Remaining, Report, Word
+from apreconcile.core.planfile import name_of
 
 from . import escape
 from .layout import columns, count, money, more_lines, prose, resolve_lines, warning_lines
@@ -51,7 +52,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "converged": report.converged,
         "digest": report.digest,
         "steps": [_outcome_json(outcome) for outcome in report.outcomes],
-        "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
+        "remaining": [
+            {"address": str(left.address), "action": left.action, "verb": left.verb or left.action}
+            for left in report.remaining
+        ],
         "requests": report.requests,
         "cost": {"monthly_delta": report.monthly, "currency": "USD"},
         "blocked": [
@@ -67,6 +71,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {
         "address": str(outcome.address),
         "action": outcome.action,
+        "verb": outcome.verb or outcome.action,
         "outcome": str(outcome.word),
         "because": outcome.because,
         "id": outcome.id,
@@ -80,7 +85,7 @@ def report_text(
     report: Report, document: Mapping[str, Any], *, width: int = WIDTH, command: str = "apreconcile apply"
 ) -> Lines:
     """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
-    steps = {(step["address"], step["action"]): step for step in document["steps"]}
+    steps = {name_of(step): step for step in document["steps"]}
     lines = _words(report.outcomes, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
@@ -108,7 +113,12 @@ def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
 
 
 def _name(outcome: Outcome) -> str:
-    return f"{escape.line(outcome.action)} {outcome.address}"
+    return f"{escape.line(outcome.action)} {outcome.address}{_protection(outcome)}"
+
+
+def _protection(one: Outcome | Remaining) -> str:
+    """A protection tells by its verb that it is not the other update of its address."""
+    return f" ({one.verb})" if one.verb in PROTECTIONS else ""
 
 
 def _result(outcome: Outcome) -> Line:
@@ -147,7 +157,7 @@ def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mappin
 
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
-    step = steps.get((str(outcome.address), outcome.action), {})
+    step = steps.get(outcome.name, {})
     made = outcome.action == "create" and outcome.address.kind == "webhook"
     return made or "rotates-secret" in step.get("risks", ())
 
@@ -178,7 +188,7 @@ def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, wid
     rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
     new = not set(tokens) <= set(shown)
     note = (
-        wrap(quiet("The first write gave the state its id, so these are not the tokens above."), width) if new else []
+        wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
     )
     choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
     return [strong(f"Held until approved ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
@@ -187,7 +197,7 @@ def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, wid
 def _remaining(report: Report, width: int) -> Lines:
     if not report.remaining:
         return []
-    rows = [[escape.line(left.action), str(left.address)] for left in report.remaining[:_REMAINING]]
+    rows = [[escape.line(left.action), f"{left.address}{_protection(left)}"] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
     shown = columns(rows, width=width, indent=2)
     return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]

@@ -119,10 +119,8 @@ def remembered(state: Mapping[str, Any] | None) -> State:
             )
             for name, value in sent.items()
         }  # fmt: skip
-        phone = held.get("phoneNumber")
-        known = known.bind(
-            Address.parse(text), Resource(held["id"], "created", phone, held.get("parent"), fields=fields)
-        )
+        made = Resource(held["id"], "created", held.get("phoneNumber"), held.get("parent"), fields=fields)
+        known = known.bind(Address.parse(text), replace(made, protect=held.get("protect", False)))
     for text, intent in state.get("intents", {}).items():
         sent = {name: Memory(digest(value, known.salt)) for name, value in intent.get("sent", {}).items()}
         when = intent.get("opened", "2026-07-30T11:00:00Z")
@@ -297,6 +295,6 @@ def test_every_action_and_every_risk_of_every_kind_is_in_a_case():
         risks |= {(step.address.kind, str(risk)) for step in plan.steps for risk in step.risks}
     assert seen == {(kind.name, action) for kind in KINDS for action in ACTIONS}
     assert risks == {
-        ("agent", "irreversible"), ("number", "spends"), ("number", "irreversible"), ("number", "reroutes"),
+        *((kind.name, "unprotects") for kind in KINDS), ("agent", "irreversible"), ("number", "spends"), ("number", "irreversible"), ("number", "reroutes"),
         ("webhook", "irreversible"), ("webhook", "rotates-secret"), ("webhook", "reroutes"),
     }  # fmt: skip
