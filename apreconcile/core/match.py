@@ -141,7 +141,7 @@ class _Matcher:
     def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
         """Whose slot still has what state holds for this address, if the spec now names another's."""
         held = self.ground.state.resources.get(wanted.address)
-        if held is None or not kind.single or (wanted.parent and wanted.parent not in self.found.bound):
+        if held is None or not kind.single:
             return None
         old = self.ground.snapshot.slot(kind.name, held.parent)
         if old is None or old.id != held.id:

@@ -378,6 +378,14 @@ TRICKS: dict[str, Any] = {
         "webhooks": {"w": {"agent": "b", "url": HOOK, "protect": False}},
         "moved": [{"from": "agent.a", "to": "agent.a2"}],
     },
+    "a webhook's key given to an agent that is still to be made": {
+        **ALL,
+        "agents": {**ALL["agents"], "c": {"name": "C"}},
+        "webhooks": {
+            "p": {"agent": "c", "url": HOOK, "protect": False}, "x": {"url": HOOK, "protect": False},
+            "w": ALL["webhooks"]["w"],
+        },
+    },
     "a slot taken by another key": {**ALL, "webhooks": {"w2": {"agent": "a", "url": "https://b.dev/y", "protect": False}}},
     "moved in a chain onto a key that is there": {**ALL, "numbers": {"n2": {"protect": False}}, "moved": [{"from": "number.n", "to": "number.n2"}]},
     "a namesake made anew": {**ALL, "agents": {**B["agents"], "a": {"name": "A", "import": "none", "protect": False}}},
