@@ -52,7 +52,10 @@ def match(
 
 
 def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
-    """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted."""
+    """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted.
+
+    Where one of a parent's is about to be deleted, also the project's: what takes its place is there, or nothing is.
+    """
     state = rename(manifest, state).state
     first = match(manifest, snapshot, state, [kind for kind in kinds if not kind.single], adopt=True)
     single = {kind.name for kind in kinds if kind.single}
@@ -61,7 +64,9 @@ def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[
     held = {held.parent for at, held in state.resources.items() if at.kind in single}
     alive = {parent for parent in held if parent is None or any(snapshot.get(kind.name, parent) for kind in kinds)}
     parents = {kind.parent for kind in kinds if kind.single}
-    return frozenset(named | alive | {seen.id for at, seen in first.orphans.items() if at.kind in parents})
+    left = {held.parent for at, held in state.resources.items() if at.kind in single and at not in manifest.by_address}
+    fallback = {None} if left else set()
+    return frozenset(named | alive | fallback | {seen.id for at, seen in first.orphans.items() if at.kind in parents})
 
 
 def missing(snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> tuple[tuple[str, str], ...]:

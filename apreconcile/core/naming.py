@@ -17,7 +17,7 @@ from .kind import Kind
 from .plan import Step
 from .risk import Risk
 from .snapshot import Snapshot
-from .state import State
+from .state import Resource, State
 from .wanted import Manifest
 
 SAME = ("id", "phoneNumber", "status")
@@ -64,8 +64,10 @@ def _obstacle(state: State, new: Address, olds: Sequence[Address]) -> tuple[str,
     return f"cannot move to {new}: the state has {both}", hint
 
 
-def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
-    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars.
+def named(kind: Kind, change: Bookkeeping, monthly: Decimal, held: Resource | None) -> Step:
+    """The step of a move, a forgetting or a protection of what the state holds.
+
+    `monthly` is what a number costs, in US dollars.
 
     Names come first (stage 0): a protection is of the name that a thing has by then.
     """
@@ -77,10 +79,10 @@ def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
         case Forget():
             calls = kind.forget(change.live, change.marker)
             still = f", and costs ${monthly}/month still" if kind.marked else ""
-            why = f"{kind.label(change.live)} stays in the account, unmanaged{still}"
+            why = f"{kind.called(change.live, held)} stays in the account, unmanaged{still}"
         case Protect():
             calls, stage = (), 1
-            label = f"{kind.label(change.live)} ({change.live.id})"
+            label = kind.called(change.live, held)
             if change.protect:
                 why = f"no plan deletes or forgets {label} from now on, also without its block in the spec"
             else:

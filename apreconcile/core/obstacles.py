@@ -43,7 +43,8 @@ def _stuck(
         if seen.id not in freed:
             kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
             whose = str(owner) if owner else f"an unmanaged {kind.name}"
-            reason = f"still holds {kind.label(seen)} ({seen.id}, {whose})"
+            label = kind.called(seen, found.state.resources.get(owner) if owner else None)
+            reason = f"still holds {label}, which is {whose}"
             return Blocked(step.address, reason, "move, detach or remove that first")
     return None
 

@@ -179,7 +179,7 @@ def _parent(found: Findings, seen: Seen) -> Address | None:
 def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[Step, tuple[str, ...], list[Blocked]]:
     kind, words = found.kind(change.address.kind), Words()
     if isinstance(change, Bookkeeping):
-        step = named(kind, change, MONTHLY)
+        step = named(kind, change, MONTHLY, found.state.resources.get(change.address))
     else:
         words = kind.words(change, world)
         step = Step(

@@ -39,7 +39,7 @@ def without_protected(
             kind = kind_of(change.address.kind)
             verb = kind.verb.get("delete", "delete") if isinstance(change, Delete) else "forget"
             done = "forgotten" if verb == "forget" else f"{verb}d"
-            reason = f"{kind.label(change.live)} ({change.live.id}) is protected: it is not {done}"
+            reason = f"{kind.called(change.live, state.resources[change.address])} is protected: it is not {done}"
             lines = "\n".join(_block(change.address, change.live, manifest, state, kind_of))
             then = f"and apply that with its approval (unprotect {change.address}); then take it out again"
             blocked.append(
@@ -56,8 +56,8 @@ def _block(at: Address, live: Seen, manifest: Manifest, state: State, kind_of: C
     parents = (one for one, held in state.resources.items() if one.kind == kind.parent and held.id == live.parent)
     parent = next(parents, None) if live.parent else None
     whose = f"{parent.kind}: {parent.key}, " if parent else ""
-    lines = [f"{kind.plural}: {{{at.key}: {{{whose}import: {live.id}, protect: false}}}}"]
+    same = "" if kind.marked else f"import: {live.id}, "  # a number has nothing that it must say
+    lines = [f"{kind.plural}:", f"  {at.key}: {{{whose}{same}protect: false}}"]
     if parent and parent not in manifest.by_address:
-        above = kind_of(parent.kind)
-        lines.insert(0, f"{above.plural}: {{{parent.key}: {{import: {live.parent}}}}}")
+        return [f"{kind_of(parent.kind).plural}:", f"  {parent.key}: {{import: {live.parent}}}", *lines]
     return lines

@@ -11,6 +11,7 @@ from . import escape
 from .fields import field_lines
 from .layout import columns, count, hint_lines, money, more_lines, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
+from .stakes import stakes_lines
 
 APPROVE = "apreconcile apply --approve TOKEN"
 
@@ -60,6 +61,7 @@ def plan_text(
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
+    lines += stakes_lines(document["steps"], width=width)
     lines += _closing(document, resources, only, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
     lines += _approvals(0 if stopped else len(asking), approvals_hint, width)

@@ -154,12 +154,11 @@ async def state_forget(account: Account, address: Address) -> str:
 
     Raises BlockedError for what is protected.
     """
-    first = f"apreconcile plan --only {address}"
 
     def edit(state: State) -> State:
         _check_held(state, address)
         if state.resources[address].protect:
-            hint = f"write `protect: false` into its block in the spec, and apply that with its approval: {first}"
+            hint = f"write `protect: false` into its block in the spec, and then: apreconcile apply --only {address}"
             raise BlockedError(f"{address} is protected: it is not forgotten", hint=hint)
         return state.unbind(address, how="forgotten", at=stamp(account.now()))
 

@@ -8,6 +8,7 @@ is a hole for an id and `<secret>` one for a secret. Of sentences a fragment is 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -277,6 +278,23 @@ def test_the_spec_s_order_is_nothing_to_a_case(name):
     other, _ = plan_of({**case, "spec": turned(case["spec"]), "live": live})
     assert one.digest == other.digest
     assert one == other or [step.name for step in one.steps] == [step.name for step in other.steps]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_sentence_says_what_is_gone_or_what_it_costs(name):
+    """The end of a plan repeats these, and nothing else of such a step."""
+    plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
+    for step in plan.steps:
+        assert "irreversible" not in step.risks or "gone for ever" in step.why[0]
+        assert not step.spends or "/month" in step.why[0]
+
+
+@pytest.mark.parametrize("name", ["webhook/fallback-to-a-secret", "webhook/protected-secret-url"])
+def test_no_sentence_tells_where_a_secret_url_leads(name):
+    plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
+    assert not re.search(
+        r"(hush|hidden)\.dev", str([(step.why, step.fields) for step in plan.steps]) + str(plan.blocked)
+    )
 
 
 def test_every_kind_has_cases():

@@ -127,7 +127,7 @@ def test_what_would_hold_on_to_a_protected_thing_is_not_deleted_either(trial):
     report = kept(trial, B)
     assert {str(one.address): one.reason for one in report.blocked} == {
         "number.n": f"{trial.state['resources']['number.n']['phoneNumber']} ({trial.ids()['number.n']}) is protected: it is not released",
-        "agent.a": f"still holds {trial.state['resources']['number.n']['phoneNumber']} ({trial.ids()['number.n']}, number.n)",
+        "agent.a": f"still holds {trial.state['resources']['number.n']['phoneNumber']} ({trial.ids()['number.n']}), which is number.n",
     }  # fmt: skip
 
 
@@ -304,9 +304,8 @@ def test_the_hint_of_a_blocked_deletion_is_all_that_is_needed(guarded, at):
         f"and apply that with its approval (unprotect {at}); then take it out again",
     )
     lifting = json.loads(json.dumps(spec))
-    for line in lines:
-        for section, blocks in yaml.safe_load(line).items():
-            lifting[section] = {**lifting[section], **blocks}
+    for section, blocks in yaml.safe_load("\n".join(lines)).items():
+        lifting[section] = {**lifting[section], **blocks}
     plan = guarded.spec(lifting).plan().plan
     assert [step.verb for step in plan.steps if step.address == Address.parse(at)] == ["unprotect"]
     assert guarded.apply().exit == (5 if at == "agent.a" else 0)
@@ -318,16 +317,15 @@ def test_the_hint_of_a_blocked_deletion_is_all_that_is_needed(guarded, at):
 def test_the_hint_for_a_webhook_whose_agent_left_too_brings_both_back(guarded):
     report = kept(guarded, B)
     hint = next(one.hint for one in report.blocked if str(one.address) == "webhook.w")
-    ids = guarded.ids()
-    assert hint.split("\n")[1:3] == [
-        f"agents: {{a: {{import: {ids['agent.a']}}}}}",
-        f"webhooks: {{w: {{agent: a, import: {ids['webhook.w']}, protect: false}}}}",
+    ids, lines = guarded.ids(), hint.split("\n")[1:-1]
+    assert lines == [
+        "agents:",
+        f"  a: {{import: {ids['agent.a']}}}",
+        "webhooks:",
+        f"  w: {{agent: a, import: {ids['webhook.w']}, protect: false}}",
     ]
-    spec = {
-        **B,
-        "agents": {**B["agents"], **yaml.safe_load(hint.split("\n")[1])["agents"]},
-        **yaml.safe_load(hint.split("\n")[2]),
-    }
+    pasted = yaml.safe_load("\n".join(lines))
+    spec = {**pasted, "agents": {**B["agents"], **pasted["agents"]}}
     assert {step.verb for step in guarded.spec(spec).plan().plan.steps} == {"unprotect"}
 
 
