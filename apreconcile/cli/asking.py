@@ -8,6 +8,7 @@ import termios
 from collections.abc import Collection
 
 from apreconcile.core.approval import held, phrase
+from apreconcile.core.change import Protect
 from apreconcile.core.plan import Plan, Step
 from apreconcile.show import escape
 from apreconcile.show.screen import BLANK, Line, Span, Style, say, strong
@@ -66,9 +67,10 @@ def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
     out = set()
     taken, waiting = [], {step.name for step in held(plan, granted)}
     for step in plan.steps:
+        protects = isinstance(step.change, Protect)
         waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
-        if waits or step.name in waiting:
-            out.add(str(step.address))
+        if (waits and not protects) or step.name in waiting:
+            out |= set() if protects else {str(step.address)}
         else:
             taken.append(step)
     return tuple(taken)

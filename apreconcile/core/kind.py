@@ -20,6 +20,7 @@ from .change import Create, Deed, Delete, Update
 from .facts import Question, Words, World
 from .risk import Risk
 from .snapshot import Seen
+from .state import Resource
 from .wanted import Wanted
 from .wire import Wire
 
@@ -148,6 +149,11 @@ class Kind:
     def mark(self, name: str, sort: type[Any]) -> Any:
         """The mark of this sort on a field, or None."""
         return next((mark for mark in self.marks.get(name, ()) if isinstance(mark, sort)), None)
+
+    def called(self, seen: Seen, held: Resource | None) -> str:
+        """Its label and its id; where something of it was a secret when it was set, the kind's name for a label."""
+        secret = held is not None and any(memory.secret for memory in held.fields.values())
+        return f"{f'the {self.name}' if secret else self.label(seen)} ({seen.id})"
 
     def address(self, key: str) -> Address:
         """The address of a key of this kind."""

@@ -10,6 +10,8 @@ from .address import Address
 from .change import Blocked
 from .plan import Plan
 
+PROTECTIONS = frozenset({"protect", "unprotect"})
+"""The verbs of a step that changes the protection of its address, and stands beside another update of it."""
 UNSAFE = 9
 """The exit code of a block that makes writing unsafe."""
 
@@ -46,6 +48,13 @@ class Outcome:
     changed: bool = False
     approved_by: tuple[str, ...] = ()
     signed: int = 0
+    verb: str = ""
+    """What the step does: the word of its approval (`buy`, `release`, `unprotect`), `protect`, or else its action."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Which step of its plan it is the outcome of: that step's `name`."""
+        return (str(self.address), "protect" if self.verb in PROTECTIONS else self.action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Remaining:
 
     address: Address
     action: str
+    verb: str = ""
 
 
 @dataclass(frozen=True, slots=True)

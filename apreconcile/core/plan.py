@@ -81,7 +81,9 @@ class Step:
 
     @property
     def verb(self) -> str:
-        """The word before the colon of its token, or its action."""
+        """The word before the colon of its token, or its action; of a protection also without a token."""
+        if isinstance(self.change, Protect):
+            return "protect" if self.change.protect else "unprotect"
         return self.token.partition(":")[0] if self.token else self.action
 
     @property

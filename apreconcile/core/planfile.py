@@ -45,10 +45,20 @@ def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[St
 
 
 def digest_of(document: Document) -> str:
-    """The digest of a plan document, from what it says and not from what it says of itself."""
+    """The digest of a plan document, from what it says and not from what it says of itself.
+
+    An update without calls means what its fields say.
+    """
     whole = {name: document[name] for name in ("project", "environment", "scope")}
-    meant = [{name: step[name] for name in MEANT} for step in document["steps"]]
+    meant = [
+        {name: step[name] for name in (*MEANT, *(["fields"] if _is_silent(step) else []))} for step in document["steps"]
+    ]
     return hashlib.sha256(canonical({**whole, "steps": meant})).hexdigest()
+
+
+def _is_silent(step: Document) -> bool:
+    """Whether a step changes something without a call: a protection, or who is handed a secret."""
+    return step["action"] == "update" and not step["calls"]
 
 
 def to_json(plan: Plan) -> Document:

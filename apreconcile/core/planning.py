@@ -24,6 +24,7 @@ from .naming import named, rename, without_doubles, without_doubts, without_rena
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import FREE, Cost, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
+from .protection import protecting, without_protected
 from .snapshot import Seen, Snapshot
 from .state import Intent, State
 from .wanted import Manifest, Wanted
@@ -55,15 +56,16 @@ def find_changes(
         at = wanted.address
         if at not in stopped:
             more, stops = _wanted_changes(found, wanted)
-            if at in names.moved and not stops:
-                changes.append(_move(found, wanted, names.moved[at]))
+            if at in names.moved:
+                more = [] if stops else [_move(found, wanted, names.moved[at]), *more]
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
     changes, renamed = without_renames(changes, names.state, found.kind)
     changes, doubted = without_doubts(changes, manifest, names.state)
     changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled))
+    changes, kept = without_protected(changes, manifest, names.state, found.kind)
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
@@ -157,9 +159,9 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
         kind, wanted, seen,
         held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
     )  # fmt: skip
+    changes = [] if at in matching.taken else protecting(wanted, seen, found.state.resources.get(at))
     if differs.blocked:
-        return [], differs.blocked
-    changes: list[Change] = []
+        return changes, differs.blocked
     if at in matching.taken:
         changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     if differs.fields:
@@ -190,7 +192,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     policy = found.manifest.policy
     if isinstance(change, Bookkeeping):
         cost = monthly_price(kind, kind.shown(change.live), policy) if change.live else None
-        step = named(kind, change, cost)
+        step = named(kind, change, cost, found.state.resources.get(change.address))
     else:
         words = kind.words(change, world)
         step = Step(
@@ -208,7 +210,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
 def _verb(kind: Kind, change: Change) -> str:
     """The verb of a step's token."""
     if isinstance(change, Protect):
-        return "unprotect"
+        return "protect" if change.protect else "unprotect"
     again = isinstance(change, Create) and change.again
     otherwise = "reroute" if isinstance(change, Update) else "delete"
     return kind.verb.get("again" if again else action(change), otherwise)
@@ -250,7 +252,7 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
     linked: list[Step] = []
     for step in steps:
         needs = {at for call in step.calls for at in call.needs} & created
-        if isinstance(step.change, Create | Update) and step.address in taken:
+        if isinstance(step.change, Create | Update | Protect) and step.address in taken:
             needs.add(step.address)
         if isinstance(step.change, Delete):
             needs |= freeing.get(step.change.live.id, set())

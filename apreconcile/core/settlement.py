@@ -149,7 +149,8 @@ class _Court:
 
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")
-        made = Resource(seen.id, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
+        phone = phone if isinstance(phone, str) else None
+        made = Resource(seen.id, "created", phone, protect=intent.protect, fields=intent.fields)
         self.state = self.state.made(intent.address, made, at=_stamp(self.now))
         self.said.append(
             f"{intent.address}: what was begun at {to_second(intent.opened)} made {kind.label(seen)} ({seen.id}): {why}"

@@ -57,7 +57,8 @@ class Intent:
     """A step that was about to be taken: durable before its first byte leaves, closed by its result.
 
     `seen` are the ids of that kind known before a creation, `fields` what it asks for, `parent` the id of the agent
-    that it is made for. After `send_by` no byte of it leaves any more.
+    that it is made for, `protect` whether it is protected once it is there. After `send_by` no byte of it leaves any
+    more.
     """
 
     address: Address
@@ -71,6 +72,7 @@ class Intent:
     risks: tuple[str, ...] = ()
     fields: Mapping[str, Memory] = field(default_factory=dict)
     parent: str | None = None
+    protect: bool = False
 
     @property
     def creates(self) -> bool:
@@ -177,6 +179,11 @@ class State:
         rest = {at: held for at, held in self.resources.items() if at != old}
         turns = {**self.turns, new: max(self.turn(old), self.turn(new))}
         return replace(self, resources={**rest, new: self.resources[old]}, turns=turns)
+
+    def protected(self, address: Address, *, protect: bool, tokens: int = 0) -> State:
+        """The state in which something of ours is protected, or not; so many tokens were spent on that."""
+        state = self.bind(address, replace(self.resources[address], protect=protect))
+        return replace(state, turns=self.turned(address, tokens)) if tokens else state
 
     def open(self, intent: Intent, *, price: str | None = None) -> State:
         """The state that knows of a step about to be taken. Its token, if any, is spent with it; so is its price."""

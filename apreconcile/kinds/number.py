@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
-from apreconcile.core.facts import Question, Words, World
+from apreconcile.core.facts import Question, Words, World, listed
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.marker import adopted, forgotten
 from apreconcile.core.risk import Risk
@@ -18,7 +18,8 @@ from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire
 
-WINDOW = timedelta(days=30)
+from . import traffic
+from .transfers import dangling
 
 
 class NumberSpec(Spec):
@@ -104,12 +105,7 @@ def asks(change: Deed, now: datetime) -> tuple[Question, ...]:
     """The quota before a purchase; calls and messages of the last 30 days before a release."""
     if isinstance(change, Create):
         return (Question("usage", Call("GET", ("v1", "usage"))),)
-    if not isinstance(change, Delete):
-        return ()
-    path, since = _path(change.live), (now - WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
-    calls = Call("GET", (*path, "calls"), query=(("limit", "100"),))
-    messages = Call("GET", (*path, "messages"), query=(("limit", "200"), ("after", since)))
-    return (Question(f"calls {change.live.id}", calls), Question(f"messages {change.live.id}", messages))
+    return traffic.questions(_path(change.live), change.live.id, now) if isinstance(change, Delete) else ()
 
 
 def words(change: Deed, world: World) -> Words:
@@ -118,11 +114,7 @@ def words(change: Deed, world: World) -> Words:
         return _buying(change, world)
     phone = change.live.body.get("phoneNumber")
     if isinstance(change, Delete):
-        traffic = f"last 30 days: {_count(change, world, 'calls')}, {_count(change, world, 'messages')}"
-        agent = change.live.body.get("agentId")
-        left = [f"callers of {world.naming('agent', agent)} on it are left unanswered"] if agent else []
-        cost = world.manifest.policy.charged.said(tariff(shown(change.live)), "-")
-        return Words(why=(f"{phone} is gone for ever, without a refund ({cost})", traffic, *left))
+        return _releasing(change, world)
     if isinstance(change, Adopt):
         return Words(why=(f"{phone}: {change.how}",))
     held, to = change.live.body.get("agentId"), change.send.get("agent")
@@ -136,27 +128,27 @@ def _buying(change: Create, world: World) -> Words:
     quota = f", {usage.get('used')} of {usage.get('limit')} numbers used" if isinstance(usage, dict) else ""
     country = change.wanted.fields.get("country", "US")
     spare = [seen for seen in world.unmanaged if seen.kind == "number" and seen.body.get("country") == country]
-    listed = ", ".join(f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare[:3])
-    more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""  # noqa: PLR2004 -- as many as are named above
-    has = [f"the account has unmanaged {country} numbers: {listed}{more}; `import:` takes one"] if spare else []
-    lost = [f"replaces {change.again}, which is lost; another number will come"] if change.again else []
+    names = listed([f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare])
+    has = [f"the account has unmanaged {country} numbers: {names}; `import:` takes one"] if spare else []
     cost = world.manifest.policy.charged.said(tariff(change.wanted.fields), "+")
-    return Words(why=(f"{cost}{quota}", *has, *lost))
+    said = (f"{cost}{quota}", "the first month is charged at once, and nothing is refunded")
+    return Words(why=(*said, *has, *(_replacing(change, world) if change.again else ())))
 
 
-def _count(change: Delete, world: World, what: str) -> str:
-    reply = world.answer(f"{what} {change.live.id}") or {}
-    items = reply.get("data")
-    if not isinstance(items, list):
-        return f"{what} unknown"
-    since = (world.now - WINDOW).strftime("%Y-%m-%dT%H:%M:%S")
-    recent = [item for item in items if isinstance(item, dict) and _when(item) >= since]
-    more = "+" if reply.get("hasMore") and len(recent) == len(items) else ""
-    return f"{len(recent)}{more} {what.removesuffix('s') if len(recent) == 1 and not more else what}"
+def _releasing(change: Delete, world: World) -> Words:
+    agent, phone = change.live.body.get("agentId"), str(change.live.body.get("phoneNumber"))
+    cost = world.manifest.policy.charged.said(tariff(shown(change.live)), "-")
+    who = f"callers of {world.naming('agent', agent)} on it" if agent else "it has no agent: its callers"
+    left = (f"{who} are left unanswered", *dangling(phone, world))
+    gone = f"{phone} is gone for ever, without a refund ({cost})"
+    return Words(why=(gone, traffic.counted(change.live.id, world), *left))
 
 
-def _when(item: Mapping[str, Wire]) -> str:
-    return str(item.get("startedAt") or item.get("receivedAt") or item.get("createdAt") or "9999")
+def _replacing(change: Create, world: World) -> list[str]:
+    """What is said of a number that comes for a lost one."""
+    old = world.state.resources[change.address].phone_number or ""
+    said = f"replaces {f'{old} ({change.again})' if old else change.again}, which is lost; another number will come"
+    return [said, *(dangling(old, world) if old else ())]
 
 
 def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:

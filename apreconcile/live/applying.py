@@ -86,8 +86,9 @@ class Work:
         ident = self.ids.get(step.address) or (live.id if live else None)
         phone = (held.phone_number if held else None) or (live.body.get("phoneNumber") if live else None)
         outcome = Outcome(
-            step.address, step.action, word, because, ident, phone, error, changed=changed or word is Word.DONE
-        )
+            step.address, step.action, word, because, ident, phone, error,
+            changed=changed or word is Word.DONE, verb=step.verb,
+        )  # fmt: skip
         self.words[step.name] = outcome
         self.watch.ended(step, outcome)
         return outcome

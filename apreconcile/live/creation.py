@@ -14,6 +14,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, TooLateError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
+from apreconcile.core.protection import protected
 from apreconcile.core.state import Memory, Resource, State, to_second
 from apreconcile.core.verdict import certainly_not_done
 from apreconcile.core.wire import Wire
@@ -99,7 +100,9 @@ def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
     at = stamp(work.record.now_is())
 
     def edit(state: State) -> State:
-        return state.made(step.address, Resource(ident, "created", phone, fields=_fields(change, state)), at=at)
+        protect = protected(change.wanted, state.resources.get(step.address))
+        made = Resource(ident, "created", phone, protect=protect, fields=_fields(change, state))
+        return state.made(step.address, made, at=at)
 
     return edit
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from apreconcile.core.agreement import ALREADY
-from apreconcile.core.outcome import Outcome, Report, Word
+from apreconcile.core.outcome import PROTECTIONS, Outcome, Remaining, Report, Word
+from apreconcile.core.planfile import name_of
 
 from . import escape
 from .layout import columns, count, more_lines, priced, prose, resolve_lines, warning_lines
@@ -52,7 +53,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "converged": report.converged,
         "digest": report.digest,
         "steps": [_outcome_json(outcome) for outcome in report.outcomes],
-        "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
+        "remaining": [
+            {"address": str(left.address), "action": left.action, "verb": left.verb or left.action}
+            for left in report.remaining
+        ],
         "requests": report.requests,
         "cost": {
             "monthly_delta": report.monthly,
@@ -73,6 +77,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     shown = {
         "address": str(outcome.address),
         "action": outcome.action,
+        "verb": outcome.verb or outcome.action,
         "outcome": str(outcome.word),
         "because": outcome.because,
         "id": outcome.id,
@@ -87,7 +92,7 @@ def report_text(
     report: Report, document: Mapping[str, Any], *, width: int = WIDTH, command: str = "apreconcile apply"
 ) -> Lines:
     """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
-    steps = {(step["address"], step["action"]): step for step in document["steps"]}
+    steps = {name_of(step): step for step in document["steps"]}
     lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
@@ -119,7 +124,12 @@ def _words(report: Report, width: int) -> Lines:
 
 
 def _name(outcome: Outcome) -> str:
-    return f"{escape.line(outcome.action)} {outcome.address}"
+    return f"{escape.line(outcome.action)} {outcome.address}{_protection(outcome)}"
+
+
+def _protection(one: Outcome | Remaining) -> str:
+    """A protection tells by its verb that it is not the other update of its address."""
+    return f" ({one.verb})" if one.verb in PROTECTIONS else ""
 
 
 def _result(outcome: Outcome, signatures: int) -> Line:
@@ -161,7 +171,7 @@ def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mappin
 
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
-    step = steps.get((str(outcome.address), outcome.action), {})
+    step = steps.get(outcome.name, {})
     if outcome.because == ALREADY:
         return False
     made = outcome.action == "create" and outcome.address.kind == "webhook"
@@ -198,7 +208,7 @@ def _held(report: Report, shown: Collection[str], command: str, width: int) -> L
     rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
     new = not set(tokens) <= set(shown)
     note = (
-        wrap(quiet("The first write gave the state its id, so these are not the tokens above."), width) if new else []
+        wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
     )
     choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
     wants = f"signed by {count(report.signatures, 'person')}" if report.signatures else "approved"
@@ -208,7 +218,7 @@ def _held(report: Report, shown: Collection[str], command: str, width: int) -> L
 def _remaining(report: Report, width: int) -> Lines:
     if not report.remaining:
         return []
-    rows = [[escape.line(left.action), str(left.address)] for left in report.remaining[:_REMAINING]]
+    rows = [[escape.line(left.action), f"{left.address}{_protection(left)}"] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
     shown = columns(rows, width=width, indent=2)
     return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from apreconcile.core.planfile import name_of
+
 from . import escape
 from .fields import field_lines
 from .layout import columns, count, hint_lines, more_lines, priced, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
+from .stakes import stakes_lines
 
 APPROVE = "apreconcile apply --approve TOKEN"
 
@@ -56,18 +59,20 @@ def plan_text(
     that are taken.
     """
     lines = [*_title(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
-    asking = (step for step in document["steps"] if step["token"] and not step.get("permit"))
-    tokens = {step["address"] for step in asking if step["token"] not in approved}
+    asking = [step for step in document["steps"] if step["token"] and not step.get("permit")]
+    asking = [step for step in asking if step["token"] not in approved]
+    held = {step["address"] for step in asking if not _protects(step)}
     for step in document["steps"]:
-        lines += [*step_lines(step, held=tokens, width=width, approved=approved), BLANK]
+        lines += [*step_lines(step, held=held, width=width, approved=approved), BLANK]
     lines += beside or []
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
+    lines += stakes_lines(document["steps"], width=width)
     nothing = _no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
     lines += _closing(document, nothing, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
-    lines += _approvals(0 if stopped else len(tokens), approvals_hint, signatures, width)
+    lines += _approvals(0 if stopped else len(asking), approvals_hint, signatures, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
         made = f"Saved by {document['tool']}, expires {document['expires']}, digest {document['digest']}"
@@ -90,7 +95,7 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     """
     sign, style = SIGNS.get(step["action"], UNKNOWN_SIGN)
     token, action = step["token"] or "", escape.line(step["action"], width)
-    verb = token.partition(":")[0]
+    verb = token.partition(":")[0] or ("protect" if _protects(step) else "")
     beside = quiet(f" ({verb})") if verb not in {"", action} else ()
     head = (*strong(escape.line(step["address"])), *beside)
     lines = wrap(head, width, first=say(f"  {sign} {action} ", style), hang=_INDENT)
@@ -111,6 +116,11 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
 def risk_words(risk: str) -> str:
     """A risk in words; one that this version does not know counts as irreversible."""
     return _RISKS.get(risk) or f"UNKNOWN RISK {escape.line(risk, WIDTH)}: take it as irreversible"
+
+
+def _protects(step: Mapping[str, Any]) -> bool:
+    """Whether it changes a protection, and nothing else waits for it."""
+    return name_of(dict(step))[1] == "protect"
 
 
 def _severity(risk: str) -> tuple[int, str]:

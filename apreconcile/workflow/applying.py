@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, Voice, token
-from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
+from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
 from apreconcile.core.findings import Findings
@@ -106,7 +106,7 @@ async def apply(
         converged=converged if converged is None or all(one.word is Word.DONE for one in outcomes) else False,
         digest=planned.digest,
         outcomes=outcomes,
-        remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
+        remaining=tuple(Remaining(step.address, step.action, step.verb) for step in planned.left),
         requests=planned.plan.requests + account.client.requests - before,
         warnings=warnings,
         blocked=blocked(plan),
@@ -214,7 +214,12 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if outcome.word is not Word.DONE or isinstance(change, Delete | Adopt | Naming) or seen is None or held is None:
+        if (
+            outcome.word is not Word.DONE
+            or isinstance(change, Delete | Adopt | Bookkeeping)
+            or seen is None
+            or held is None
+        ):
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None
@@ -252,17 +257,18 @@ async def _saved(run: _Run) -> tuple[str, ...]:
 
 
 def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
-    done = {(str(outcome.address), outcome.action) for outcome in outcomes if outcome.word is Word.DONE}
+    done = {outcome.name for outcome in outcomes if outcome.word is Word.DONE}
     return tuple(step for step in plan.steps if step.name in done)
 
 
 def _untouched(planned: Planned, warnings: tuple[str, ...]) -> Report:
     """A report of nothing taken: nothing to do, or nothing may be done."""
     plan = planned.plan
-    outcomes = planned.completed([Outcome(one.address, one.action, Word.SKIPPED, "policy") for one in plan.steps])
+    skipped = (Outcome(one.address, one.action, Word.SKIPPED, "policy", verb=one.verb) for one in plan.steps)
+    outcomes = planned.completed(list(skipped))
     undone = any(outcome.word is not Word.DONE for outcome in outcomes)
     code = exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False)
-    remaining = tuple(Remaining(step.address, step.action) for step in planned.left)
+    remaining = tuple(Remaining(step.address, step.action, step.verb) for step in planned.left)
     return Report(
         code,
         None if undone or plan.blocked or plan.unsafe or plan.unsettled else True,

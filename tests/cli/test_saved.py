@@ -99,7 +99,7 @@ def test_the_report_is_that_of_the_file(ap, world, folder, saved):
         "webhook.events": "done", "webhook.triage": "done",
     }  # fmt: skip
     assert report["steps"][0]["error"] == 'name: planned "Support Bot", and now "Other" is wanted'
-    assert report["remaining"] == [{"address": "agent.third", "action": "create"}]
+    assert report["remaining"] == [{"address": "agent.third", "action": "create", "verb": "create"}]
     assert world.http.get("/_sandbox/ledger").json()["entries"] == []
 
 

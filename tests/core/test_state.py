@@ -81,6 +81,7 @@ DOCUMENT = {
             "sendBy": "2026-07-30T12:00:30Z",
             "run": "run",
             "opened": "2026-07-30T12:00:00Z",
+            "protect": False,
         },
         "number.n": {
             "address": "number.n",
@@ -89,6 +90,7 @@ DOCUMENT = {
             "sendBy": "2026-07-30T12:00:30Z",
             "run": "run",
             "opened": "2026-07-30T12:00:00Z",
+            "protect": False,
             "seen": "9ab9de25768a",
             "token": "buy:number.n@0",
             "risks": ["spends"],

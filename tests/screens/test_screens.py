@@ -159,6 +159,82 @@ def test_a_saved_plan(stage, golden):
     golden("saved")
 
 
+BEFORE = """\
+version: 1
+project: acme-support
+agents:
+  support: {name: Support Bot, voiceMode: hosted, systemPrompt: "You are the support line of Acme."}
+  triage: {name: Triage}
+  old: {name: Old Bot}
+numbers:
+  main: {areaCode: "415", agent: support}
+  vip: {areaCode: "212", agent: support, protect: true}
+  summer-sale: {areaCode: "646", agent: old}
+webhooks:
+  events: {url: "https://hooks.acme.dev/events"}
+  old: {agent: old, url: "https://old.acme.dev/events"}
+"""
+AFTER = """\
+version: 1
+project: acme-support
+agents:
+  support: {name: Support Bot, voiceMode: hosted, systemPrompt: "You are the support line of Acme."}
+  triage: {name: Triage, transferNumber: "SALE"}
+numbers:
+  main: {areaCode: "415", agent: triage}
+  vip: {areaCode: "212", agent: support, protect: false}
+  second: {areaCode: "628", agent: support}
+webhooks:
+  events: {url: "https://events.acme.dev/all"}
+"""
+
+
+def test_all_that_is_at_stake(stage, golden):
+    """Read without colour at 80 columns: what cannot be undone, who is left unanswered, and what it costs."""
+    stage.write("agentphone.yaml", BEFORE)
+    stage.run("apreconcile plan -q")
+    tokens = " ".join(f"--approve TOKEN(number.{key})" for key in ("main", "vip", "summer-sale"))
+    assert stage.run(f"apreconcile apply -q --yes {tokens}") == 0
+    sale = next(one for one in stage.get("/v1/numbers") if one["externalId"].endswith("/summer-sale"))
+    stage.seed(
+        agents=[{"name": "Night shift", "transferNumber": sale["phoneNumber"]}],
+        numbers=[{"phoneNumber": "+16505550199"}],
+        calls=[{"numberId": sale["id"]}] * 120,
+        messages=[{"numberId": sale["id"]}],
+    )
+    stage.seen.clear()
+    stage.write("agentphone.yaml", AFTER.replace("SALE", sale["phoneNumber"]))
+    assert stage.run("apreconcile plan --out plan.json") == 0
+    assert stage.run("apreconcile apply --yes --require-all-approved") == 3
+    every = ("number.second", "number.vip", "number.summer-sale", "webhook.events", "webhook.old", "agent.old")
+    approvals = " ".join(f"--approve TOKEN({at})" for at in every)
+    assert stage.run(f"apreconcile apply -q --yes {approvals}") == 0
+    assert stage.run("apreconcile plan --detailed-exitcode") == 0
+    golden("stakes")
+
+
+def test_what_is_protected(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    number = '  support-main: {country: US, areaCode: "415", agent: support}\n'
+    guarded = SPEC.replace(number, number.replace("}", ", protect: true}"))
+    guarded = guarded.replace("contextLimit", "protect: true, contextLimit")
+    stage.write("agentphone.yaml", guarded)
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply -q --yes") == 0
+    assert stage.run("apreconcile state list") == 0
+    stage.write("agentphone.yaml", SPEC.replace("numbers:\n" + number, ""))
+    assert stage.run("apreconcile plan") == 5
+    assert stage.run("apreconcile state forget number.support-main") == 5
+    lifted = guarded.replace("protect: true", "protect: false").replace("timeout: 30", "timeout: 20")
+    stage.write("agentphone.yaml", lifted)
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply --yes --approve TOKEN(number.support-main)") == 3
+    golden("protected")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")

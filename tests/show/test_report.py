@@ -15,7 +15,8 @@ def at(text):
 
 
 def step(address, action, *risks, token=None):
-    return {"address": address, "action": action, "risks": list(risks), "token": token and f"{token}:{address}@{HEX}"}
+    named = {"address": address, "action": action, "fields": [], "calls": [{}]}
+    return {**named, "risks": list(risks), "token": token and f"{token}:{address}@{HEX}"}
 
 
 DOCUMENT = {
@@ -93,7 +94,7 @@ def test_a_report_reads_as_it_should(name, made, golden):
 
 def test_the_json_has_every_key_of_the_contract():
     made = report(
-        done("number.second", "create", id="num_9", phone_number="+14155550177"),
+        done("number.second", "create", id="num_9", phone_number="+14155550177", verb="buy"),
         Outcome(at("agent.old"), "delete", Word.SKIPPED, because="number.old"),
         exit=7,
         converged=False,
@@ -108,10 +109,10 @@ def test_the_json_has_every_key_of_the_contract():
         "converged": False,
         "digest": "ab" * 32,
         "steps": [
-            {"address": "number.second", "action": "create", "outcome": "done", "because": None, "id": "num_9", "phoneNumber": "+14155550177", "error": None, "token": None},
-            {"address": "agent.old", "action": "delete", "outcome": "skipped", "because": "number.old", "id": None, "phoneNumber": None, "error": None, "token": None},
+            {"address": "number.second", "action": "create", "verb": "buy", "outcome": "done", "because": None, "id": "num_9", "phoneNumber": "+14155550177", "error": None, "token": None},
+            {"address": "agent.old", "action": "delete", "verb": "delete", "outcome": "skipped", "because": "number.old", "id": None, "phoneNumber": None, "error": None, "token": None},
         ],
-        "remaining": [{"address": "number.x", "action": "create"}],
+        "remaining": [{"address": "number.x", "action": "create", "verb": "create"}],
         "requests": 23,
         "cost": {"monthly_delta": "3.00", "currency": "USD"},
         "blocked": [],
@@ -119,6 +120,24 @@ def test_the_json_has_every_key_of_the_contract():
         "warnings": ["the marker did not stick"],
     }  # fmt: skip
     assert type(report_json(made)["steps"][0]["outcome"]) is str
+
+
+def test_a_protection_is_told_from_the_other_update_of_its_address():
+    document = {
+        "steps": [
+            {**step("webhook.events", "update", "unprotects", token="unprotect"), "fields": [{"field": "protect"}], "calls": []},
+            step("webhook.events", "update", "rotates-secret", token="rotate"),
+        ]
+    }  # fmt: skip
+    lifted = done("webhook.events", "update", verb="unprotect")
+    held = Outcome(at("webhook.events"), "update", Word.HELD, token=f"rotate:webhook.events@{HEX}", verb="rotate")
+    told = plain(
+        report_text(report(lifted, held, remaining=(Remaining(at("agent.a"), "update", "protect"),)), document)
+    )
+    assert "  done    ~ update webhook.events (unprotect)\n  held    ~ update webhook.events  " in told
+    assert "  update  agent.a (protect)\n" in told
+    assert "secret show" not in told, "no secret is new"
+    assert [one["verb"] for one in report_json(report(lifted, held))["steps"]] == ["unprotect", "rotate"]
 
 
 def test_the_command_is_the_one_that_was_run():

@@ -26,6 +26,10 @@ _FILE = {"$ref": "#/definitions/file"}
 _VARIABLE = {"$ref": "#/definitions/variable"}
 _TEXT = {"type": "string", "minLength": 1}
 _STORES = [{"enum": ["local", "git"]}, {"type": "string", "pattern": f"^{BUCKET.pattern}$"}]
+_PROTECT = {
+    "type": "boolean",
+    "description": "Never delete or forget it; remembered, also once its block is gone. Lifted by false, approved.",
+}
 _NOISE = frozenset({"title", "default"})
 
 
@@ -81,7 +85,8 @@ def _definitions(kinds: Sequence[Kind]) -> Json:
     }
     for kind in kinds:
         fields = {name: _field(kind, name, inner) for name, inner in shape(kind.spec)["properties"].items()}
-        named[kind.name] = _object({**fields, "import": _imports(kind)}, shape(kind.spec).get("description", ""))
+        said = {**fields, "import": _imports(kind), "protect": _PROTECT}
+        named[kind.name] = _object(said, shape(kind.spec).get("description", ""))
         for name, inner in shape(kind.spec).get("$defs", {}).items():
             named[name] = _clean(inner)
     return named

@@ -155,7 +155,7 @@ def test_what_loads_fits(text):
         "agents: {a: {voiceSpeed: 9}}", "agents: {a: {maxSilenceMs: '20000'}}", "agents: {a: {enableMessaging: yes}}", "agents: {a: {transferNumber: '4155550100'}}",
         "agents: {a: {customTools: [{name: t, description: d}]}}", "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: null}]}}",
         "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: {A: 5}}]}}", "agents: {a: {customTools: [foo]}}", "agents: {a: {import: 5}}",
-        "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: true}}",
+        "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: null}}", "numbers: {n: {protect: yes}}",
         "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}",
         "moved: {}", "moved: [number.a]", "moved: [{from: number.a}]", "moved: [{from: number.a, to: number.b, why: x}]", "moved: [{from: a, to: number.b}]",
         "policy: []", "policy: {maxBuy: {perDay: 1}}", "policy: {maxBuys: {perDay: -1}}", "policy: {maxBuys: {perWeek: 1}}",
@@ -199,7 +199,7 @@ def test_the_same_models_give_the_same_bytes():
 
 def test_every_field_of_every_kind_is_in_it():
     for kind in KINDS:
-        assert list(SCHEMA["definitions"][kind.name]["properties"]) == [*kind.spec.model_fields, "import"]
+        assert list(SCHEMA["definitions"][kind.name]["properties"]) == [*kind.spec.model_fields, "import", "protect"]
 
 
 def test_every_reference_leads_somewhere():
