@@ -42,8 +42,6 @@ def without_own(agent: str, world: World) -> list[str]:
     whose, project, seen = world.naming("agent", agent), _project_webhook(world), world.snapshot.get("agent", agent)
     if project:
         return [f"events of {whose} fall back to the project's webhook at {project}"]
-    if project is None:
-        return [f"events of {whose} fall back to the project's webhook, if there is one"]
     fails = "; calls to it will fail" if seen and _stays_in_webhook_mode(seen, world) else ""
     return [f"events of {whose} are sent nowhere: the project has no webhook{fails}"]
 
@@ -59,15 +57,15 @@ def without_project(world: World) -> list[str]:
     return [*said, f"in webhook mode, so that calls to them will fail: {listed(failing)}"] if failing else said
 
 
-def _project_webhook(world: World) -> str | None:
-    """Where the project's webhook leads: empty if there is none, None if nobody looked."""
+def _project_webhook(world: World) -> str:
+    """Where the project's webhook leads; empty if there is none, as far as was looked."""
     for change in world.changes:
         if change.address.kind == "webhook" and isinstance(change, Create | Update) and change.wanted.parent is None:
+            if isinstance(change, Update) and "url" not in change.wanted.fields:
+                return live_host(change.live, world)
             return host(change.wanted.fields["url"])
     live = world.snapshot.slot("webhook", None)
-    if live:
-        return "" if _goes(live, world) else live_host(live, world)
-    return "" if None in world.snapshot.slots else None
+    return live_host(live, world) if live and not _goes(live, world) else ""
 
 
 def _own_webhook(address: Address | None, live: Seen | None, world: World) -> bool:

@@ -59,7 +59,7 @@ def risks(change: Deed) -> frozenset[Risk]:
         return frozenset({Risk.IRREVERSIBLE})
     if not isinstance(change, Update):
         return frozenset()
-    url = change.wanted.fields.get("url")
+    url = change.wanted.fields.get("url", change.live.body.get("url"))
     moved = host(url.text if isinstance(url, Secret) else url) != host(change.live.body.get("url"))
     return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apreconcile.core.change import Protect
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
@@ -33,9 +32,7 @@ async def protect(steps: Sequence[Step], work: Work) -> None:
 def _as_said(state: State, steps: Sequence[Step], *, undo: bool = False) -> State:
     """The state in which these steps are done, or, by `undo`, are not."""
     for step in steps:
-        if isinstance(step.change, Protect):
-            tokens = int(step.token is not None)
-            state = state.protected(
-                step.address, protect=step.change.protect != undo, tokens=-tokens if undo else tokens
-            )
+        tokens = int(step.token is not None)
+        protect = (step.verb == "protect") is not undo
+        state = state.protected(step.address, protect=protect, tokens=-tokens if undo else tokens)
     return state
