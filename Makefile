@@ -13,7 +13,7 @@ COVERED_PURE := 98
 PURE := apreconcile/core/*,apreconcile/kinds/*,apreconcile/show/*
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format lint types contracts tests crash bench clean
+.PHONY: help demo test check format lint types contracts tests crash mutants bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,11 +46,14 @@ tests: .venv/dev
 crash: .venv/dev ## prove that nothing is bought twice: every kill, fault and store, for an hour or more; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m crash --workers $(WORKERS) $(ARGS)
 
+mutants: .venv/dev ## change what decides over money, one thing at a time: a test must notice each, for some minutes
+	$(BIN)/python tests/mutation.py $(WORKERS)
+
 bench: .venv/dev ## measure: requests, state writes, start-up, the sandbox
 	$(BIN)/python bench/run.py
 
 clean: ## remove .venv, caches and what the demo made
-	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:

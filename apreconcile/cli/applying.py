@@ -9,8 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import held, probing, strangeness, takeable, weigh
-from apreconcile.core.errors import HeldError, StaleError
+from apreconcile.core.approval import Approval, Approvals, held, probing, takeable
+from apreconcile.core.errors import HeldError, StaleError, UsageError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
@@ -19,15 +19,26 @@ from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count, warning_lines
 from apreconcile.show.report import report_json, report_text
 from apreconcile.show.screen import BLANK
-from apreconcile.workflow import Account, Planned, apply, check_free, patiently, plan
+from apreconcile.workflow import (
+    Account,
+    Planned,
+    apply,
+    check_free,
+    load_approvals,
+    patiently,
+    plan,
+    plan_again,
+    weighed,
+)
 
 from .asking import ask_approvals, confirmed
 from .opening import check_state_stays, opened
 from .options import Settings
 from .progress import Requests, applying
+from .reading import Saved
 from .running import Interrupts
-from .showing import apply_command, planned_lines, tell_of_sinks
-from .terminal import OutputError, is_terminal, told_once
+from .showing import SIGN, apply_command, approved_tokens, planned_lines, tell_of_sinks
+from .terminal import OutputError, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
 
@@ -39,10 +50,13 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks of an apply."""
+    """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have."""
 
     json: bool = False
+    saved: Saved | None = None
+    expect: str | None = None
     approve: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
     yes: bool = False
     require_all_approved: bool = False
     adopt: bool = False
@@ -50,14 +64,26 @@ class Order:
     verify: bool = False
     settle: float = 60.0
 
+    def __post_init__(self) -> None:
+        if self.saved and (self.adopt or self.only):
+            hint = "make another plan: apreconcile plan --out FILE, with --only or --adopt"
+            raise UsageError(
+                "a saved plan says itself what it takes: it goes with neither --only nor --adopt", hint=hint
+            )
+
     def repeated(self, settings: Settings) -> str:
         """The command that asks the same again, but for its answers."""
+        if self.saved:
+            pinned = ("--expect-digest", self.expect) if self.expect else ()
+            again = quoted("apreconcile", "apply", self.saved.path, *settings.flags, *pinned)
+            return f"{again} --verify" if self.verify else again
         return apply_command(settings, adopt=self.adopt, only=self.only, verify=self.verify)
 
 
 async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:
     """Apply a spec, and return the exit code. Raises HeldError or StaleError where nothing was sent."""
     check_state_stays(settings, manifest)
+    given: tuple[str | Approval, ...] = (*order.approve, *load_approvals(order.approvals))
     requests = Requests(settings.terminal, verbose=settings.verbose)
     seen: list[Planned] = []
 
@@ -66,12 +92,15 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
             await check_free(account)
         planned = await _looked(settings, account, order, requests)
         looked = time.monotonic()
-        _show_plan(settings, planned, manifest, order)
-        granted = _agreed(settings, planned.plan, order)
+        approvers = manifest.policy.approvers
+        approvals = await weighed(planned.plan, given, approvers, now=account.now(), environ=settings.environ)
+        _show_plan(settings, planned, manifest, order, approvals.granted)
+        _check_expected(planned, order)
+        typed = _agreed(settings, planned.plan, order, approvals)
         if time.monotonic() - looked > FRESH:
             planned = await _still(settings, account, planned, order, requests)
         seen.append(planned)
-        return await _taken(settings, account, planned, granted, interrupts)
+        return await _taken(settings, account, planned, approvals, typed, interrupts)
 
     async with opened(settings, manifest, requests, settle=order.settle) as account:
         tell = settings.terminal.remark
@@ -80,9 +109,19 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
+    tell = told_once(settings.terminal.remark)
     with requests.shown("looking at the account"):
-        wait = told_once(settings.terminal.remark)
-        return await plan(account, adopt=order.adopt, only=order.only, wait=wait, verify=order.verify)
+        if order.saved:
+            saved = order.saved
+            return await plan_again(account, saved.document, source=saved.name, wait=tell, verify=order.verify)
+        return await plan(account, adopt=order.adopt, only=order.only, wait=tell, verify=order.verify)
+
+
+def _check_expected(planned: Planned, order: Order) -> None:
+    """Raise StaleError if another plan was expected. A saved one was checked when it was read."""
+    if order.expect not in (None, planned.digest):
+        reason = f"nothing was sent: this is another plan than expected, its digest is {planned.digest}"
+        raise StaleError(reason, hint=_PLAN_AGAIN)
 
 
 async def _still(settings: Settings, account: Account, before: Planned, order: Order, requests: Requests) -> Planned:
@@ -93,59 +132,70 @@ async def _still(settings: Settings, account: Account, before: Planned, order: O
     return now
 
 
-def _show_plan(settings: Settings, planned: Planned, manifest: Manifest, order: Order) -> None:
+def _show_plan(
+    settings: Settings, planned: Planned, manifest: Manifest, order: Order, granted: Collection[Name]
+) -> None:
     """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
     tell_of_sinks(settings, planned.plan)
     terminal, command = settings.terminal, order.repeated(settings)
+    approved = approved_tokens(planned.plan, granted)
     if not order.json:
-        terminal.show(
-            planned_lines(planned, manifest, command, terminal.width, approved=order.approve, only=order.only)
-        )
+        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=approved, only=order.only))
     unseen = order.json or not is_terminal(sys.stdout)
     if unseen and (terminal.interactive or (order.json and not terminal.quiet)):
         terminal.talk(
-            planned_lines(planned, manifest, command, terminal.talk_width, approved=order.approve, only=order.only)
+            planned_lines(planned, manifest, command, terminal.talk_width, approved=approved, only=order.only)
         )
 
 
-def _agreed(settings: Settings, plan: Plan, order: Order) -> frozenset[Name]:
-    """The steps that are approved, once all questions have their answers. Raises HeldError for a no."""
-    terminal = settings.terminal
-    approvals = weigh(plan, order.approve)
-    for stranger in approvals.strangers:
-        terminal.warn(strangeness(plan, stranger))
-    granted = approvals.granted
+def _agreed(settings: Settings, plan: Plan, order: Order, approvals: Approvals) -> frozenset[Name]:
+    """The steps that are approved by typing, once all questions have their answers. Raises HeldError for a no.
+
+    Where signatures are wanted, nothing that is typed is one, and nobody is asked for it.
+    """
+    terminal, granted = settings.terminal, approvals.granted
+    for warning in approvals.warnings:
+        terminal.warn(warning)
     if not (plan.steps or plan.probes) or plan.unsafe:
-        return granted
+        return frozenset()
     if order.require_all_approved:
-        _check_all_approved(plan, granted)
-    if terminal.interactive:
-        granted |= ask_approvals(terminal, plan, granted)
-    steps, tests = len(takeable(plan, granted)), len(probing(plan, granted))
+        _check_all_approved(plan, approvals)
+    asks = terminal.interactive and not approvals.required
+    typed = ask_approvals(terminal, plan, granted) if asks else frozenset()
+    steps, tests = len(takeable(plan, granted | typed)), len(probing(plan, granted | typed))
     if not (steps or tests) or order.yes:
-        return granted
+        return typed
     if not terminal.interactive:
         reason = "nothing was sent: there is no terminal to ask at, and no --yes"
         raise HeldError(reason, hint="add --yes to take the steps that need no approval, and those that have theirs")
     if not confirmed(terminal, steps, tests):
         raise HeldError("nothing was sent: the answer was no", hint=_PLAN_AGAIN)
-    return granted
+    return typed
 
 
-def _check_all_approved(plan: Plan, granted: Collection[Name]) -> None:
-    missing = [str(step.token) for step in held(plan, granted)]
+def _check_all_approved(plan: Plan, approvals: Approvals) -> None:
+    missing = [str(step.token) for step in held(plan, approvals.granted)]
     if missing:
         reason = f"nothing was sent: {count(len(missing), 'approval')} missing:"
-        raise HeldError("\n".join([reason, *missing]), hint="repeat it with --approve TOKEN for each of them")
+        hint = f"sign each of them: {SIGN}" if approvals.required else "repeat it with --approve TOKEN for each of them"
+        raise HeldError("\n".join([reason, *missing]), hint=hint)
 
 
 async def _taken(
-    settings: Settings, account: Account, planned: Planned, granted: frozenset[Name], interrupts: Interrupts
+    settings: Settings,
+    account: Account,
+    planned: Planned,
+    approvals: Approvals,
+    typed: frozenset[Name],
+    interrupts: Interrupts,
 ) -> Report:
     with applying(settings.terminal, planned.plan.steps) as meter:
         interrupts.remark = meter.remark
-        interrupts.sending = bool(takeable(planned.plan, granted) or probing(planned.plan, granted))
-        report = await apply(account, planned, granted=granted, watch=meter, stop=interrupts.stop)
+        agreed = approvals.granted | typed
+        interrupts.sending = bool(takeable(planned.plan, agreed) or probing(planned.plan, agreed))
+        report = await apply(
+            account, planned, voices=approvals.counted, granted=typed, watch=meter, stop=interrupts.stop
+        )
         interrupts.sending = False
     return report
 
@@ -157,7 +207,8 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
     lines = report_text(report, to_json(plan), width=terminal.width, command=command)
     try:
         if order.json:
-            terminal.write(jsons.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n")
+            text = jsons.dumps(report_json(report), ensure_ascii=False, indent=2)
+            terminal.write(text.encode(errors="backslashreplace") + b"\n")
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:

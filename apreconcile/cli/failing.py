@@ -46,7 +46,9 @@ def guarded(run: Callable[[], Any], given: Mapping[str, Any]) -> int:
 
 
 def _told(error: Error, given: Mapping[str, Any]) -> int:
-    terminal = terminal_of(no_color=bool(given.get("no_color")), quiet=False, flags=flags_of(given))
+    terminal = terminal_of(
+        no_color=bool(given.get("no_color")), quiet=False, flags=flags_of(given), policy_from=given.get("policy_from")
+    )  # fmt: skip
     terminal.talk(error_lines(error, width=terminal.talk_width))
     return error.exit_code
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,9 +26,13 @@ LONGEST_LOCK, LONGEST_SETTLE = 86_400.0, 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the options and the environment say. `files` are the spec: SPEC, else those of `-f`."""
+    """What the options and the environment say. `files` are the spec: SPEC, else those of `-f`.
+
+    `plans` are those of SPEC that are saved plans.
+    """
 
     files: tuple[str, ...] = ()
+    plans: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: str = DEFAULT_ENVIRONMENT
     sandbox: bool = False
@@ -39,11 +44,14 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    policy_from: str | None = None
 
     @property
     def terminal(self) -> Terminal:
         """Where the command speaks."""
-        return terminal_of(no_color=self.no_color, quiet=self.quiet, flags=self.flags)
+        return terminal_of(
+            no_color=self.no_color, quiet=self.quiet, flags=self.flags, policy_from=self.policy_from
+        )  # fmt: skip
 
     @property
     def in_ci(self) -> bool:
@@ -59,12 +67,24 @@ class Settings:
 
 def flags_of(given: Mapping[str, Any]) -> tuple[str, ...]:
     """What was given, as options to repeat. Values of variables are not told: they may be somebody's secret."""
-    words = [word for path in given.get("spec") or given.get("files", ()) for word in ("-f", path)]
+    words = [word for path in _named(given)[0] or given.get("files", ()) for word in ("-f", path)]
     words += [word for name, _ in given.get("variables", ()) for word in ("--var", f"{name}=…")]
     words += ["--sandbox"] if given.get("sandbox") and not given.get("sandbox_db") else []
     for name in ("sandbox_db", "base_url"):
         words += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
     return tuple(words)
+
+
+def _named(given: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What SPEC names: the files and folders of a spec, and the saved plans, which end with `.json`."""
+    paths = given.get("spec", ())
+    plans = tuple(path for path in paths if is_plan(path))
+    return tuple(path for path in paths if path not in plans), plans
+
+
+def is_plan(path: str) -> bool:
+    """Whether a path names a saved plan, and not a spec."""
+    return path.endswith(".json") and not Path(path).is_dir()
 
 
 def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -75,8 +95,10 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         raise UsageError(f"there is no environment {environment!r}: only {DEFAULT_ENVIRONMENT!r}", hint=hint)
     if given.get("sub_account"):
         raise UsageError("--sub-account comes in a later version", hint="use a key of the account itself")
+    named, plans = _named(given)
     return Settings(
-        files=tuple(given.get("spec") or given.get("files", ())),
+        files=tuple(named or given.get("files", ())),
+        plans=plans,
         variables=dict(given.get("variables", ())),
         environment=environment,
         sandbox=bool(given.get("sandbox") or given.get("sandbox_db")),
@@ -88,6 +110,7 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         quiet=bool(given.get("quiet")),
         verbose=bool(given.get("verbose")),
         environ=environ,
+        policy_from=given.get("policy_from"),
     )
 
 
@@ -149,6 +172,18 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class _DigestType(click.ParamType[str]):
+    """64 hex digits."""
+
+    name = "HEX"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The digest in small letters."""
+        if not re.fullmatch(r"[0-9A-Fa-f]{64}", str(value)):
+            self.fail(f"{value!r} is no digest: a plan's has 64 hex digits, all of them", param, ctx)
+        return str(value).lower()
+
+
 class _AddressType(click.ParamType[Address]):
     """`agent.support`."""
 
@@ -205,12 +240,23 @@ def _remember_spec(ctx: click.Context, _param: click.Parameter, value: tuple[str
 
 
 SPEC = click.argument("spec", nargs=-1, type=click.Path(path_type=str), expose_value=False, callback=_remember_spec)
+POLICY_FROM = click.option(
+    "--policy-from", expose_value=False, callback=_remember, metavar="GIT_REF",
+    help="Read the policy from this commit, such as origin/main, instead of the work tree.",
+)  # fmt: skip
 FORMAT = click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
 VERIFY = click.option("--verify", is_flag=True, help="Let the API send a test event to each webhook afterwards.")
+APPROVALS = click.option(
+    "--approvals", multiple=True, type=click.Path(path_type=str), metavar="FILE",
+    help="A file of approvals, as approve writes it. Repeat it for several.",
+)  # fmt: skip
+EXPECT = click.option(
+    "--expect-digest", "expect", type=_DigestType(), metavar="HEX", help="Refuse any plan but the one with this digest."
+)
 SETTLE = click.option(
     "--settle", type=Duration(LONGEST_SETTLE), default=60.0, metavar="TIME",
     help="How long a lost creation may take to show, as 90, 90s or 5m. [60]",

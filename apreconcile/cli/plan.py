@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from apreconcile.core.approval import Approval
 from apreconcile.core.outcome import exit_code
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import dump
+from apreconcile.core.wanted import Manifest
+from apreconcile.workflow import load_approvals, utc_now, weighed
 
 from .command import command
 from .loading import manifest_of
 from .opening import LOST, WRITE_STORE, look, state_is_lost
-from .options import ADOPT, FORMAT, ONLY, SPEC, VERIFY, Settings, check_format, pass_settings
+from .options import (
+    ADOPT,
+    APPROVALS,
+    FORMAT,
+    ONLY,
+    POLICY_FROM,
+    SPEC,
+    VERIFY,
+    Settings,
+    check_format,
+    is_plan,
+    pass_settings,
+)
 from .running import run
 from .saving import check_target, save
-from .showing import apply_command, planned_lines, tell_of_sinks
+from .showing import apply_command, approved_tokens, planned_lines, tell_of_sinks
 
 PENDING = 2
 
@@ -32,9 +48,13 @@ PENDING = 2
 @ADOPT
 @ONLY
 @VERIFY
+@APPROVALS
+@POLICY_FROM
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
-def plan(settings: Settings, out: str | None, form: str, detailed: bool, **asked: Any) -> int:
+def plan(
+    settings: Settings, out: str | None, form: str, approvals: tuple[str, ...], detailed: bool, **asked: Any
+) -> int:
     """Look at the account and show what would change.
 
     Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
@@ -44,17 +64,30 @@ def plan(settings: Settings, out: str | None, form: str, detailed: bool, **asked
     manifest = manifest_of(settings)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
+    given = load_approvals(approvals)
     planned = run(terminal, lambda _: look(settings, manifest, **asked))
     tell_of_sinks(settings, planned.plan)
+    approved = _approved(settings, manifest, planned.plan, given) if given else ()
     if json:
         terminal.write(dump(planned.plan))
     else:
-        repeat = apply_command(settings, **asked)
-        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, only=asked["only"]))
+        repeat, only = apply_command(settings, **asked), asked["only"]
+        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, approved=approved, only=only))
     if target:
         save(target, dump(planned.plan))
-        terminal.remark(f"saved to {out}; show it again: apreconcile show {out}")
+        then = f"apply it: apreconcile apply {out}" if is_plan(str(out)) else "to apply it, let its name end with .json"
+        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {then}")
     return _code(planned.plan, detailed=detailed)
+
+
+def _approved(settings: Settings, manifest: Manifest, plan: Plan, given: Sequence[Approval]) -> tuple[str, ...]:
+    """The tokens that these approve now; of the rest it is said why they do not count."""
+    terminal, approvers = settings.terminal, manifest.policy.approvers
+    weights = weighed(plan, given, approvers, now=utc_now(), environ=settings.environ)
+    approvals = run(terminal, lambda _: weights)
+    for warning in approvals.warnings:
+        terminal.warn(warning)
+    return approved_tokens(plan, approvals.granted)
 
 
 def _code(plan: Plan, *, detailed: bool) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from apreconcile.core.change import Protect
 from apreconcile.core.outcome import Outcome
 from apreconcile.core.plan import Step
 from apreconcile.show import escape
@@ -95,6 +96,11 @@ def applying(terminal: Terminal, steps: Sequence[Step]) -> Iterator[Meter]:
             yield bar
 
 
+def _named(step: Step) -> str:
+    """A protection tells by its verb that it is not the other update of its address."""
+    return f"{step.action} {step.address}" + (f" ({step.verb})" if isinstance(step.change, Protect) else "")
+
+
 class _Silent:
     """Says nothing."""
 
@@ -120,7 +126,7 @@ class _Plain(_Silent):
     def ended(self, step: Step, outcome: Outcome) -> None:
         known = "  ".join(part for part in (outcome.phone_number, outcome.id) if part)
         because = f"  ({outcome.because})" if outcome.because else ""
-        text = f"{outcome.word:<8} {step.action} {step.address}  {known}{because}"
+        text = f"{outcome.word:<8} {_named(step)}  {known}{because}"
         self._terminal.remark(escape.line(text.rstrip()))
 
 
@@ -132,11 +138,11 @@ class _Bar:
         self._task = progress.add_task("", total=total, what="")
 
     def began(self, step: Step) -> None:
-        self._show(f"{step.action} {step.address}")
+        self._show(_named(step))
 
     def ended(self, step: Step, outcome: Outcome) -> None:
         self._done += 1
-        self._show(f"{outcome.word} {step.action} {step.address}")
+        self._show(f"{outcome.word} {_named(step)}")
 
     def remark(self, text: str) -> None:
         self._progress.console.print(text)

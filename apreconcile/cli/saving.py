@@ -1,4 +1,4 @@
-"""A plan is saved here: the file holds it whole, or what it held before."""
+"""A file is saved here: it holds the new content whole, or what it held before."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def _is_open_stream(target: Path) -> bool:
     return False
 
 
-def save(target: Path, data: bytes) -> None:
-    """Write a file whole and rename it into place. Raises Error."""
+def save(target: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a file whole and rename it into place, as any new file of this user or with this mode. Raises Error."""
     new = None
     try:
         opened, new = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(opened, "wb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), _mode())
+            os.fchmod(file.fileno(), _mode() if mode is None else mode)
         Path(new).replace(target)
     except OSError as problem:
         if new:

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from apreconcile.core.errors import PlanFileError
-from apreconcile.core.planfile import LIMIT, encode, load
-from apreconcile.show import escape
-from apreconcile.show.text import plan_text
+from apreconcile.core.planfile import Document, check_intact, encode
+from apreconcile.show.text import APPROVE, plan_text
 
 from .command import command
-from .options import FORMAT, Settings, check_format, pass_settings
+from .options import EXPECT, FORMAT, Settings, check_format, is_plan, pass_settings
+from .reading import checked, read_saved
+from .terminal import quoted
 
 
 @command("apreconcile show plan.json", "apreconcile show plan.json --format json")
 @click.argument("plan", type=click.Path(path_type=str))
 @FORMAT
+@EXPECT
 @pass_settings
-def show(settings: Settings, plan: str, form: str) -> None:
+def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
     """Show a saved plan. The file is believed in nothing: apply plans again, and makes its own tokens."""
-    json, terminal = check_format(form) == "json", settings.terminal
-    document = load(_content(plan), source=escape.line(plan))
+    json, terminal, saved = check_format(form) == "json", settings.terminal, read_saved(plan)
+    document = (checked(saved, expect) if expect else saved).document
+    doubt = _doubt(document, saved.name)
     if json:
         terminal.write(encode(document))
+        for sentence in doubt:
+            terminal.warn(sentence)
     else:
-        terminal.show(plan_text(document, width=terminal.width, saved=True))
+        doubted = {**document, "warnings": [*doubt, *document["warnings"]]}
+        hint = quoted("apreconcile", "apply", plan, "--approve", "TOKEN") if is_plan(plan) else APPROVE
+        terminal.show(plan_text(doubted, width=terminal.width, approvals_hint=hint, saved=True))
 
 
-def _content(path: str) -> bytes:
+def _doubt(document: Document, name: str) -> list[str]:
+    """Why apply would refuse the file whatever the account is like, if it would."""
     try:
-        with Path(path).open("rb") as file:
-            return file.read(LIMIT + 1)
-    except OSError as problem:
-        hint = "write one: apreconcile plan --out FILE"
-        raise PlanFileError(f"{escape.line(path)} could not be read: {problem.strerror}", hint=hint) from problem
+        check_intact(document, source=name)
+    except PlanFileError as problem:
+        return [f"{problem.message}; apply refuses it"]
+    return []

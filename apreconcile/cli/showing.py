@@ -9,6 +9,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
+from apreconcile.show.agreement import agreement_lines
 from apreconcile.show.screen import Lines
 from apreconcile.show.text import plan_text
 from apreconcile.workflow import Planned
@@ -16,11 +17,14 @@ from apreconcile.workflow import Planned
 from .options import Settings
 from .terminal import quoted
 
+SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
+
 
 def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address], verify: bool = False) -> str:
     """The apply that does what this run says."""
     wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
     wish += ["--verify"] if verify else []
+    wish += ["--policy-from", settings.policy_from] if settings.policy_from else []
     return quoted("apreconcile", "apply", *settings.flags, *wish)
 
 
@@ -41,8 +45,16 @@ def planned_lines(
 ) -> Lines:
     """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it."""
     document: dict[str, Any] = to_json(planned.plan)
-    hint = f"{command} --approve TOKEN"
+    approvers = manifest.policy.approvers
     asked = tuple(dict.fromkeys(map(str, only)))
+    beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
     return plan_text(
-        document, width=width, approvals_hint=hint, resources=len(manifest.resources), approved=approved, only=asked
-    )
+        document, width=width, approvals_hint=SIGN if approvers else f"{command} --approve TOKEN",
+        resources=len(manifest.resources), approved=approved, only=asked,
+        signatures=approvers.required if approvers else 0, beside=beside,
+    )  # fmt: skip
+
+
+def approved_tokens(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The tokens of the steps that may go."""
+    return tuple(step.token for step in plan.steps if step.token and step.name in granted)

@@ -18,6 +18,8 @@ from apreconcile.show.layout import prose
 from apreconcile.show.screen import WIDTH, Line, Lines, Span, Style, plain, say
 
 _NARROWEST, _WIDEST = 40, 120
+_GOVERNED = ("validate", "plan", "apply")
+"""The commands that read a policy."""
 
 _PAINT: Mapping[Style, str] = {
     Style.PLAIN: "",
@@ -39,11 +41,15 @@ class OutputError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where a command speaks. `quiet` leaves the remarks out; `flags` is what commands to paste have to repeat."""
+    """Where a command speaks. `quiet` leaves the remarks out; `flags` is what commands to paste have to repeat.
+
+    Those that read a policy repeat `policy_from`, too: without it, they would read another.
+    """
 
     colour: bool = True
     quiet: bool = False
     flags: tuple[str, ...] = ()
+    policy_from: str | None = None
 
     @property
     def width(self) -> int:
@@ -97,14 +103,21 @@ class Terminal:
 
     def _repeating(self, lines: Lines) -> Lines:
         """The lines in which every command to paste has the flags of this run."""
-        return [tuple(self._repeated(span) for span in line) for line in lines] if self.flags else lines
+        if not self.flags and self.policy_from is None:
+            return lines
+        return [tuple(self._repeated(span) for span in line) for line in lines]
 
     def _repeated(self, span: Span) -> Span:
         program, _, rest = span.text.partition(" ")
-        bare = rest.startswith(("show ", "sandbox ")) or rest.endswith("--help")
-        if span.style is not Style.COPY or program != "apreconcile" or bare or self.flags[0] in rest.split():
+        bare = rest.startswith(("show ", "approve ", "sandbox ")) or rest.endswith("--help")
+        if span.style is not Style.COPY or program != "apreconcile" or bare:
             return span
-        return Span(span.style, f"{program} {quoted(*self.flags)} {rest}")
+        command, _, tail = rest.partition(" ")
+        given = rest.split()
+        flags = [quoted(*self.flags)] if self.flags and self.flags[0] not in given else []
+        governed = command in _GOVERNED and self.policy_from is not None and "--policy-from" not in given
+        source = [quoted("--policy-from", self.policy_from or "")] if governed else []
+        return Span(span.style, " ".join(part for part in (program, *flags, command, *source, tail) if part))
 
     @property
     def paints_talk(self) -> bool:
@@ -129,10 +142,12 @@ def quoted(*words: str) -> str:
     return escape.line(" ".join(word if word.endswith("=…") else shlex.quote(word) for word in words))
 
 
-def terminal_of(*, no_color: bool, quiet: bool, flags: tuple[str, ...] = ()) -> Terminal:
+def terminal_of(
+    *, no_color: bool, quiet: bool, flags: tuple[str, ...] = (), policy_from: str | None = None
+) -> Terminal:
     """The terminal that the options and the environment (NO_COLOR, TERM=dumb) ask for."""
     barred = no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Terminal(not barred, quiet, flags)
+    return Terminal(not barred, quiet, flags, policy_from)
 
 
 def prepare_streams() -> None:

@@ -8,21 +8,31 @@ from apreconcile.core.wanted import Manifest
 from apreconcile.show import escape
 from apreconcile.show.layout import count
 from apreconcile.show.screen import say
+from apreconcile.workflow import check_hosts
 
 from .command import command
 from .loading import DEFAULT_SPEC, manifest_of
-from .options import SPEC, Settings, pass_settings
+from .options import POLICY_FROM, SPEC, Settings, pass_settings
 
 
-@command("apreconcile validate", "apreconcile validate prod.yaml --var hooks=https://hooks.acme.dev")
+@command(
+    "apreconcile validate",
+    "apreconcile validate prod.yaml --var hooks=https://hooks.acme.dev",
+    "apreconcile validate --policy-from origin/main",
+)
 @SPEC
+@POLICY_FROM
 @pass_settings
 def validate(settings: Settings) -> None:
-    """Check a spec: its fields, its references, its variables. Nothing is sent; every problem is shown."""
+    """Check a spec: its fields, its references, its variables, its policy. Nothing is sent; every problem is shown.
+
+    Exits 1 if the spec is wrong, 5 if a webhook's host is not allowed, 9 if the policy of --policy-from cannot be read.
+    """
     manifest = manifest_of(settings)
     terminal = settings.terminal
     for warning in manifest.warnings:
         terminal.warn(warning)
+    check_hosts(manifest)
     paths = settings.files or (DEFAULT_SPEC,)
     terminal.show(
         [say(f"{escape.line(', '.join(paths))} {'is' if len(paths) == 1 else 'are'} valid: {_told(manifest)}")]
@@ -32,4 +42,5 @@ def validate(settings: Settings) -> None:
 def _told(manifest: Manifest) -> str:
     kinds: Sequence[str] = list(dict.fromkeys(wanted.address.kind for wanted in manifest.resources))
     many = [count(sum(wanted.address.kind == kind for wanted in manifest.resources), kind) for kind in kinds]
-    return ", ".join(many) or "nothing in it"
+    source = f"; policy from {escape.line(manifest.policy.source)}" if manifest.policy.source else ""
+    return (", ".join(many) or "nothing in it") + source

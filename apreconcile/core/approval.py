@@ -1,16 +1,28 @@
-"""An approval names exactly one step: a token is a verb, an address, and a digest of everything the step means."""
+"""An approval names exactly one step: a token is a verb, an address, and a digest of everything the step means.
+
+Approvals come from people as voices. Here they are weighed: which steps of a plan may go, and which voices count.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from .call import canonical
-from .change import Create
+from .change import Create, Protect
+from .place import Place
 from .plan import Plan, Probe, Scope, Step
+from .policy import LIFETIME, Approvers
 from .state import State
 from .wire import Wire
+
+Name: TypeAlias = tuple[str, str]
+
+AHEAD = timedelta(minutes=5)
+"""How far the clock of whoever approves may be ahead of ours."""
 
 
 def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
@@ -50,40 +62,161 @@ def _target(step: Step) -> Wire:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """One entry of an approvals file, as it is written there; times are ISO 8601 in UTC.
+
+    `approve` is the token, `digest` the step's whole sha256, `by` the principal. `at` is when it was given: without it
+    an approval that ends in a year would begin to count in its last days.
+    """
+
+    approve: str
+    digest: str
+    by: str
+    reason: str
+    expires: str
+    at: str | None = None
+    signature: str | None = field(default=None, repr=False)
+    place: Place | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, str]:
+        """The entry as the file has it; what is not given is left out."""
+        whole = {
+            "approve": self.approve, "digest": self.digest, "by": self.by, "reason": self.reason,
+            "at": self.at, "expires": self.expires, "signature": self.signature,
+        }  # fmt: skip
+        return {name: value for name, value in whole.items() if value is not None}
+
+    @property
+    def message(self) -> bytes:
+        """What is signed: the canonical JSON of the entry without its signature."""
+        return canonical({name: value for name, value in self.to_json().items() if name != "signature"})
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Somebody's yes to one step: a token alone (`--approve`), or an entry of an approvals file.
+
+    `key` is the fingerprint of the key by which the entry's signature was verified, `doubt` why it was not.
+    """
+
+    token: str
+    approval: Approval | None = None
+    key: str | None = None
+    doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
-    """The steps of a plan that may go, and the tokens that named none of them."""
+    """What was approved. `granted` names the steps that may go, `by` whose names stand in the files for each of them.
 
-    granted: frozenset[tuple[str, str]]
-    strangers: tuple[str, ...]
+    `counted` are the voices for steps of the plan, `warnings` says of every other why it does not count. `signed` has
+    for each step how many persons signed it, where `required` signatures are wanted; 0 where none are.
+    """
 
-
-def weigh(plan: Plan, tokens: Iterable[str]) -> Approvals:
-    """Match tokens with the steps of a plan: whole, exact, and each for one step."""
-    given = list(dict.fromkeys(tokens))
-    wanted = {step.token: step.name for step in plan.steps if step.token}
-    granted = frozenset(wanted[one] for one in given if one in wanted)
-    return Approvals(granted, tuple(one for one in given if one not in wanted))
-
-
-def held(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
-    """The steps that want an approval and have none."""
-    return tuple(step for step in plan.steps if step.wants_approval and step.name not in granted)
+    granted: frozenset[Name]
+    by: Mapping[Name, tuple[str, ...]]
+    counted: tuple[Voice, ...]
+    warnings: tuple[str, ...]
+    signed: Mapping[Name, int]
+    required: int = 0
 
 
-def takeable(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Step, ...]:
+def weigh(plan: Plan, voices: Iterable[Voice], *, approvers: Approvers | None, now: datetime) -> Approvals:
+    """Match voices with the steps of a plan: whole, exact, each for one step.
+
+    Without approvers one voice is enough, signed or not. With them only verified signatures count, of as many persons
+    as they require. What the policy itself permits is granted in any case.
+    """
+    steps = {step.token: step for step in plan.steps if step.token}
+    heard: dict[str, list[Voice]] = {}
+    warnings = list[str]()
+    for voice in dict.fromkeys(voices):
+        fault = _fault(voice, steps.get(voice.token), approvers, now)
+        if voice.token not in steps:
+            warnings.append(_who(voice) + strangeness(plan, voice.token))
+        elif fault:
+            warnings.append(f"{_who(voice)}{voice.token} is not approved by this: {fault}")
+        else:
+            heard.setdefault(voice.token, []).append(voice)
+    required = max(approvers.required, 1) if approvers else 0
+    signed = {steps[one].name: persons(said) if approvers else 0 for one, said in heard.items()}
+    granted = frozenset(name for name, number in signed.items() if number >= required) | permitted(plan)
+    by = {steps[one].name: _names(said) for one, said in heard.items() if steps[one].name in granted}
+    counted = tuple(voice for said in heard.values() for voice in said)
+    return Approvals(granted, by, counted, tuple(warnings), signed, required)
+
+
+def permitted(plan: Plan) -> frozenset[Name]:
+    """The steps that the policy approves without a person."""
+    return frozenset(step.name for step in plan.steps if step.permit)
+
+
+def persons(voices: Iterable[Voice]) -> int:
+    """How many people they are at least: who shares a principal or a key with another may be the same one."""
+    groups: list[set[str]] = []
+    for voice in voices:
+        signs = {f"by {voice.approval.by}" if voice.approval else "", f"key {voice.key}"}
+        same = [group for group in groups if group & signs]
+        groups = [group for group in groups if group not in same] + [signs.union(*same)]
+    return len(groups)
+
+
+def _names(voices: Iterable[Voice]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(voice.approval.by for voice in voices if voice.approval))
+
+
+def _fault(voice: Voice, step: Step | None, approvers: Approvers | None, now: datetime) -> str | None:
+    """Why a voice does not count, in a clause; None if it does."""
+    approval = voice.approval
+    if approvers and (approval is None or approval.signature is None):
+        return "the policy wants signatures, and this has none"
+    if approval is None:
+        return None
+    if step is None or approval.digest != step.digest:
+        return "its digest is not that of the step"
+    late = _untimely(approval, approvers.lifetime if approvers else LIFETIME, now)
+    if late or not approvers:
+        return late
+    return None if voice.key else voice.doubt or "its signature was not verified"
+
+
+def _untimely(approval: Approval, lifetime: timedelta, now: datetime) -> str | None:
+    ends = datetime.fromisoformat(approval.expires)
+    given = datetime.fromisoformat(approval.at) if approval.at else now
+    if ends <= now:
+        return f"it expired at {approval.expires}"
+    if given > now + AHEAD:
+        return f"it is dated in the future ({approval.at})"
+    if ends - given > lifetime:
+        return f"it is for longer than the {lifetime.total_seconds() / 3600:g} hours that an approval may hold"
+    return None
+
+
+def _who(voice: Voice) -> str:
+    return f"{voice.approval.place}: {voice.approval.by}: " if voice.approval else ""
+
+
+def held(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
+    """The steps that want an approval and have none, neither from a person nor from the policy."""
+    given = {*granted, *permitted(plan)}
+    return tuple(step for step in plan.steps if step.wants_approval and step.name not in given)
+
+
+def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
     """The steps that would be taken now: neither held nor waiting for one that is."""
     out = set()
-    taken = []
+    taken, waiting = [], {step.name for step in held(plan, granted)}
     for step in plan.steps:
+        protects = isinstance(step.change, Protect)
         waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
-        if waits or (step.wants_approval and step.name not in granted):
-            out.add(str(step.address))
+        if (waits and not protects) or step.name in waiting:
+            out |= set() if protects else {str(step.address)}
         else:
             taken.append(step)
     return tuple(taken)
 
 
-def probing(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[Probe, ...]:
+def probing(plan: Plan, granted: Collection[Name]) -> tuple[Probe, ...]:
     """The test events that would be sent now: those whose steps would be taken."""
     left = {step.address for step in plan.steps} - {step.address for step in takeable(plan, granted)}
     return tuple(probe for probe in plan.probes if probe.address not in left)

@@ -64,17 +64,19 @@ class Call:
         path = tuple(value(part) if isinstance(part, IdOf) else part for part in self.path)
         return Call(self.method, path, replace_holes(self.body, value), self.query, self.names)
 
-    def to_json(self) -> dict[str, Wire]:
-        """The call as the plan file has it: holes are null in place, and listed beside with a JSON pointer."""
+    def to_json(self, salt: str) -> dict[str, Wire]:
+        """The call as the plan file has it: holes are null in place, and listed beside with a JSON pointer.
+
+        A secret's hole has its salted hash, so that a document alone says what it means.
+        """
         whole = {"path": list(self.path), "body": self.body}
         listed: list[dict[str, Wire]] = []
         for at, hole in sorted(holes(whole), key=lambda found: found[0]):
             if isinstance(hole, IdOf):
                 listed.append({"at": at, "id": str(hole.address)})
-            elif hole.names:
-                listed.append({"at": at, "env": hole.names[0]})
             else:
-                listed.append({"at": at, "masked": True})
+                source: dict[str, Wire] = {"env": hole.names[0]} if hole.names else {"masked": True}
+                listed.append({"at": at, **source, "sha256": hole.digest(salt)})
         empty = replace_holes(whole, lambda _: None)
         shown = {"method": self.method, "path": empty["path"], "body": empty["body"], "holes": listed}
         return shown | ({"query": [list(pair) for pair in self.query]} if self.query else {})

@@ -2,6 +2,7 @@
 
 Error:
 ├── SpecError            the spec has problems (all of them at once)      1
+│   └── ApprovalsError   a file of approvals has problems (all of them)   1
 ├── CredentialsError     no key, or a key that was refused                1
 ├── HostError            a host that the key must not go to               1
 ├── ApiError             the API answered with an error                   1
@@ -68,10 +69,18 @@ class Problem:
 class SpecError(Error):
     """A spec that cannot be used; `problems` holds all of them, in the order of the text."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    whose: ClassVar[str] = "the spec has"
+
+    def __init__(self, problems: tuple[Problem, ...], *, hint: str | None = None) -> None:
         count = len(problems)
-        super().__init__(f"the spec has {count} problem{'' if count == 1 else 's'}")
+        super().__init__(f"{self.whose} {count} problem{'' if count == 1 else 's'}", hint=hint)
         self.problems = tuple(sorted(problems))
+
+
+class ApprovalsError(SpecError):
+    """A file of approvals that cannot be used: nothing in it counts."""
+
+    whose = "the approvals have"
 
 
 class CredentialsError(Error):

@@ -72,7 +72,8 @@ def export(
             secrets = _Secrets(key, memory, names)
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
-            entries[key] = _entry(kind, seen, sayable, keys, secrets)
+            protect: Tree = {"protect": True} if memory and memory.protect else {}
+            entries[key] = {**_entry(kind, seen, sayable, keys, secrets), **protect}
         if entries:
             document[kind.plural] = entries
     return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from .change import Change
 from .snapshot import Seen, Snapshot
 from .state import State
 from .wanted import Manifest
+
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ class World:
         return None
 
     def naming(self, kind: str, ident: str | None) -> str:
-        """How to speak of a live thing: its address if one is bound to it, else its id."""
+        """How to speak of a live thing: its address if one is bound to it, else its name and its id."""
         owner = self.owners.get((kind, ident or ""))
-        return str(owner) if owner else (ident or "nothing")
+        seen = self.snapshot.get(kind, ident or "")
+        name = seen.body.get("name") if seen else None
+        return str(owner) if owner else f"{name!r} ({ident})" if name else (ident or "nothing")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of several names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

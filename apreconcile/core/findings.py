@@ -8,7 +8,7 @@ from .change import Blocked, Change
 from .kind import Kind
 from .match import Matching
 from .snapshot import Snapshot
-from .state import State
+from .state import Intent, State
 from .wanted import Manifest
 
 
@@ -26,6 +26,8 @@ class Findings:
     before: State
     """The state with its own keys, those that the spec moves included: what an apply starts from."""
     unsettled: tuple[Blocked, ...] = ()
+    closed: tuple[Intent, ...] = ()
+    """Changes of earlier runs whose outcome nobody wrote down."""
 
     def kind(self, name: str) -> Kind:
         """The kind with this name."""

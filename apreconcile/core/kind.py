@@ -21,6 +21,7 @@ from .facts import Question, Words, World
 from .plan import Delivery, Probe
 from .risk import Risk
 from .snapshot import Seen
+from .state import Resource
 from .wanted import Wanted
 from .wire import Wire
 
@@ -119,6 +120,10 @@ class Kind:
     """How the secret that it has comes to the sink that the spec names, if it names one; None for kinds without one."""
     probe: Callable[[Address, str | IdOf | None], Probe] | None = None
     """The test event that the API sends to it, by the id of its parent; None for kinds without one."""
+    sends_to: Callable[[Mapping[str, Wire]], tuple[Wire, ...]] = lambda _fields: ()
+    """The URLs to which events would be sent by something with these fields."""
+    tariff: Callable[[Mapping[str, Wire]], tuple[str, ...]] = lambda _fields: ()
+    """The lines of a price table for something with these fields, the closest first; none if it costs nothing."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
     parent: str | None = None
@@ -149,6 +154,11 @@ class Kind:
     def mark(self, name: str, sort: type[Any]) -> Any:
         """The mark of this sort on a field, or None."""
         return next((mark for mark in self.marks.get(name, ()) if isinstance(mark, sort)), None)
+
+    def called(self, seen: Seen, held: Resource | None) -> str:
+        """Its label and its id; where something of it was a secret when it was set, the kind's name for a label."""
+        secret = held is not None and any(memory.secret for memory in held.fields.values())
+        return f"{f'the {self.name}' if secret else self.label(seen)} ({seen.id})"
 
     def address(self, key: str) -> Address:
         """The address of a key of this kind."""

@@ -52,7 +52,10 @@ def match(
 
 
 def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
-    """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted."""
+    """The parents whose slot has to be read: those that spec or state have one for, and those about to be deleted.
+
+    Where one of a parent's is about to be deleted, also the project's: what takes its place is there, or nothing is.
+    """
     state = rename(manifest, state).state
     first = match(manifest, snapshot, state, [kind for kind in kinds if not kind.single], adopt=True)
     single = {kind.name for kind in kinds if kind.single}
@@ -61,7 +64,9 @@ def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[
     held = {held.parent for at, held in state.resources.items() if at.kind in single}
     alive = {parent for parent in held if parent is None or any(snapshot.get(kind.name, parent) for kind in kinds)}
     parents = {kind.parent for kind in kinds if kind.single}
-    return frozenset(named | alive | {seen.id for at, seen in first.orphans.items() if at.kind in parents})
+    left = {held.parent for at, held in state.resources.items() if at.kind in single and at not in manifest.by_address}
+    fallback = {None} if left else set()
+    return frozenset(named | alive | fallback | {seen.id for at, seen in first.orphans.items() if at.kind in parents})
 
 
 def missing(snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> tuple[tuple[str, str], ...]:
@@ -141,7 +146,7 @@ class _Matcher:
     def _moved_slot(self, wanted: Wanted, kind: Kind) -> str | None:
         """Whose slot still has what state holds for this address, if the spec now names another's."""
         held = self.ground.state.resources.get(wanted.address)
-        if held is None or not kind.single or (wanted.parent and wanted.parent not in self.found.bound):
+        if held is None or not kind.single:
             return None
         old = self.ground.snapshot.slot(kind.name, held.parent)
         if old is None or old.id != held.id:

@@ -17,7 +17,7 @@ from .kind import Kind
 from .plan import Step
 from .risk import Risk
 from .snapshot import Snapshot
-from .state import State
+from .state import Resource, State
 from .wanted import Manifest
 
 SAME = ("id", "phoneNumber", "status")
@@ -64,24 +64,35 @@ def _obstacle(state: State, new: Address, olds: Sequence[Address]) -> tuple[str,
     return f"cannot move to {new}: the state has {both}", hint
 
 
-def named(kind: Kind, change: Bookkeeping, monthly: Decimal) -> Step:
-    """The step of a move, a forgetting or a protection. `monthly` is what a number costs, in US dollars."""
-    risks = frozenset[Risk]()
+def named(kind: Kind, change: Bookkeeping, monthly: Decimal | None, held: Resource | None) -> Step:
+    """The step of a move, a forgetting or a protection of what the state holds.
+
+    `monthly` is what it costs in US dollars, None if nobody knows.
+
+    Names come first (stage 0): a protection is of the name that a thing has by then.
+    """
+    risks, stage = frozenset[Risk](), 0
     match change:
         case Move():
             calls = kind.adopt(change.live, change.marker) if change.live else ()
             why = f"was {change.source} until now"
         case Forget():
             calls = kind.forget(change.live, change.marker)
-            still = f", and costs ${monthly}/month still" if kind.marked else ""
-            why = f"{kind.label(change.live)} stays in the account, unmanaged{still}"
+            still = f", and costs {f'${monthly}/month' if monthly else 'money'} still" if kind.marked else ""
+            why = f"{kind.called(change.live, held)} stays in the account, unmanaged{still}"
         case Protect():
-            calls, risks = (), frozenset[Risk]() if change.protect else frozenset({Risk.UNPROTECTS})
-            why = "the state remembers it: it is not deleted" if change.protect else "it can be deleted afterwards"
+            calls, stage = (), 1
+            label = kind.called(change.live, held)
+            if change.protect:
+                why = f"no plan deletes or forgets {label} from now on, also without its block in the spec"
+            else:
+                risks = frozenset({Risk.UNPROTECTS})
+                gone = "released for ever" if kind.marked else "deleted"
+                why = f"a later plan can have {label} {gone}; this one does not"
     seen = change.live.body if change.live else {}
     guards = [Check(_read(call), {name: seen.get(name) for name in (*SAME, *call.body)}) for call in calls]
     settle = Check(_read(calls[0]), calls[0].body) if calls else None
-    return Step(change, calls, risks, 0, guards=tuple(guards), settle=settle, why=(why,))
+    return Step(change, calls, risks, stage, guards=tuple(guards), settle=settle, why=(why,))
 
 
 def _read(call: Call) -> Call:

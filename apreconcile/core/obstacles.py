@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .address import Address
-from .change import Adopt, Blocked, Create, Delete, Move, Update
+from .change import Adopt, Blocked, Create, Delete, Move, Protect, Update
 from .facts import World
 from .findings import Findings
 from .marker import MARK
@@ -30,7 +30,7 @@ def without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[
             return steps, blocked
         blocked += stuck
         caught = {one.address for one in stuck}
-        steps = [step for step in steps if step.address not in caught]
+        steps = [step for step in steps if step.address not in caught or isinstance(step.change, Protect)]
 
 
 def _stuck(
@@ -43,7 +43,8 @@ def _stuck(
         if seen.id not in freed:
             kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
             whose = str(owner) if owner else f"an unmanaged {kind.name}"
-            reason = f"still holds {kind.label(seen)} ({seen.id}, {whose})"
+            label = kind.called(seen, found.state.resources.get(owner) if owner else None)
+            reason = f"still holds {label}, which is {whose}"
             return Blocked(step.address, reason, "move, detach or remove that first")
     return None
 

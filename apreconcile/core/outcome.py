@@ -10,6 +10,8 @@ from .address import Address
 from .change import Blocked
 from .plan import Plan
 
+PROTECTIONS = frozenset({"protect", "unprotect"})
+"""The verbs of a step that changes the protection of its address, and stands beside another update of it."""
 UNSAFE = 9
 """The exit code of a block that makes writing unsafe."""
 
@@ -29,8 +31,10 @@ class Word(StrEnum):
 class Outcome:
     """How one step ended. `because` of a skipped one: an address, `interrupted`, `policy` or `unknown-purchase`.
 
+    A done one of a saved plan says `nothing-to-do` if no call was left to be sent.
     `changed` is true if anything was done, also by a step that failed half-way. `token` is what a held step waits for
-    now: the first write of a state gives it an id, and so all steps new tokens.
+    now: the first write of a state gives it an id, and so all steps new tokens. `approved_by` are the names in files of
+    approvals, `signed` how many persons signed what is held.
     """
 
     address: Address
@@ -42,8 +46,17 @@ class Outcome:
     error: str | None = None
     token: str | None = None
     changed: bool = False
+    approved_by: tuple[str, ...] = ()
+    signed: int = 0
+    verb: str = ""
+    """What the step does: the word of its approval (`buy`, `release`, `unprotect`), `protect`, or else its action."""
     delivered: str | None = None
     """The sink that was handed its secret, in words."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Which step of its plan it is the outcome of: that step's `name`."""
+        return (str(self.address), "protect" if self.verb in PROTECTIONS else self.action)
 
 
 class Arrival(StrEnum):
@@ -70,6 +83,7 @@ class Remaining:
 
     address: Address
     action: str
+    verb: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,11 @@ class Report:
     settled: tuple[str, ...] = ()
     """What was found out about creations of earlier runs, a sentence each."""
     monthly: str = "0.00"
-    """What the taken steps add to the monthly bill, in US dollars."""
+    """What the taken steps add to the monthly bill, in US dollars, as far as it is known."""
+    unpriced: tuple[Address, ...] = ()
+    """The taken steps of which nobody knows what they add."""
+    signatures: int = 0
+    """How many persons have to sign a step that wants an approval; 0 where a token is enough."""
     verified: tuple[Verified, ...] = ()
     """What became of the test events of `--verify`."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .address import Address
@@ -13,6 +13,8 @@ from .risk import WANTS_APPROVAL, Risk
 from .sink import Sink
 from .snapshot import Seen
 from .wire import Wire
+
+FREE = Decimal("0.00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Step:
     """A call on a slot (set whole, read again before each try)."""
     delivery: Delivery | None = None
     """What is handed on before it counts as done."""
+    price: Decimal | None = FREE
+    """What it adds to the monthly bill in US dollars, less than nothing for a release; None where nobody knows."""
 
     @property
     def address(self) -> Address:
@@ -98,7 +102,9 @@ class Step:
 
     @property
     def verb(self) -> str:
-        """The word before the colon of its token, or its action."""
+        """The word before the colon of its token, or its action; of a protection also without a token."""
+        if isinstance(self.change, Protect):
+            return "protect" if self.change.protect else "unprotect"
         return self.token.partition(":")[0] if self.token else self.action
 
     @property
@@ -109,12 +115,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Money in US dollars a month, and the quota. None where nobody knows."""
+    """Money in US dollars a month, and the quota. None where nobody knows.
+
+    `monthly_delta` sums what is known, `unpriced` are the steps of which nothing is. `as_of` is the day of the prices,
+    empty where no step has one.
+    """
 
     monthly_delta: Decimal
     numbers_used: int | None = None
     numbers_limit: int | None = None
     currency: str = "USD"
+    unpriced: tuple[Address, ...] = ()
+    as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +180,25 @@ class Plan:
     """What each address is now."""
     probes: tuple[Probe, ...] = ()
     """What is sent afterwards, if that was asked for."""
+    salt: str = field(default="", repr=False)
+    """What the hashes of its secrets are salted with."""
+    policy: str = ""
+    """The commit that its policy was read from, if it is not the spec's own."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be done and nothing stands in the way."""
         return not (self.steps or self.blocked or self.unsafe or self.unsettled)
+
+
+def monthly(steps: Iterable[Step]) -> Decimal:
+    """What steps add to the monthly bill, in US dollars, as far as it is known."""
+    return sum((step.price for step in steps if step.price is not None), FREE)
+
+
+def unpriced(steps: Iterable[Step]) -> tuple[Address, ...]:
+    """The addresses of steps of which nobody knows what they add."""
+    return tuple(step.address for step in steps if step.price is None)
 
 
 def summary(plan: Plan) -> dict[str, Wire]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, Never, TypeAlias
 
 from apreconcile.version import __version__
@@ -19,11 +20,17 @@ from .wire import Wire
 
 FORMAT = "apreconcile.plan/1"
 FAMILY = "apreconcile.plan/"
-LIMIT = 256 * 1024 * 1024
+LIMIT = 64 * 1024 * 1024
 """Bytes that a plan file may have."""
 DEPTH = 128
 """Levels that it may be nested; a spec may have 100."""
 MASK = "(secret)"
+VALID = timedelta(hours=24)
+"""How long a plan holds."""
+SKEW = timedelta(minutes=5)
+"""How far the clock of the machine that made a plan may be ahead."""
+MEANT = ("address", "action", "risks", "token", "after", "calls")
+"""The keys of a step that the digest covers."""
 
 AGAIN = "make it again: apreconcile plan --out FILE"
 
@@ -32,20 +39,30 @@ Document: TypeAlias = dict[str, Any]
 
 def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[Step], salt: str) -> str:
     """The sha256 of what the plan means, 64 hex digits; secrets count as salted hashes, unknown ids as addresses."""
+    written = [_step_json(step, salt) for step in steps]
+    whole = {"project": project, "environment": environment, "scope": _scope_json(scope), "steps": written}
+    return digest_of(whole)
+
+
+def digest_of(document: Document) -> str:
+    """The digest of a plan document, from what it says and not from what it says of itself.
+
+    An update without calls means what its fields say.
+    """
+    whole = {name: document[name] for name in ("project", "environment", "scope")}
     meant = [
         {
-            "address": str(step.address),
-            "action": step.action,
-            "risks": sorted(step.risks),
-            "token": step.token,
-            "after": [str(address) for address in step.after],
-            "calls": [call.meaning(salt) for call in step.calls],
-            **({"sink": step.delivery.sink.meaning} if step.delivery else {}),
+            **{name: step[name] for name in (*MEANT, *(["fields"] if _is_silent(step) else []))},
+            **({"sink": step["sink"]} if "sink" in step else {}),
         }
-        for step in steps
+        for step in document["steps"]
     ]
-    whole = {"project": project, "environment": environment, "scope": _scope_json(scope), "steps": meant}
-    return hashlib.sha256(canonical(whole)).hexdigest()
+    return hashlib.sha256(canonical({**whole, "steps": meant})).hexdigest()
+
+
+def _is_silent(step: Document) -> bool:
+    """Whether a step changes something without a call: a protection, or who is handed a secret."""
+    return step["action"] == "update" and not step["calls"]
 
 
 def to_json(plan: Plan) -> Document:
@@ -66,13 +83,16 @@ def to_json(plan: Plan) -> Document:
             "currency": cost.currency,
             "numbers_used": cost.numbers_used,
             "numbers_limit": cost.numbers_limit,
+            **({"prices_as_of": cost.as_of} if cost.as_of else {}),
+            **({"unpriced": [str(address) for address in cost.unpriced]} if cost.unpriced else {}),
         },
-        "steps": [_step_json(step) for step in plan.steps],
+        "steps": [_step_json(step, plan.salt) for step in plan.steps],
         "blocked": [_blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
-        **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
+        **({"tests": [_probe_json(probe, plan.salt) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
+        **({"policy": plan.policy} if plan.policy else {}),
     }
 
 
@@ -96,7 +116,7 @@ def _scope_json(scope: Scope) -> Document:
     return {"host": scope.host, "sub_account": scope.sub_account}
 
 
-def _step_json(step: Step) -> Document:
+def _step_json(step: Step, salt: str) -> Document:
     return {
         "address": str(step.address),
         "action": step.action,
@@ -106,14 +126,14 @@ def _step_json(step: Step) -> Document:
         **({"permit": step.permit} if step.permit else {}),
         "after": [str(address) for address in step.after],
         "fields": [_field_json(diff) for diff in step.fields],
-        "calls": [call.to_json() for call in step.calls],
+        "calls": [call.to_json(salt) for call in step.calls],
         **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
     }
 
 
-def _probe_json(probe: Probe) -> Document:
-    sent = probe.call.to_json()
+def _probe_json(probe: Probe, salt: str) -> Document:
+    sent = probe.call.to_json(salt)
     return {"address": str(probe.address), "method": sent["method"], "path": sent["path"]}
 
 
@@ -159,6 +179,53 @@ def load(data: bytes, *, source: str = "the plan file") -> Document:
     if fault:
         raise PlanFileError(f"{source} is damaged: {fault}", hint=AGAIN)
     return document
+
+
+def check_intact(document: Document, *, source: str = "the plan file") -> None:
+    """Raise PlanFileError unless the digest of a plan document fits all that it means, and no step stands there twice.
+
+    This tells what was damaged, or edited without care. Whoever edits with care computes a new digest: so a plan that
+    is intact is still believed in nothing.
+    """
+    holes = [hole for step in document["steps"] for call in step["calls"] for hole in call["holes"]]
+    if any("sha256" not in hole for hole in holes if "env" in hole or "masked" in hole):
+        raise PlanFileError(f"{source} does not tell which secrets it sends: an older version wrote it", hint=AGAIN)
+    if digest_of(document) != document["digest"]:
+        text = f"{source} is not as it was made: its digest does not fit what it says"
+        raise PlanFileError(text, hint=f"somebody or something changed it; {AGAIN}")
+    for (address, word), times in Counter(map(name_of, document["steps"])).most_common(1):
+        if times > 1:
+            raise PlanFileError(f"{source} has a step twice: {word} {address}", hint=AGAIN)
+
+
+def check_current(document: Document, now: datetime, *, source: str = "the plan file") -> None:
+    """Raise PlanFileError if a plan has expired, or says that it holds for longer than any plan does."""
+    told = document["expires"]
+    try:
+        expires = datetime.fromisoformat(told)
+    except ValueError as problem:
+        raise PlanFileError(f"{source} is damaged: there is no time {told}", hint=AGAIN) from problem
+    if expires <= now:
+        raise PlanFileError(f"{source} expired at {told}; a plan holds 24 hours", hint=AGAIN)
+    if expires > now + VALID + SKEW:
+        text = f"{source} says that it expires at {told}; no plan holds longer than 24 hours"
+        raise PlanFileError(text, hint=f"see whether the clock of this machine is right, or {AGAIN}")
+
+
+def check_home(
+    document: Document, project: str, environment: str, scope: Scope, *, source: str = "the plan file"
+) -> None:
+    """Raise PlanFileError if a plan is for another project, environment or account than this."""
+    told = (document["project"], document["environment"], document["scope"]["host"], document["scope"]["sub_account"])
+    here = (project, environment, scope.host, scope.sub_account)
+    if told != here:
+        text = f"{source} is a plan for {_home(*told)}, and this run is for {_home(*here)}"
+        raise PlanFileError(text, hint="name the spec that it was made from, with the same account")
+
+
+def _home(project: str, environment: str, host: str, sub_account: str | None) -> str:
+    inside = f", sub-account {sub_account!r}" if sub_account else ""
+    return f"{project!r}/{environment!r} at {host!r}{inside}"
 
 
 class _RefusedError(ValueError):

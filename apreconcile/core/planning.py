@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 from .address import Address
 from .approval import digest, token
@@ -32,20 +31,17 @@ from .change import (
 from .diff import concealed, difference, digest_of_sink, first_fields
 from .facts import Question, Words, World
 from .findings import Findings
+from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
 from .kind import Kind
 from .match import match
 from .naming import named, rename, without_doubles, without_doubts, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
-from .plan import Cost, Delivery, Plan, Scope, Step, Unmanaged
-from .planfile import plan_digest
-from .risk import WANTS_APPROVAL
+from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
+from .planfile import VALID, plan_digest
+from .protection import protecting, without_protected
 from .snapshot import Seen, Snapshot
-from .state import State
+from .state import Intent, State
 from .wanted import Manifest, Wanted
-
-MONTHLY = Decimal("3.00")
-"""US dollars a month for one number (DOCS usage-billing, 2026)."""
-VALID = timedelta(hours=24)
 
 
 def find_changes(
@@ -56,27 +52,34 @@ def find_changes(
     *,
     adopt: bool = False,
     unsettled: Sequence[Blocked] = (),
+    closed: Sequence[Intent] = (),
 ) -> Findings:
-    """Match, compare, and say what differs; nothing is asked yet. `unsettled` is what settling left open."""
+    """Match, compare, and say what differs; nothing is asked yet.
+
+    `unsettled` is what settling left open, `closed` are the changes whose outcome nobody had written down.
+    """
     names = rename(manifest, state)
     matching = match(manifest, snapshot, names.state, kinds, adopt=adopt)
     blocked = [*names.blocked, *matching.blocked]
-    found = Findings(manifest, snapshot, names.state, tuple(kinds), matching, (), (), state, tuple(unsettled))
+    found = Findings(
+        manifest, snapshot, names.state, tuple(kinds), matching, (), (), state, tuple(unsettled), tuple(closed)
+    )
     changes: list[Change] = []
     stopped = {one.address for one in blocked} | names.state.opened
     for wanted in manifest.resources:
         at = wanted.address
         if at not in stopped:
             more, stops = _wanted_changes(found, wanted)
-            if at in names.moved and not stops:
-                changes.append(_move(found, wanted, names.moved[at]))
+            if at in names.moved:
+                more = [] if stops else [_move(found, wanted, names.moved[at]), *more]
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
     changes, renamed = without_renames(changes, names.state, found.kind)
     changes, doubted = without_doubts(changes, manifest, names.state)
     changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled))
+    changes, kept = without_protected(changes, manifest, names.state, found.kind)
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
@@ -105,29 +108,27 @@ def make_plan(
         bound=matching.bound, owners=matching.owners, unmanaged=matching.unmanaged,
         changes=found.changes, answers=answers,
     )  # fmt: skip
-    blocked, warnings, steps = list(found.blocked), _notices(found), list[Step]()
+    blocked, unsafe, warnings, steps = [*found.blocked], [*matching.unsafe], _notices(found), list[Step]()
     for change in found.changes:
         step, said, stops = _step(found, world, change, scope)
         warnings += said
         blocked += stops
         if not stops:
             steps.append(step)
+    strange = strange_hosts(found.manifest, found.kind, matching.bound)
+    blocked += strange
+    steps = without_strange(steps, strange)
     linked = sorted(_linked(found, steps), key=lambda step: (step.stage, step.address))
     only = [found.manifest.moved.get(at, at) for at in only]
     taken = _needed(linked, only) if only else {step.address for step in linked} | {one.address for one in blocked}
     left = tuple(step for step in linked if step.address not in taken)
-    steps, quota = within_quota([step for step in linked if step.address in taken], world, matching)
-    blocked += quota
-    steps, waiting = not_buying(found, steps)
-    blocked += waiting
-    steps, stuck = without_stuck(found, steps)
-    blocked += stuck
-    unsafe = list(matching.unsafe)
+    steps, stops = _unhindered(found, world, [step for step in linked if step.address in taken])
+    blocked += stops
     if matching.older:
         steps, older, alone = only_adopting(found, steps, blocked)
         blocked += older
         unsafe += alone
-    kept = tuple(_linked(found, steps))
+    kept, dear = with_permits(found, _linked(found, steps), now)
     plan = Plan(
         project=found.manifest.project,
         environment=found.manifest.environment,
@@ -135,7 +136,7 @@ def make_plan(
         steps=kept,
         blocked=tuple(sorted((one for one in blocked if not only or one.address in taken), key=_blocked_key)),
         unmanaged=tuple(Unmanaged(one.kind, one.id, found.kind(one.kind).label(one)) for one in matching.unmanaged),
-        warnings=tuple(sorted(set(warnings))),
+        warnings=tuple(sorted({*warnings, *dear})),
         cost=_cost(kept, world),
         digest=plan_digest(state.project, state.environment, scope, kept, state.salt),
         serial=state.serial,
@@ -144,8 +145,20 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
+        salt=state.salt,
+        policy=found.manifest.policy.source,
     )
     return plan, left
+
+
+def _unhindered(found: Findings, world: World, steps: Sequence[Step]) -> tuple[list[Step], list[Blocked]]:
+    """The steps that nothing stands in the way of, and what stands in the way of the others."""
+    left, quota = within_quota(list(steps), world, found.matching)
+    left, waiting = not_buying(found, left)
+    left, stuck = without_stuck(found, left)
+    left, over = within_limits(found, left, world.now)
+    left, behind = without_stuck(found, left)
+    return left, [*quota, *waiting, *stuck, *over, *behind]
 
 
 def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list[Blocked]]:
@@ -160,9 +173,9 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
         kind, wanted, seen,
         held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
     )  # fmt: skip
+    changes = [] if at in matching.taken else protecting(wanted, seen, found.state.resources.get(at))
     if differs.blocked:
-        return [], differs.blocked
-    changes: list[Change] = []
+        return changes, differs.blocked
     if at in matching.taken:
         changes.append(Adopt(at, wanted, seen, marker, matching.taken[at]))
     if differs.fields:
@@ -202,17 +215,19 @@ def _parent(found: Findings, seen: Seen) -> Address | None:
 
 def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[Step, tuple[str, ...], list[Blocked]]:
     kind, words = found.kind(change.address.kind), Words()
+    policy = found.manifest.policy
     if isinstance(change, Bookkeeping):
-        step = named(kind, change, MONTHLY)
+        cost = monthly_price(kind, kind.shown(change.live), policy) if change.live else None
+        step = named(kind, change, cost, found.state.resources.get(change.address))
     else:
         words, stage, delivery = kind.words(change, world), _stage(found.kinds, change), _delivery(found, kind, change)
         step = Step(change, (), frozenset(), stage, why=words.why, slot=kind.single, delivery=delivery)
         if not (isinstance(change, Update) and not change.send):
             step = replace(
-                step, calls=_calls(kind, change), risks=kind.risks(change),
-                guards=kind.guards(change), settle=kind.settle(change),
+                step, calls=_calls(kind, change), risks=kind.risks(change), guards=kind.guards(change),
+                settle=kind.settle(change), price=price(kind, change, policy),
             )  # fmt: skip
-    if step.risks & WANTS_APPROVAL:
+    if step.risks & wanting(policy):
         verb = _verb(kind, change)
         whole = digest(step, verb, state=found.state, scope=scope)
         step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
@@ -230,9 +245,10 @@ def _delivery(found: Findings, kind: Kind, change: Deed) -> Delivery | None:
 def _verb(kind: Kind, change: Change) -> str:
     """The verb of a step's token."""
     if isinstance(change, Protect):
-        return "unprotect"
+        return "protect" if change.protect else "unprotect"
     again = isinstance(change, Create) and change.again
-    return kind.verb.get("again" if again else action(change), "delete")
+    otherwise = "reroute" if isinstance(change, Update) else "delete"
+    return kind.verb.get("again" if again else action(change), otherwise)
 
 
 def _calls(kind: Kind, change: Deed) -> tuple[Call, ...]:
@@ -271,7 +287,7 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
     linked: list[Step] = []
     for step in steps:
         needs = {at for call in step.calls for at in call.needs} & created
-        if isinstance(step.change, Create | Update) and step.address in taken:
+        if isinstance(step.change, Create | Update | Protect) and step.address in taken:
             needs.add(step.address)
         if isinstance(step.change, Delete):
             needs |= freeing.get(step.change.live.id, set())
@@ -280,7 +296,7 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
 
 
 def _notices(found: Findings) -> list[str]:
-    said: list[str] = []
+    said = list(found.manifest.warnings)
     blocked = {one.address for one in found.blocked}
     naming = {change.address for change in found.changes if isinstance(change, Adopt | Move)}
     for wanted in found.manifest.resources:
@@ -298,7 +314,10 @@ def _cost(steps: Sequence[Step], world: World) -> Cost:
     buys = any(step.spends for step in steps)
     numbers = (world.answer("usage") or {}).get("numbers") if buys else None
     known = numbers if isinstance(numbers, dict) else {}
-    return Cost(monthly(steps), known.get("used"), known.get("limit"))
+    return Cost(
+        monthly(steps), known.get("used"), known.get("limit"), unpriced=unpriced(steps),
+        as_of=world.manifest.policy.charged.as_of if any(step.price != FREE for step in steps) else "",
+    )  # fmt: skip
 
 
 def _blocked_key(one: Blocked) -> tuple[str, str, str]:
@@ -312,9 +331,3 @@ def _needed(steps: Sequence[Step], only: Sequence[Address]) -> set[Address]:
         if step.address in taken:
             taken |= set(step.after)
     return taken
-
-
-def monthly(steps: Sequence[Step]) -> Decimal:
-    """What steps add to the monthly bill, in US dollars."""
-    released = sum(isinstance(step.change, Delete) and "phoneNumber" in step.change.live.body for step in steps)
-    return MONTHLY * (sum(step.spends for step in steps) - released)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .address import Address
@@ -17,33 +18,40 @@ class _Leaf:
     words: str
     holds: Callable[[Wire], bool]
 
-    def maybe(self) -> _Leaf:
-        return _Leaf(f"{self.words} or null", lambda value: value is None or self.holds(value))
+
+def _spelled(pattern: str, value: Wire) -> bool:
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
-def _spelled(words: str, pattern: str) -> _Leaf:
-    form = re.compile(pattern)
-    return _Leaf(words, lambda value: isinstance(value, str) and form.fullmatch(value) is not None)
+def _or_null(leaf: _Leaf, value: Wire) -> bool:
+    return value is None or leaf.holds(value)
 
 
 _ANY = _Leaf("a value", lambda _value: True)
-_MAP = _Leaf("a map", lambda value: isinstance(value, dict))
 _TEXT = _Leaf("a text", lambda value: isinstance(value, str))
 _FLAG = _Leaf("true or false", lambda value: isinstance(value, bool))
 _COUNT = _Leaf("a whole number", lambda value: type(value) is int and 0 <= value < 2**53)
 _ADDRESS = _Leaf("an address", lambda value: isinstance(value, str) and Address.parse(value) is not None)
-_TOKEN = _spelled("a token", r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}")
-_DIGEST = _spelled("a sha256 in 64 hex digits", r"[0-9a-f]{64}")
-_MONEY = _spelled("an amount such as 3.00", r"-?[0-9]{1,12}\.[0-9]{2}")
+_TOKEN = _Leaf("a token", partial(_spelled, r"[a-z]+:[A-Za-z]+\.[a-z0-9-]+@[0-9a-f]{32}"))
+_DIGEST = _Leaf("a sha256 in 64 hex digits", partial(_spelled, r"[0-9a-f]{64}"))
+_TIME = _Leaf(
+    "a time such as 2026-01-02T03:04:05Z", partial(_spelled, r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
+)
+_MONEY = _Leaf("an amount such as 3.00", partial(_spelled, r"-?[0-9]{1,12}\.[0-9]{2}"))
+
+_TEXT_OR_NULL = _Leaf("a text or null", partial(_or_null, _TEXT))
+_COUNT_OR_NULL = _Leaf("a whole number or null", partial(_or_null, _COUNT))
+_TOKEN_OR_NULL = _Leaf("a token or null", partial(_or_null, _TOKEN))
 
 _COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
 
-_CALL = {"method": _TEXT, "path": [_TEXT.maybe()], "body": _ANY, "holes": [_MAP]}
+_HOLE = {"at": _TEXT, "id?": _ADDRESS, "env?": _TEXT, "masked?": _FLAG, "sha256?": _DIGEST}
+_CALL = {"method": _TEXT, "path": [_TEXT_OR_NULL], "body": _ANY, "holes": [_HOLE], "query?": [[_TEXT]]}
 _STEP = {
     "address": _ADDRESS,
     "action": _TEXT,
     "risks": [_TEXT],
-    "token": _TOKEN.maybe(),
+    "token": _TOKEN_OR_NULL,
     "digest?": _DIGEST,
     "permit?": _TEXT,
     "after": [_ADDRESS],
@@ -55,33 +63,36 @@ _STEP = {
 _PLAN = {
     "project": _TEXT,
     "environment": _TEXT,
-    "scope": {"host": _TEXT, "sub_account": _TEXT.maybe()},
+    "scope": {"host": _TEXT, "sub_account": _TEXT_OR_NULL},
     "digest": _DIGEST,
-    "expires": _TEXT,
+    "expires": _TIME,
     "serial": _COUNT,
     "tool": _TEXT,
     "summary": dict.fromkeys((*_COUNTED, "blocked", "unmanaged"), _COUNT),
     "cost": {
         "monthly_delta": _MONEY,
         "currency": _TEXT,
-        "numbers_used": _COUNT.maybe(),
-        "numbers_limit": _COUNT.maybe(),
+        "numbers_used": _COUNT_OR_NULL,
+        "numbers_limit": _COUNT_OR_NULL,
+        "prices_as_of?": _TEXT,
+        "unpriced?": [_ADDRESS],
     },
     "steps": [_STEP],
-    "blocked": [{"address": _TEXT.maybe(), "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
+    "blocked": [{"address": _TEXT_OR_NULL, "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
     "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
     "warnings": [_TEXT],
-    "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT.maybe()]}],
+    "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT_OR_NULL]}],
     "requests": _COUNT,
+    "policy?": _TEXT,
 }
 
 
 def first_fault(document: Any) -> str | None:
     """What is wrong with a document, in a clause with its place; None if it has the shape of a plan."""
-    return next(_faults(document, _PLAN, ""), None) or next(_contradictions(document), None)
+    return next(_faults(document, _PLAN), None) or next(_contradictions(document), None)
 
 
-def _faults(value: Any, shape: Any, at: str) -> Iterator[str]:
+def _faults(value: Any, shape: Any, at: str = "") -> Iterator[str]:
     """Where a value is not of a shape. A key with `?` may be left out; keys that the shape lacks may be anything."""
     if isinstance(shape, _Leaf):
         if not shape.holds(value):
@@ -115,5 +126,5 @@ def _contradictions(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"its summary says {told[name]} {name}, its list has {len(document[name])}"
     for index, step in enumerate(document["steps"]):
         token = step["token"]
-        if token and token.partition(":")[2].partition("@")[0] != step["address"]:
+        if token and re.split("[:@]", token)[1] != step["address"]:
             yield f"steps[{index}].token does not name {step['address']}"

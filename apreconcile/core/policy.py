@@ -5,7 +5,7 @@ Only values are here. A rule that is left out allows what would be allowed witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +15,9 @@ from .risk import Risk
 
 LIFETIME = timedelta(days=7)
 """How long an approval may hold where a policy does not say."""
+
+UNKNOWN = "unknown"
+"""What the ledger has for the amount of a purchase whose price nobody knew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,19 @@ class Prices:
 
     table: Mapping[str, Decimal]
     as_of: str
+
+    def of(self, names: Iterable[str]) -> Decimal | None:
+        """The price of the first of these names that has one; None if none has."""
+        return next((self.table[name] for name in names if name in self.table), None)
+
+    def said(self, names: Iterable[str], sign: str = "") -> str:
+        """The price in words: `+$3.00/month`, or `price unknown`."""
+        known = self.of(names)
+        return "price unknown" if known is None else f"{sign}${known}/month"
+
+
+PRICES = Prices({"US": Decimal("3.00"), "CA": Decimal("3.00")}, as_of="2026-07-17")
+"""What AgentPhone charges for an ordinary number, at purchase and every 30 days (DOCS usage-billing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +88,8 @@ class Policy:
     approvers: Approvers | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
     source: str = ""
+
+    @property
+    def charged(self) -> Prices:
+        """The prices that count: its own table, whole, or else the one that is built in."""
+        return self.prices or PRICES

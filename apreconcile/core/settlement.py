@@ -8,7 +8,7 @@ its name and content among those that were not there before. What stays open blo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from .marker import FORGOTTEN, MARK
 from .snapshot import Seen, Snapshot
 from .state import Intent, Resource, State, to_second
 from .wanted import Manifest
+from .wire import close
 
 ANSWER = timedelta(seconds=30)
 """How long the API may take to act on what was sent."""
@@ -31,13 +32,15 @@ _SHOWN = 5
 class Settlement:
     """`state` is what is known now, `said` how it became known, and `open` what is not, with the ways out.
 
-    `until` is the moment after which looking tells no more; None if nothing is open, or if it is past.
+    `until` is the moment after which looking tells no more; None if nothing is open, or if it is past. `closed` are the
+    changes of what exists whose outcome nobody wrote down.
     """
 
     state: State
     said: tuple[str, ...] = ()
     open: tuple[Blocked, ...] = ()
     until: datetime | None = None
+    closed: tuple[Intent, ...] = ()
 
 
 def settle(
@@ -57,9 +60,9 @@ def settle(
     """
     if invisible(snapshot, state, kinds):
         return Settlement(state)
-    for at, intent in state.intents.items():
-        if not intent.creates:
-            state = state.close(at)
+    closed = tuple(intent for intent in state.intents.values() if not intent.creates)
+    for intent in closed:
+        state = state.close(intent.address)
     court = _Court(manifest, snapshot, state, now, patience, busy)
     for kind in kinds:
         group = court.open_of(kind)
@@ -72,7 +75,7 @@ def settle(
     left = [(kind, intent) for kind in kinds for intent in court.open_of(kind)]
     ends = [end for _, intent in left if (end := free(intent, patience)) > now]
     doubts = tuple(court.doubt(kind, intent) for kind, intent in left)
-    return Settlement(court.state, tuple(court.said), doubts, max(ends, default=None))
+    return Settlement(court.state, tuple(court.said), doubts, max(ends, default=None), closed)
 
 
 def free(intent: Intent, patience: timedelta) -> datetime:
@@ -120,8 +123,9 @@ class _Court:
             alike.setdefault(intent.payload, []).append(intent)
         for several in alike.values():
             found = [seen for seen in self._fresh(kind, several[0]) if self._same(kind, several[0], seen)]
-            for intent, seen in zip(several, found if len(found) <= len(several) else (), strict=False):
-                self._made(kind, intent, seen, "it is new since then, and has the same content")
+            if len(found) <= len(several):
+                for seen in found:
+                    self._made(kind, several.pop(0), seen, "it is new since then, and has the same content")
         for intent in self.open_of(kind):
             if self._is_over(intent) and not self._namesakes(kind, intent):
                 self.state = self.state.close(intent.address, undone=True)
@@ -145,7 +149,8 @@ class _Court:
 
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")
-        made = Resource(seen.id, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
+        phone = phone if isinstance(phone, str) else None
+        made = Resource(seen.id, "created", phone, protect=intent.protect, fields=intent.fields)
         self.state = self.state.made(intent.address, made, at=_stamp(self.now))
         self.said.append(
             f"{intent.address}: what was begun at {to_second(intent.opened)} made {kind.label(seen)} ({seen.id}): {why}"
@@ -154,7 +159,8 @@ class _Court:
     def _may_be(self, kind: Kind, intent: Intent, seen: Seen) -> bool:
         """Whether a thing without a marker may be what was bought: nobody imports it, and what is fixed fits."""
         imported = {one.imports for one in self.manifest.resources} & {seen.id, seen.body.get("phoneNumber")}
-        return not imported and not kind.takes_marker(seen) and self._fits(kind, intent, seen, Fixed)
+        fixed = [name for name in kind.marks if kind.mark(name, Fixed)]
+        return not imported and not kind.takes_marker(seen) and self._fits(kind, intent, seen, fixed)
 
     def _free(self, kind: Kind) -> list[Seen]:
         """What is nobody's."""
@@ -169,7 +175,7 @@ class _Court:
     def _near(self, kind: Kind, intent: Intent) -> list[Seen]:
         """What is new and may be it, whatever was done to it in the console: no marker says that it is another's."""
         ours = self.manifest.marker(intent.address)
-        tags = ((seen, str(kind.marker(seen) or "")) for seen in self._fresh(kind, intent))
+        tags = ((seen, str(kind.marker(seen))) for seen in self._fresh(kind, intent))
         return [seen for seen, tag in tags if tag == ours or not tag.startswith((MARK, FORGOTTEN))]
 
     def _namesakes(self, kind: Kind, intent: Intent) -> list[Seen]:
@@ -178,21 +184,19 @@ class _Court:
 
     def _same(self, kind: Kind, intent: Intent, seen: Seen) -> bool:
         """Whether a live thing has the content that was sent, and no more."""
-        return bool(intent.fields) and self._fits(kind, intent, seen, object)
+        return bool(intent.fields) and self._fits(kind, intent, seen, kind.marks)
 
-    def _fits(self, kind: Kind, intent: Intent, seen: Seen, mark: type) -> bool:
-        """Whether the fields with this mark are as they were sent, or, if they were not, as they are by default.
+    def _fits(self, kind: Kind, intent: Intent, seen: Seen, names: Iterable[str]) -> bool:
+        """Whether these fields are as they were sent, or, if they were not, as they are by default.
 
         Of a spec that changed since, only hashes are known.
         """
         wanted, live, salt = self.manifest.by_address.get(intent.address), kind.shown(seen), self.state.salt
         fields: Mapping[str, object] = wanted.fields if wanted else {}
-        for name in kind.marks:
+        for name in names:
             memory, default, value = intent.fields.get(name), kind.mark(name, Default), live.get(name)
-            if mark is not object and not kind.mark(name, mark):
-                continue
             if memory is None:
-                fits = default is None or value is None or equal(kind, name, default.value, value)
+                fits = default is None or value is None or close(default.value, value)
             else:
                 same = name in fields and digest(fields[name], salt) == memory.sent
                 fits = digest(value, salt) == memory.sent or (same and equal(kind, name, fields[name], value))

@@ -57,7 +57,8 @@ class Intent:
     """A step that was about to be taken: durable before its first byte leaves, closed by its result.
 
     `seen` are the ids of that kind known before a creation, `fields` what it asks for, `parent` the id of the agent
-    that it is made for. After `send_by` no byte of it leaves any more.
+    that it is made for, `protect` whether it is protected once it is there. After `send_by` no byte of it leaves any
+    more.
     """
 
     address: Address
@@ -71,6 +72,7 @@ class Intent:
     risks: tuple[str, ...] = ()
     fields: Mapping[str, Memory] = field(default_factory=dict)
     parent: str | None = None
+    protect: bool = False
 
     @property
     def creates(self) -> bool:
@@ -82,7 +84,8 @@ class Intent:
 class Purchase:
     """A line of the ledger, written with the intent: `outcome` is `unknown`, and counts, until it is settled.
 
-    Then it is `bought`; or `denied`, and does not count, if a person said that nothing was bought.
+    Then it is `bought`; or `denied`, and does not count, if a person said that nothing was bought. `amount` is what a
+    month costs, or `unknown`.
     """
 
     address: Address
@@ -182,6 +185,11 @@ class State:
         turns = {**self.turns, new: max(self.turn(old), self.turn(new))}
         return replace(self, resources={**rest, new: self.resources[old]}, turns=turns)
 
+    def protected(self, address: Address, *, protect: bool, tokens: int = 0) -> State:
+        """The state in which something of ours is protected, or not; so many tokens were spent on that."""
+        state = self.bind(address, replace(self.resources[address], protect=protect))
+        return replace(state, turns=self.turned(address, tokens)) if tokens else state
+
     def open(self, intent: Intent, *, price: str | None = None) -> State:
         """The state that knows of a step about to be taken. Its token, if any, is spent with it; so is its price."""
         turns = self.turned(intent.address, 1) if intent.token else self.turns
@@ -271,7 +279,7 @@ def to_json(state: State) -> dict[str, Wire]:
 
 def _seen_key(ids: tuple[str, ...]) -> str:
     """The name of a set of ids, so that many intents of one batch share it."""
-    return hashlib.sha256("\n".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256("\n".join(ids).encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _record(value: Any) -> dict[str, Wire]:
@@ -279,7 +287,7 @@ def _record(value: Any) -> dict[str, Wire]:
     return {
         name: str(item) if isinstance(item, Address) else list(item) if isinstance(item, tuple) else item
         for name, item in shown.items()
-        if item is not None and item not in ((), "")
+        if item is not None and item != ()
     }
 
 
@@ -298,7 +306,7 @@ def _fields_json(held: Resource | Intent) -> dict[str, Wire]:
 
 def from_json(document: Wire, *, source: str) -> State:
     """The state that a document holds. Raises StoreError if it is none, or of a later major version."""
-    if not isinstance(document, dict) or not str(document.get("format", "")).startswith("apreconcile.state/"):
+    if not isinstance(document, dict) or not str(document.get("format")).startswith("apreconcile.state/"):
         raise StoreError(f"{source} is not a state document", hint="restore it from a backup; do not edit it by hand")
     if document["format"] != FORMAT:
         raise StoreError(f"{source} was written by a later version ({document['format']})", hint="upgrade apreconcile")
@@ -341,8 +349,7 @@ def _with_fields(sort: Any, held: dict[str, Any]) -> Any:
         name: Memory(memory["sent"], memory["shown"], bool(memory.get("secret")), tuple(memory.get("parts", ())))
         for name, memory in held.get("fields", {}).items()
     }
-    bare = _rebuilt(sort, {name: value for name, value in held.items() if name != "fields"})
-    return replace(bare, fields=fields)
+    return replace(_rebuilt(sort, held), fields=fields)
 
 
 def _rebuilt(sort: Any, shown: dict[str, Any]) -> Any:

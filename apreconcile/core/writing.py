@@ -1,9 +1,9 @@
-"""A spec as text: YAML that this program, and any other YAML reader, reads back as the same values."""
+"""Specs and approvals as text: YAML that this program, and any other YAML reader, reads back as the same values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -45,3 +45,8 @@ def spec_text(document: Mapping[str, Wire]) -> str:
     ]
     small = [part for part in parts if part.count("\n") == 1]
     return "".join(small) + "".join(f"\n{part}" for part in parts if part not in small)
+
+
+def list_text(items: Sequence[Mapping[str, Wire]]) -> str:
+    """The YAML of a list of maps, each with its keys in the order given; it can be appended to another."""
+    return str(yaml.dump(list(map(dict, items)), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE))

@@ -16,6 +16,9 @@ from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 
+from .events import is_silent
+from .transfers import target
+
 E164 = r"^\+[1-9][0-9]{1,14}$"
 
 Language = Literal[
@@ -25,6 +28,8 @@ Language = Literal[
     "mk-MK", "mr-IN", "ms-MY", "ne-NP", "nl-BE", "nl-NL", "no-NO", "pl-PL", "pt-BR", "pt-PT", "ro-RO", "ru-RU", "sk-SK",
     "sl-SI", "sr-RS", "sv-SE", "sw-KE", "ta-IN", "th-TH", "tr-TR", "uk-UA", "ur-IN", "vi-VN", "yue-CN", "zh-CN",
 ]  # fmt: skip
+
+_SILENT = "in webhook mode, and as far as spec and state tell no webhook answers for it: its calls will fail"
 
 Text = Annotated[str | None, ClearsWith(""), Default(None)]
 
@@ -143,10 +148,14 @@ def asks(change: Deed, _now: datetime) -> tuple[Question, ...]:
 def words(change: Deed, world: World) -> Words:
     """What the change means for the people who call."""
     if isinstance(change, Delete):
-        return Words(why=(f"{change.live.body.get('name')!r} is gone for ever; its calls and messages are kept",))
+        kept = "its calls, messages and conversations stay in the account, without an agent"
+        return Words(why=(f"{change.live.body.get('name')!r} is gone for ever; {kept}",))
     if isinstance(change, Adopt):
         return Words(why=(change.how,))
-    why = [*_silent(change, world), *_transfers(change, world)]
+    live = change.live if isinstance(change, Update) else None
+    silent = is_silent(change.address, live, change.wanted.fields.get("voiceMode"), world)
+    number = next((diff.after for diff in change.fields if diff.field == "transferNumber"), None)
+    why = [*((_SILENT,) if silent else ()), *(target(str(number), world) if number else ())]
     return Words(tuple(why), tuple(_voices(change, world)))
 
 
@@ -157,24 +166,6 @@ def _voices(change: Create | Update, world: World) -> list[str]:
         return []
     known = {item.get("voice_id", item.get("voiceId")) for item in listed if isinstance(item, dict)}
     return [] if voice in known else [f"{change.address}: the account's voices do not have {voice!r}"]
-
-
-def _silent(change: Create | Update, world: World) -> list[str]:
-    """An agent in webhook mode with no webhook at either level: its calls fail (CLAUDE gotcha 3)."""
-    default = change.live.body.get("voiceMode") if isinstance(change, Update) else "webhook"
-    slots = {None, change.address}
-    has = any(other.parent in slots and other.address.kind == "webhook" for other in world.manifest.resources)
-    ours = [at for at, held in world.state.resources.items() if at.kind == "webhook" and held.parent is None]
-    if change.wanted.fields.get("voiceMode", default) != "webhook" or has or ours:
-        return []
-    return ["in webhook mode, and as far as spec and state tell no webhook answers for it: its calls will fail"]
-
-
-def _transfers(change: Create | Update, world: World) -> list[str]:
-    number = change.wanted.fields.get("transferNumber")
-    ours = (at for at, live in world.bound.items() if live.body.get("phoneNumber") == number)
-    named = number and any(diff.field == "transferNumber" for diff in change.fields)
-    return [f"transfers calls to {at}, which is one of ours" for at in ours] if named else []
 
 
 def _path(seen: Seen) -> tuple[str, ...]:

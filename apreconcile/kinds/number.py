@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from apreconcile.core.call import Call, Check, IdOf
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
-from apreconcile.core.facts import Question, Words, World
+from apreconcile.core.facts import Question, Words, World, listed
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.marker import adopted, forgotten
 from apreconcile.core.risk import Risk
@@ -18,7 +18,8 @@ from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
 from apreconcile.core.wire import Wire
 
-WINDOW = timedelta(days=30)
+from . import traffic
+from .transfers import dangling
 
 
 class NumberSpec(Spec):
@@ -35,10 +36,9 @@ class NumberSpec(Spec):
 
 def shown(seen: Seen) -> Mapping[str, Wire]:
     """The live number in the spec's words. The area code is read off a +1 number (fact sheet §3.4)."""
-    phone = str(seen.body.get("phoneNumber") or "")
+    phone, live = str(seen.body.get("phoneNumber") or ""), {name: seen.body.get(name) for name in ("country", "type")}
     area = phone[2:5] if phone.startswith("+1") else None
-    live = {"country": seen.body.get("country"), "areaCode": area, "type": seen.body.get("type")}
-    return {**live, "imessageType": None, "agent": seen.body.get("agentId")}
+    return {**live, "areaCode": area, "imessageType": None, "agent": seen.body.get("agentId")}
 
 
 def purchase(change: Create) -> tuple[Call, ...]:
@@ -60,6 +60,13 @@ def update(change: Update) -> tuple[Call, ...]:
 def delete(change: Delete) -> tuple[Call, ...]:
     """Release: back to the carrier, no refund, not to be had again (TS, S-FAQ)."""
     return (Call("DELETE", _path(change.live)),)
+
+
+def tariff(fields: Mapping[str, Wire]) -> tuple[str, ...]:
+    """`US/imessage`; a number is of the type sms unless something else is said, and that is what a bare `US` means."""
+    country, usual = fields.get("country") or "US", "imessage" if fields.get("imessageType") else "sms"
+    sort = fields.get("type") or usual
+    return (f"{country}/{sort}", country) if sort == "sms" else (f"{country}/{sort}",)
 
 
 def tagging(seen: Seen, tag: str | None) -> tuple[Call, ...]:
@@ -98,28 +105,19 @@ def asks(change: Deed, now: datetime) -> tuple[Question, ...]:
     """The quota before a purchase; calls and messages of the last 30 days before a release."""
     if isinstance(change, Create):
         return (Question("usage", Call("GET", ("v1", "usage"))),)
-    if not isinstance(change, Delete):
-        return ()
-    path, since = _path(change.live), (now - WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
-    calls = Call("GET", (*path, "calls"), query=(("limit", "100"),))
-    messages = Call("GET", (*path, "messages"), query=(("limit", "200"), ("after", since)))
-    return (Question(f"calls {change.live.id}", calls), Question(f"messages {change.live.id}", messages))
+    return traffic.questions(_path(change.live), change.live.id, now) if isinstance(change, Delete) else ()
 
 
 def words(change: Deed, world: World) -> Words:
     """Money, quota, who rings there, and who is left unanswered."""
     if isinstance(change, Create):
         return _buying(change, world)
-    if isinstance(change, Delete):
-        traffic = f"last 30 days: {_count(change, world, 'calls')}, {_count(change, world, 'messages')}"
-        agent = change.live.body.get("agentId")
-        left = [f"callers of {world.naming('agent', agent)} on it are left unanswered"] if agent else []
-        phone = change.live.body.get("phoneNumber")
-        return Words(why=(f"{phone} is gone for ever, without a refund (-$3.00/month)", traffic, *left))
-    if isinstance(change, Adopt):
-        return Words(why=(f"{change.live.body.get('phoneNumber')}: {change.how}",))
-    held, to = change.live.body.get("agentId"), change.send.get("agent")
     phone = change.live.body.get("phoneNumber")
+    if isinstance(change, Delete):
+        return _releasing(change, world)
+    if isinstance(change, Adopt):
+        return Words(why=(f"{phone}: {change.how}",))
+    held, to = change.live.body.get("agentId"), change.send.get("agent")
     fate = f"answered by {to.address}" if isinstance(to, IdOf) else "answered by nobody, and still costs money"
     was = f"no longer answered by {world.naming('agent', held)}, but " if held else ""
     return Words(why=(f"{phone} is {was}{fate}",))
@@ -130,27 +128,27 @@ def _buying(change: Create, world: World) -> Words:
     quota = f", {usage.get('used')} of {usage.get('limit')} numbers used" if isinstance(usage, dict) else ""
     country = change.wanted.fields.get("country", "US")
     spare = [seen for seen in world.unmanaged if seen.kind == "number" and seen.body.get("country") == country]
-    listed = ", ".join(f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare[:3])
-    more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""  # noqa: PLR2004 -- as many as are named above
-    has = [f"the account has unmanaged {country} numbers: {listed}{more}; `import:` takes one"] if spare else []
-    lost = [f"replaces {change.again}, which is lost; another number will come"] if change.again else []
-    return Words(why=(f"+$3.00/month{quota}", *has, *lost))
+    names = listed([f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare])
+    has = [f"the account has unmanaged {country} numbers: {names}; `import:` takes one"] if spare else []
+    cost = world.manifest.policy.charged.said(tariff(change.wanted.fields), "+")
+    said = (f"{cost}{quota}", "the first month is charged at once, and nothing is refunded")
+    return Words(why=(*said, *has, *(_replacing(change, world) if change.again else ())))
 
 
-def _count(change: Delete, world: World, what: str) -> str:
-    reply = world.answer(f"{what} {change.live.id}") or {}
-    items = reply.get("data")
-    if not isinstance(items, list):
-        return f"{what} unknown"
-    since = (world.now - WINDOW).strftime("%Y-%m-%dT%H:%M:%S")
-    recent = [item for item in items if isinstance(item, dict) and _when(item) >= since]
-    more = "+" if reply.get("hasMore") and len(recent) == len(items) else ""
-    one = what.removesuffix("s")
-    return f"{len(recent)}{more} {one if len(recent) == 1 and not more else what}"
+def _releasing(change: Delete, world: World) -> Words:
+    agent, phone = change.live.body.get("agentId"), str(change.live.body.get("phoneNumber"))
+    cost = world.manifest.policy.charged.said(tariff(shown(change.live)), "-")
+    who = f"callers of {world.naming('agent', agent)} on it" if agent else "it has no agent: its callers"
+    left = (f"{who} are left unanswered", *dangling(phone, world))
+    gone = f"{phone} is gone for ever, without a refund ({cost})"
+    return Words(why=(gone, traffic.counted(change.live.id, world), *left))
 
 
-def _when(item: Mapping[str, Wire]) -> str:
-    return str(item.get("startedAt") or item.get("receivedAt") or item.get("createdAt") or "9999")
+def _replacing(change: Create, world: World) -> list[str]:
+    """What is said of a number that comes for a lost one."""
+    old = world.state.resources[change.address].phone_number or ""
+    said = f"replaces {f'{old} ({change.again})' if old else change.again}, which is lost; another number will come"
+    return [said, *(dangling(old, world) if old else ())]
 
 
 def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
@@ -170,12 +168,8 @@ def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
 
 def alarms(seen: Seen) -> tuple[tuple[str, str], ...]:
     """An end that we did not set: the number will be gone, and buying another would be no repair."""
-    ends = seen.body.get("expiresAt")
-    if not ends:
-        return ()
-    return (
-        (f"{seen.body.get('phoneNumber')} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),
-    )
+    phone, ends = seen.body.get("phoneNumber"), seen.body.get("expiresAt")
+    return ((f"{phone} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),) if ends else ()
 
 
 def _path(seen: Seen) -> tuple[str, ...]:
@@ -202,6 +196,7 @@ NUMBER = Kind(
     notices=notices,
     alarms=alarms,
     hangs_on=lambda seen: seen.body.get("agentId") or None,
+    tariff=tariff,
     tag="externalId",
     verb={"create": "buy", "again": "rebuy", "delete": "release"},
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -18,6 +17,8 @@ from apreconcile.core.plan import Delivery, Probe
 from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
+
+from .events import host, live_host, without_own, without_project
 
 DEFAULTS: Mapping[str, Wire] = {"contextLimit": 10, "timeout": 30}
 LOOPBACK = r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
@@ -60,7 +61,7 @@ def risks(change: Deed) -> frozenset[Risk]:
         return frozenset({Risk.IRREVERSIBLE})
     if not isinstance(change, Update):
         return frozenset()
-    url = change.wanted.fields.get("url")
+    url = change.wanted.fields.get("url", change.live.body.get("url"))
     moved = host(url.text if isinstance(url, Secret) else url) != host(change.live.body.get("url"))
     return frozenset({Risk.ROTATES_SECRET} | ({Risk.REROUTES} if moved else set()))
 
@@ -108,7 +109,9 @@ def asks(_change: Deed, _now: datetime) -> tuple[Question, ...]:
 def words(change: Deed, world: World) -> Words:
     """Where events go, and who must learn a new secret."""
     if isinstance(change, Delete):
-        return Words(why=(_fallback(change, world), "its signing secret is gone for ever"))
+        gone = f"the webhook to {live_host(change.live, world)} and its signing secret are gone for ever"
+        left = without_own(change.live.parent, world) if change.live.parent else without_project(world)
+        return Words(why=(gone, *left))
     sink, show = change.wanted.sink, f"`apreconcile secret show {change.address}`"
     if isinstance(change, Adopt):
         follows = any(isinstance(one, Update) and one.address == change.address for one in world.changes)
@@ -119,35 +122,14 @@ def words(change: Deed, world: World) -> Words:
     if sink and not change.send:
         return Words(why=(f"its signing secret {sink.filled}; it stays the same, and nothing is sent",))
     new = f"its new signing secret {sink.filled}" if sink else f"nobody is handed the new secret; read it with {show}"
-    memory = world.state.resources.get(change.address)
-    hidden = memory is not None and "url" in memory.fields and memory.fields["url"].secret
-    moved = Risk.REROUTES in risks(change)
-    was = "a host that is a secret" if hidden else host(change.live.body.get("url"))
+    moved, was = Risk.REROUTES in risks(change), live_host(change.live, world)
     now = host(change.wanted.fields.get("url"))
     return Words(why=(*((f"events go to {now}, no longer to {was}",) if moved else ()), new))
-
-
-def _fallback(change: Delete, world: World) -> str:
-    if change.live.parent is None:
-        return "agents without a webhook of their own are left without one"
-    whose = world.naming("agent", change.live.parent)
-    project = world.snapshot.slot("webhook", None)
-    going = any(isinstance(other, Delete) and other.live == project for other in world.changes)
-    if project and not going:
-        return f"events of {whose} fall back to the project's webhook at {host(project.body.get('url'))}"
-    if None in world.snapshot.slots:
-        return f"events of {whose} are sent nowhere: the project has no webhook"
-    return f"events of {whose} fall back to the project's webhook, if there is one"
 
 
 def slot(parent: str | IdOf | None) -> tuple[str | IdOf, ...]:
     """The path of the project's slot, or of an agent's (OAS)."""
     return ("v1", "agents", parent, "webhook") if parent else ("v1", "webhooks")
-
-
-def host(url: Wire) -> str:
-    """Where a URL leads; a secret URL's host is its own secret."""
-    return "a host that is a secret" if isinstance(url, Secret) else (urlsplit(str(url)).hostname or str(url))
 
 
 WEBHOOK = Kind(
@@ -168,6 +150,7 @@ WEBHOOK = Kind(
     hangs_on=lambda seen: seen.parent,
     delivery=delivery,
     probe=probe,
+    sends_to=lambda fields: (fields["url"],) if "url" in fields else (),
     verb={"update": "rotate", "delete": "delete"},
     parent="agent",
     single=True,

@@ -12,16 +12,18 @@ from datetime import timedelta
 from itertools import groupby
 
 from apreconcile.core.call import canonical
-from apreconcile.core.change import Create
+from apreconcile.core.change import Create, Protect
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Plan, Step
-from apreconcile.core.planning import MONTHLY
+from apreconcile.core.policy import UNKNOWN
+from apreconcile.core.protection import protected
 from apreconcile.core.state import Intent, State
 
 from .applying import Name, Work
 from .creation import create, known_ids, unsent
+from .protecting import protect
 from .record import stamp
 from .settling import change
 from .together import either
@@ -39,7 +41,8 @@ async def apply(plan: Plan, granted: frozenset[Name], work: Work) -> tuple[Outco
     work.ids |= {at: seen.id for at, seen in (plan.bound or {}).items()}
     for _, steps in groupby(plan.steps, key=lambda step: step.stage):
         ready = [step for step in steps if _may_go(step, granted, work)]
-        await _take(ready, work)
+        await protect([step for step in ready if isinstance(step.change, Protect)], work)
+        await _take([step for step in ready if not isinstance(step.change, Protect)], work)
     return tuple(work.words[step.name] for step in plan.steps)
 
 
@@ -103,6 +106,7 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
 def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
     now, salt = work.record.now_is(), work.record.state.salt
     known = {step.address.kind: known_ids(work, step.address.kind) for step in steps}
+    held = work.record.state.resources
     intents = [
         Intent(
             step.address,
@@ -116,10 +120,11 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
             risks=tuple(sorted(step.risks)),
             fields=memories(step.change.wanted, salt, None) if isinstance(step.change, Create) else {},
             parent=_parent(step, work) if step.creates else None,
+            protect=isinstance(step.change, Create) and protected(step.change.wanted, held.get(step.address)),
         )
         for step in steps
     ]
-    prices = {step.address: str(MONTHLY) for step in steps if step.spends}
+    prices = {step.address: UNKNOWN if step.price is None else str(step.price) for step in steps if step.spends}
     rotated = [step.address for step in steps if step.rotates]
 
     def edit(state: State) -> State:

@@ -95,7 +95,7 @@ class Work:
         phone = (held.phone_number if held else None) or (live.body.get("phoneNumber") if live else None)
         outcome = Outcome(
             step.address, step.action, word, because, ident, phone, error,
-            changed=changed or word is Word.DONE, delivered=str(sink) if sink else None,
+            changed=changed or word is Word.DONE, verb=step.verb, delivered=str(sink) if sink else None,
         )  # fmt: skip
         self.words[step.name] = outcome
         self.watch.ended(step, outcome)

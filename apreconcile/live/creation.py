@@ -6,17 +6,18 @@ The API has no idempotency key (OAS, PY): this protocol is all that stands betwe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, TooLateError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
+from apreconcile.core.protection import protected
 from apreconcile.core.state import Memory, Resource, State, to_second
 from apreconcile.core.verdict import certainly_not_done
+from apreconcile.core.wire import Wire
 
 from .applying import Work
 from .record import Edit, stamp
@@ -52,7 +53,7 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
     except Error as problem:
         _refused(work, step, problem)
         return True
-    _made(work, step, reply)
+    _made(work, step, reply.body)
     return True
 
 
@@ -76,18 +77,18 @@ async def _after_limit(work: Work, step: Step) -> bool:
         return True
     there = [seen for seen in numbers if work.marker(seen) == step.change.marker]
     if there:
-        _made(work, step, Reply(200, dict(there[0].body)))
+        _made(work, step, there[0].body)
     return bool(there)
 
 
-def _made(work: Work, step: Step, reply: Reply) -> None:
-    body = reply.body if isinstance(reply.body, dict) else {}
-    ident = body.get("id")
+def _made(work: Work, step: Step, body: Wire) -> None:
+    shown = body if isinstance(body, Mapping) else {}
+    ident = shown.get("id")
     if not isinstance(ident, str) or not ident:
         _unknown(work, step, "the answer names no id")
         return
     work.ids[step.address] = ident
-    phone = body.get("phoneNumber")
+    phone = shown.get("phoneNumber")
     work.record.soon(_binding(step, ident, phone if isinstance(phone, str) else None, work))
     work.give(step, Word.DONE)
 
@@ -99,7 +100,9 @@ def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
     at = stamp(work.record.now_is())
 
     def edit(state: State) -> State:
-        return state.made(step.address, Resource(ident, "created", phone, fields=_fields(change, state)), at=at)
+        protect = protected(change.wanted, state.resources.get(step.address))
+        made = Resource(ident, "created", phone, protect=protect, fields=_fields(change, state))
+        return state.made(step.address, made, at=at)
 
     return edit
 

@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from apreconcile.core.call import Check, Reply
-from apreconcile.core.change import Adopt, Create, Delete, Forget, Move, Naming
+from apreconcile.core.change import Adopt, Create, Delete, Forget, Move, Naming, Update
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import Step
+from apreconcile.core.protection import protected
 from apreconcile.core.state import Resource, State
 from apreconcile.core.verdict import certainly_not_done
 from apreconcile.core.wire import shows
@@ -248,15 +249,15 @@ def _binding(step: Step, work: Work) -> Edit:
             return state.rename(change.source, at)
         held = state.resources.get(at)
         fields = memories(change.wanted, state.salt, held)
+        protect = bool(held and held.protect) if isinstance(change, Update) else protected(change.wanted, held)
         if isinstance(change, Create):
             parent = work.ids.get(change.wanted.parent) if change.wanted.parent else None
-            made = Resource(work.ids[at], "created", parent=parent, fields=fields)
+            made = Resource(work.ids[at], "created", parent=parent, protect=protect, fields=fields)
             return state.bind(at, made).close(at)
         how = "imported" if isinstance(change, Adopt) and change.how == "imported" else "adopted"
         origin = held.origin if held else how
         phone = change.live.body.get("phoneNumber")
         given = held.delivered if held and held.id == change.live.id and not step.rotates else None
-        protect = bool(held and held.protect)
         bound = Resource(change.live.id, origin, phone, change.live.parent, protect, given, fields)
         if isinstance(change, Adopt) and how == "adopted":
             state = state.found(at, bound)

@@ -99,7 +99,7 @@ class Sinks:
         try:
             ended = await run(
                 command[0], command[1:], folder=folder, environ=environ,
-                stdin=secret.text.encode() if secret else b"", seconds=self.seconds,
+                stdin=secret.text.encode("utf-8", "surrogatepass") if secret else b"", seconds=self.seconds,
             )  # fmt: skip
         except Error as error:
             return SinkError(masking(error.message), hint=error.hint)

@@ -96,6 +96,12 @@ def money(amount: str, currency: str) -> str:
     return f"{sign}${digits}" if currency == "USD" else f"{sign}{digits} {escape.line(currency, 12)}"
 
 
+def priced(amount: str, currency: str, unknown: int) -> str:
+    """What changes a month: `+$3.00/month`, with how many prices nobody knows."""
+    said = f"{money(amount, currency)}/month"
+    return f"{said}, and {count(unknown, 'price')} unknown" if unknown else said
+
+
 def count(number: int, noun: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

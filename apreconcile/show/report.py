@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from apreconcile.core.outcome import Arrival, Outcome, Report, Verified, Word
+from apreconcile.core.agreement import ALREADY
+from apreconcile.core.outcome import PROTECTIONS, Arrival, Outcome, Remaining, Report, Verified, Word
+from apreconcile.core.planfile import name_of
 
 from . import escape
-from .layout import columns, count, money, more_lines, prose, resolve_lines, warning_lines
+from .layout import columns, count, more_lines, priced, prose, resolve_lines, warning_lines
 from .screen import BLANK, WIDTH, Line, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
 from .text import SIGNS, UNKNOWN_SIGN
 
@@ -32,7 +34,7 @@ _ENDS = {
     1: "Nothing was changed: something failed",
     2: "Changes are pending",
     3: "Not finished: what is held waits for its approval",
-    4: "Not finished: the account moved since it was looked at; plan again",
+    4: "Not finished: something is not as it was planned; plan again",
     5: "Not finished: something is blocked",
     6: "Not finished: an outcome is unknown; nobody guesses it",
     7: "Half done: something changed, and something failed or does not show yet",
@@ -52,9 +54,16 @@ def report_json(report: Report) -> dict[str, Any]:
         "converged": report.converged,
         "digest": report.digest,
         "steps": [_outcome_json(outcome) for outcome in report.outcomes],
-        "remaining": [{"address": str(left.address), "action": left.action} for left in report.remaining],
+        "remaining": [
+            {"address": str(left.address), "action": left.action, "verb": left.verb or left.action}
+            for left in report.remaining
+        ],
         "requests": report.requests,
-        "cost": {"monthly_delta": report.monthly, "currency": "USD"},
+        "cost": {
+            "monthly_delta": report.monthly,
+            "currency": "USD",
+            **({"unpriced": [str(address) for address in report.unpriced]} if report.unpriced else {}),
+        },
         "blocked": [
             {"address": str(one.address) if one.address else None, "reason": one.reason, "hint": one.hint}
             for one in report.blocked
@@ -70,9 +79,11 @@ def _verified_json(one: Verified) -> dict[str, Any]:
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
-    return {
+    """`approvedBy` stands there only for what a file of approvals let go."""
+    shown = {
         "address": str(outcome.address),
         "action": outcome.action,
+        "verb": outcome.verb or outcome.action,
         "outcome": str(outcome.word),
         "because": outcome.because,
         "id": outcome.id,
@@ -80,26 +91,28 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "token": outcome.token,
     }
+    return shown | ({"approvedBy": list(outcome.approved_by)} if outcome.approved_by else {})
 
 
 def report_text(
     report: Report, document: Mapping[str, Any], *, width: int = WIDTH, command: str = "apreconcile apply"
 ) -> Lines:
     """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
-    steps = {(step["address"], step["action"]): step for step in document["steps"]}
-    lines = _words(report.outcomes, width)
+    steps = {name_of(step): step for step in document["steps"]}
+    lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report.outcomes, [step["token"] for step in document["steps"]], command, width)
+    lines += _held(report, [step["token"] for step in document["steps"]], command, width)
     lines += _verified(report.verified, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
     return [*lines, *_closing(report, width)]
 
 
-def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
+def _words(report: Report, width: int) -> Lines:
     """One line a step: its word, what it was, and what came of it; an error below."""
+    outcomes = report.outcomes
     if not outcomes:
         return []
     room = min(max(cells(_name(outcome)) for outcome in outcomes), width // 2)
@@ -107,7 +120,10 @@ def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
     for outcome in outcomes:
         sign, style = SIGNS.get(outcome.action, UNKNOWN_SIGN)
         word = say(f"  {outcome.word:<8}", _STYLES[outcome.word])
-        head, text = (*word, *say(f"{sign} ", style)), (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome))
+        head, text = (
+            (*word, *say(f"{sign} ", style)),
+            (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome, report.signatures)),
+        )
         lines += wrap(text, width, first=head, hang=min(_WORD + room + 2, width // 2))
         if outcome.error:
             lines += prose(outcome.error, width=width, first=say(" " * _WORD), hang=_WORD)
@@ -115,15 +131,23 @@ def _words(outcomes: Sequence[Outcome], width: int) -> Lines:
 
 
 def _name(outcome: Outcome) -> str:
-    return f"{escape.line(outcome.action)} {outcome.address}"
+    return f"{escape.line(outcome.action)} {outcome.address}{_protection(outcome)}"
 
 
-def _result(outcome: Outcome) -> Line:
+def _protection(one: Outcome | Remaining) -> str:
+    """A protection tells by its verb that it is not the other update of its address."""
+    return f" ({one.verb})" if one.verb in PROTECTIONS else ""
+
+
+def _result(outcome: Outcome, signatures: int) -> Line:
     if outcome.word is Word.HELD:
-        return say("wants an approval")
+        has = f", has {outcome.signed}" if outcome.signed else ""
+        return say(f"wants {count(signatures, 'signature')}{has}" if signatures else "wants an approval")
     if outcome.word is Word.SKIPPED:
         because = outcome.because or ""
         return say(_BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else "")
+    if outcome.because == ALREADY:
+        return say("there was nothing to do any more")
     known = [escape.line(part) for part in (outcome.phone_number, outcome.id) if part]
     return say("  ".join(known))
 
@@ -160,9 +184,9 @@ def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mappin
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
     """Whether its secret is new, or may be."""
-    if not (outcome.changed or outcome.word in {Word.DONE, Word.UNKNOWN}):
+    if outcome.because == ALREADY or not (outcome.changed or outcome.word in {Word.DONE, Word.UNKNOWN}):
         return False
-    step = steps.get((str(outcome.address), outcome.action), {})
+    step = steps.get(outcome.name, {})
     made = outcome.action == "create" and outcome.address.kind == "webhook"
     return made or "rotates-secret" in step.get("risks", ())
 
@@ -183,20 +207,25 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(outcomes: Sequence[Outcome], shown: Collection[str], command: str, width: int) -> Lines:
-    """One command that approves all that waits, a token a line, so that lines can be left out."""
-    tokens = [outcome.token for outcome in outcomes if outcome.token]
+def _held(report: Report, shown: Collection[str], command: str, width: int) -> Lines:
+    """What approves all that waits, as commands with a token a line, so that lines can be left out."""
+    tokens = [outcome.token for outcome in report.outcomes if outcome.token]
     if not tokens:
         return []
-    words = [command, *(f"  --approve {token}" for token in tokens)]
-    whole = [*(f"{word} \\" for word in words[:-1]), words[-1]]
+    commands = [[command, *(f"  --approve {token}" for token in tokens)]]
+    if report.signatures:
+        sign = ["apreconcile approve plan.json --by NAME --reason TEXT", "  --sign KEY --out approvals.yaml"]
+        sign += [f"  {token}" for token in tokens]
+        commands = [["apreconcile plan --out plan.json"], sign, [f"{command} --approvals approvals.yaml"]]
+    whole = [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
     rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
     new = not set(tokens) <= set(shown)
     note = (
-        wrap(quiet("The first write gave the state its id, so these are not the tokens above."), width) if new else []
+        wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
     )
     choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
-    return [strong(f"Held until approved ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
+    wants = f"signed by {count(report.signatures, 'person')}" if report.signatures else "approved"
+    return [strong(f"Held until {wants} ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
 
 
 def _verified(verified: Sequence[Verified], width: int) -> Lines:
@@ -213,7 +242,7 @@ def _verified(verified: Sequence[Verified], width: int) -> Lines:
 def _remaining(report: Report, width: int) -> Lines:
     if not report.remaining:
         return []
-    rows = [[escape.line(left.action), str(left.address)] for left in report.remaining[:_REMAINING]]
+    rows = [[escape.line(left.action), f"{left.address}{_protection(left)}"] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
     shown = columns(rows, width=width, indent=2)
     return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]
@@ -223,8 +252,8 @@ def _closing(report: Report, width: int) -> Lines:
     tally = {word: sum(outcome.word is word for outcome in report.outcomes) for word in Word}
     told = ", ".join(f"{number:,} {word}" for word, number in tally.items() if number)
     lines = wrap(strong(f"Steps: {told}."), width) if told else []
-    if report.monthly not in {"0.00", "-0.00"}:
-        lines.append(say(f"Cost: {money(report.monthly, 'USD')}/month."))
+    if report.monthly not in {"0.00", "-0.00"} or report.unpriced:
+        lines.append(say(f"Cost: {priced(report.monthly, 'USD', len(report.unpriced))}."))
     lines.append(quiet(f"Took {count(report.requests, 'request')}."))
     style = Style.RISK if report.exit else Style.GOOD
     return [*lines, *wrap(say(ending(report), style), width)]
@@ -238,4 +267,6 @@ def ending(report: Report) -> str:
         return "Nothing to do: the account is as the spec wants it." if not report.remaining else "Nothing to do here."
     if report.converged is None:
         return "Done; the account was not looked at again."
-    return "Done: the account is as the spec wants it." if report.converged else "Done, but not all of it shows yet."
+    if not report.converged:
+        return "Done, but not all of it shows yet."
+    return f"Done: {'what was asked for' if report.remaining else 'the account'} is as the spec wants it."

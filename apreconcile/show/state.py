@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from apreconcile.core.address import Address
+from apreconcile.core.policy import UNKNOWN
 from apreconcile.core.state import Intent, Lock, Purchase, Resource, State, Tombstone, to_second
 
 from . import escape
@@ -14,9 +16,12 @@ _ROWS = 20
 
 
 def state_list(state: State, *, width: int = WIDTH) -> Lines:
-    """One line for each thing that is ours: address, id, phone number, how it came to us, tokens spent there."""
+    """One line for each thing that is ours: address, id, phone number, how it came to us, and what else is known.
+
+    That is whether it is protected, and how many tokens were spent there.
+    """
     rows = [
-        [str(at), escape.line(held.id), escape.line(held.phone_number or "-"), held.origin, _turn(state.turn(at))]
+        [str(at), escape.line(held.id), escape.line(held.phone_number or "-"), held.origin, _beside(state, at)]
         for at, held in sorted(state.resources.items())
     ]
     return columns(rows, width=width, indent=0) if rows else [say("Nothing is ours yet.")]
@@ -79,7 +84,7 @@ def _purchases(ledger: Sequence[Purchase], width: int) -> Lines:
         [
             _when(line.at),
             str(line.address),
-            money(line.amount, "USD"),
+            "price unknown" if line.amount == UNKNOWN else money(line.amount, "USD"),
             escape.line(line.outcome),
             escape.line("  ".join(part for part in (line.phone_number, line.id) if part)),
         ]
@@ -119,5 +124,7 @@ def _lock(lock: Lock | None, width: int) -> Lines:
     return [*wrap(say(escape.line(said), Style.RISK), width), free]
 
 
-def _turn(spent: int) -> str:
-    return f"{count(spent, 'token')} spent" if spent else ""
+def _beside(state: State, at: Address) -> str:
+    spent = state.turn(at)
+    said = ["protected"] if state.resources[at].protect else []
+    return ", ".join([*said, f"{count(spent, 'token')} spent"] if spent else said)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from apreconcile.core.planfile import name_of
 
 from . import escape
 from .fields import field_lines
-from .layout import columns, count, hint_lines, money, more_lines, prose, warning_lines
+from .layout import columns, count, hint_lines, more_lines, priced, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
+from .stakes import stakes_lines
 
 APPROVE = "apreconcile apply --approve TOKEN"
 
@@ -32,6 +35,7 @@ _RISKS = {
 _UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 _BLOCKED = "Blocked:"
+_AGAIN = "A saved plan, made again: only what is the same in both is taken."
 _INDENT = 6
 _UNMANAGED = 10
 
@@ -45,26 +49,43 @@ def plan_text(
     saved: bool = False,
     approved: Collection[str] = (),
     only: Sequence[str] = (),
+    signatures: int = 0,
+    beside: Lines | None = None,
 ) -> Lines:
     """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
 
-    `approved` are tokens that were given, `only` the addresses that alone were asked for.
+    `approved` are tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many an
+    approval takes, 0 where a token is enough. `beside` says what else a saved plan has, of which these are the steps
+    that are taken.
     """
-    lines = [*_title(document, width), BLANK]
-    tokens = {step["address"] for step in document["steps"] if step["token"] and step["token"] not in approved}
+    lines = [*_title(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
+    asking = [step for step in document["steps"] if step["token"] and not step.get("permit")]
+    asking = [step for step in asking if step["token"] not in approved]
+    held = {step["address"] for step in asking if not _protects(step)}
     for step in document["steps"]:
-        lines += [*step_lines(step, held=tokens, width=width, approved=approved), BLANK]
+        lines += [*step_lines(step, held=held, width=width, approved=approved), BLANK]
+    lines += beside or []
     lines += _in_the_way(document["blocked"], width)
     lines += _unmanaged(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
     lines += _tests(document.get("tests", ()), width)
-    lines += _closing(document, resources, only, width)
+    lines += stakes_lines(document["steps"], width=width)
+    nothing = _no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
+    lines += _closing(document, nothing, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
-    lines += _approvals(0 if stopped else len(tokens), approvals_hint, width)
+    lines += _approvals(0 if stopped else len(asking), approvals_hint, signatures, width)
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
-        made = f"Saved by {document['tool']}, digest {document['digest'][:12]}, expires {document['expires']}."
+        made = f"Saved by {document['tool']}, expires {document['expires']}, digest {document['digest']}"
         lines += wrap(quiet(escape.line(made)), width)
+    return lines
+
+
+def approving_text(document: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], *, width: int = WIDTH) -> Lines:
+    """What whoever approves these steps of a plan says yes to."""
+    lines = [*_title(document, width), BLANK]
+    for step in steps:
+        lines += [*step_lines(step, held=set(), width=width), BLANK]
     return lines
 
 
@@ -75,7 +96,7 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     """
     sign, style = SIGNS.get(step["action"], UNKNOWN_SIGN)
     token, action = step["token"] or "", escape.line(step["action"], width)
-    verb = token.partition(":")[0]
+    verb = token.partition(":")[0] or ("protect" if _protects(step) else "")
     beside = quiet(f" ({verb})") if verb not in {"", action} else ()
     head = (*strong(escape.line(step["address"])), *beside)
     lines = wrap(head, width, first=say(f"  {sign} {action} ", style), hang=_INDENT)
@@ -85,6 +106,9 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     for why in (*step["why"], *_waits(step, held)):
         lines += prose(why, width=width, first=quiet(f"{margin}· "), hang=_INDENT + 2)
     lines += field_lines(step["fields"], new=step["action"] == "create", width=width, indent=_INDENT)
+    if step.get("permit"):
+        first = quiet(f"{margin}approved by the policy: ")
+        return [*lines, *prose(step["permit"], width=width, first=first, hang=_INDENT + 2)]
     said = "approved by:" if token in approved else "approve with:"
     ask = [quiet(f"{margin}{said}"), (*say(margin), Span(Style.COPY, token))]
     return [*lines, *ask] if token else lines
@@ -93,6 +117,11 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
 def risk_words(risk: str) -> str:
     """A risk in words; one that this version does not know counts as irreversible."""
     return _RISKS.get(risk) or f"UNKNOWN RISK {escape.line(risk, WIDTH)}: take it as irreversible"
+
+
+def _protects(step: Mapping[str, Any]) -> bool:
+    """Whether it changes a protection, and nothing else waits for it."""
+    return name_of(dict(step))[1] == "protect"
 
 
 def _severity(risk: str) -> tuple[int, str]:
@@ -108,7 +137,9 @@ def _title(document: Mapping[str, Any], width: int) -> Lines:
     scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
     host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
-    return wrap((*strong(name), *say(f" {host}{inside}")), width)
+    lines = wrap((*strong(name), *say(f" {host}{inside}")), width)
+    source = document.get("policy")
+    return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 
 
 def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
@@ -154,10 +185,10 @@ def _tests(tests: Sequence[Mapping[str, Any]], width: int) -> Lines:
     return [*head, *columns(rows, width=width, indent=2), BLANK]
 
 
-def _closing(document: Mapping[str, Any], resources: int | None, only: Sequence[str], width: int) -> Lines:
+def _closing(document: Mapping[str, Any], nothing: str, width: int) -> Lines:
     told = document["summary"]
     if not document["steps"] and not document["blocked"]:
-        return wrap(say(_no_changes(resources, only), Style.GOOD), width)
+        return wrap(say(nothing, Style.GOOD), width)
     steps = [f"{told[word]} to {word}" for word in ("create", "update", "delete", "adopt")]
     steps += [f"{told[word]} to {word}" for word in ("move", "forget") if told[word]]
     beside = [f"{told[word]} {word}" for word in ("blocked", "unmanaged") if told[word]]
@@ -177,14 +208,18 @@ def _no_changes(resources: int | None, only: Sequence[str]) -> str:
 
 
 def _cost(cost: Mapping[str, Any], width: int) -> Lines:
-    used, limit = cost["numbers_used"], cost["numbers_limit"]
-    quota = "" if used is None or limit is None else f" ({used} of {limit} numbers used)"
-    amount = money(cost["monthly_delta"], cost["currency"])
-    return wrap(say(f"Cost: {amount}/month{quota}."), width) if quota or cost["monthly_delta"] != "0.00" else []
+    used, limit, day = cost["numbers_used"], cost["numbers_limit"], cost.get("prices_as_of")
+    beside = [] if used is None or limit is None else [f"{used} of {limit} numbers used"]
+    beside += [f"prices as of {escape.line(day)}"] if day else []
+    if not beside and cost["monthly_delta"] == "0.00":
+        return []
+    said = say(f"Cost: {priced(cost['monthly_delta'], cost['currency'], len(cost.get('unpriced', ())))}")
+    return wrap((*said, *quiet(f" ({'; '.join(beside)})" if beside else ""), *say(".")), width)
 
 
-def _approvals(number: int, hint: str | None, width: int) -> Lines:
+def _approvals(number: int, hint: str | None, signatures: int, width: int) -> Lines:
     if not number:
         return []
     wants = "1 step wants an approval of its own" if number == 1 else f"{number:,} steps want an approval of their own"
+    wants += f", with {count(signatures, 'signature')}" if signatures else ""
     return prose(f"{wants}: {hint}" if hint else f"{wants}.", width=width)

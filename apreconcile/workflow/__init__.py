@@ -1,9 +1,11 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import DEFAULT_BASE_URL, Account, connect
+from .account import DEFAULT_BASE_URL, Account, connect, utc_now
 from .applying import apply
+from .approving import load_approvals, read_file, signed, weighed
 from .copying import state_copy
 from .exporting import export
+from .governing import check_hosts, govern
 from .loading import load
 from .locking import check_free, patiently
 from .planning import Planned, plan
@@ -17,6 +19,7 @@ from .remembering import (
     state_move,
     state_unlock,
 )
+from .saved import plan_again
 from .stores import open_store, state_line
 
 __all__ = [
@@ -25,20 +28,28 @@ __all__ = [
     "Planned",
     "apply",
     "check_free",
+    "check_hosts",
     "connect",
     "export",
+    "govern",
     "kind_of",
     "load",
+    "load_approvals",
     "open_store",
     "patiently",
     "plan",
+    "plan_again",
+    "read_file",
     "read_secret",
     "resolve_bind",
     "resolve_not_created",
+    "signed",
     "state_copy",
     "state_forget",
     "state_init",
     "state_line",
     "state_move",
     "state_unlock",
+    "utc_now",
+    "weighed",
 ]

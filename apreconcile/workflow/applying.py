@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import strangeness, takeable, token, weigh
-from apreconcile.core.change import Adopt, Change, Create, Delete, Naming, Update, action
+from apreconcile.core.approval import Approval, Approvals, Voice, takeable, token
+from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
 from apreconcile.core.diff import settled_memories
 from apreconcile.core.errors import Error
 from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
 from apreconcile.core.outcome import Outcome, Remaining, Report, Verified, Word, exit_code
-from apreconcile.core.plan import Plan, Step, blocked
-from apreconcile.core.planning import find_changes, monthly
+from apreconcile.core.plan import Plan, Step, blocked, monthly, unpriced
+from apreconcile.core.planning import find_changes
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, State, to_second
 from apreconcile.kinds import KINDS
@@ -28,6 +28,7 @@ from apreconcile.live.record import Record, stamp
 from apreconcile.live.together import either
 
 from .account import Account, holder
+from .approving import load_approvals, weighed
 from .delivering import check_sinks, delivering
 from .locking import check_lock
 from .planning import Planned
@@ -53,7 +54,7 @@ class _Run:
     planned: Planned
     record: Record
     work: Work
-    granted: frozenset[Name]
+    approvals: Approvals
 
 
 async def apply(
@@ -61,19 +62,25 @@ async def apply(
     planned: Planned,
     *,
     approve: Iterable[str] = (),
-    granted: Collection[tuple[str, str]] = (),
+    approvals: Iterable[str] = (),
+    voices: Iterable[Voice] = (),
+    granted: Collection[Name] = (),
     watch: Watch | None = None,
     stop: Stop | None = None,
 ) -> Report:
-    """Take a plan's steps. `approve` are tokens; `granted` names steps that a person approved by typing.
+    """Take a plan's steps. `approve` are tokens, `approvals` files of them; `granted` names what a person typed.
 
-    Steps that want an approval and have none are held; nothing that needs them is taken. Raises LockedError, before
-    anything is sent, if another run holds the state, and SinkError if a secret could not be handed on. What goes wrong
-    with a step is in the report.
+    `voices` were heard before. Where the policy has approvers, verified signatures alone count, and not `granted`.
+    Steps that want an approval and have none, not even the policy's, are held; nothing that needs them is taken. Raises
+    LockedError, before anything is sent, if another run holds the state, and SinkError if a secret could not be handed
+    on. What goes wrong with a step is in the report.
     """
-    plan = planned.plan
-    approvals = weigh(plan, approve)
-    warnings = tuple(strangeness(plan, one) for one in approvals.strangers)
+    plan, approvers = planned.plan, account.manifest.policy.approvers
+    given: list[str | Approval | Voice] = [*approve, *load_approvals(approvals), *voices]
+    weights = await weighed(plan, given, approvers, now=account.now())
+    if not approvers:
+        weights = replace(weights, granted=weights.granted | frozenset(granted))
+    warnings = weights.warnings
     before = account.client.requests
     settled = planned.settlement.state != planned.state
     if plan.steps or plan.unsettled or settled:
@@ -81,15 +88,16 @@ async def apply(
     stop = stop or Stop()
     if plan.unsafe or not (plan.steps or settled):
         verified = await probed(account, plan, planned.found.before, (), stop)
-        return _untouched(planned, warnings, verified, account.client.requests - before)
-    agreed = approvals.granted | frozenset(granted)
-    await check_sinks(account.manifest, account.sinks, takeable(plan, agreed))
-    run = _begin(account, planned, watch or Silence(), stop, agreed)
+        stopped = bool(plan.probes) and stop.soft.is_set()
+        return _untouched(planned, warnings, verified, account.client.requests - before, stopped=stopped)
+    await check_sinks(account.manifest, account.sinks, takeable(plan, weights.granted))
+    run = _begin(account, planned, watch or Silence(), stop, weights)
     if settled:
         await run.record.now(lambda state: state)
-    outcomes = await take(plan, run.granted, run.work)
-    outcomes = tuple(_with_token(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
+    outcomes = await take(plan, weights.granted, run.work)
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
+    outcomes = tuple(_with_approval(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
+    outcomes = planned.completed(outcomes)
     converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
     if any(map(_is_set, plan.steps, outcomes)) and not stopped:
@@ -97,21 +105,24 @@ async def apply(
         warnings += troubles
     warnings += (*run.work.notes, *await _saved(run))
     verified = () if run.record.conflict else await probed(account, plan, run.record.state, outcomes, stop)
+    stopped = stopped or (bool(plan.probes) and stop.soft.is_set())
     return Report(
         exit=exit_code(
             plan, outcomes, verified=verified,
             converged=converged, unsaved=run.record.unsaved is not None,
             conflict=run.record.conflict, stopped=stopped or (done > 0 and converged is None),
         ),
-        converged=converged if converged is None or done == len(outcomes) else False,
-        digest=plan.digest,
+        converged=converged if converged is None or all(one.word is Word.DONE for one in outcomes) else False,
+        digest=planned.digest,
         outcomes=outcomes,
-        remaining=tuple(Remaining(step.address, step.action) for step in planned.left),
+        remaining=tuple(Remaining(step.address, step.action, step.verb) for step in planned.left),
         requests=planned.plan.requests + account.client.requests - before,
         warnings=warnings,
         blocked=blocked(plan),
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
+        signatures=weights.required,
+        unpriced=unpriced(_taken(plan, outcomes)),
         verified=verified,
     )  # fmt: skip
 
@@ -121,17 +132,23 @@ def _is_set(step: Step, outcome: Outcome) -> bool:
     return outcome.word is Word.DONE or bool(step.delivery and outcome.changed)
 
 
-def _with_token(run: _Run, step: Step, outcome: Outcome) -> Outcome:
-    """What waits for an approval, itself or behind another, with the token that the next run will ask for."""
-    waits = outcome.word is Word.HELD or (outcome.word is Word.SKIPPED and step.name not in run.granted)
+def _with_approval(run: _Run, step: Step, outcome: Outcome) -> Outcome:
+    """What waits for an approval, itself or behind another, with the token that the next run will ask for.
+
+    What was taken has the names of who approved it, if they stand in a file.
+    """
+    if outcome.word in {Word.DONE, Word.FAILED, Word.UNKNOWN}:
+        return replace(outcome, approved_by=run.approvals.by.get(step.name, ()))
+    waits = outcome.word is Word.HELD or step.name not in run.approvals.granted
     if not step.wants_approval or not waits:
         return outcome
     state = run.record.state if run.record.writes else run.planned.found.before
     state = rename(run.account.manifest, state).state
-    return replace(outcome, token=token(step, step.verb, state=state, scope=run.account.scope))
+    signed = run.approvals.signed.get(step.name, 0)
+    return replace(outcome, signed=signed, token=token(step, step.verb, state=state, scope=run.account.scope))
 
 
-def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted: frozenset[Name]) -> _Run:
+def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, approvals: Approvals) -> _Run:
     version = planned.version
     state = planned.found.before
     if state.id == "none":
@@ -158,7 +175,7 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, granted
         watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
         concurrency=account.concurrency, seen=seen, deliver=delivering(account.manifest, account.sinks),
     )  # fmt: skip
-    return _Run(account, planned, record, work, granted)
+    return _Run(account, planned, record, work, approvals)
 
 
 def _end(intent: Intent | None) -> str:
@@ -212,7 +229,12 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if not _is_set(step, outcome) or isinstance(change, Delete | Adopt | Naming) or seen is None or held is None:
+        if (
+            not _is_set(step, outcome)
+            or isinstance(change, Delete | Adopt | Bookkeeping)
+            or seen is None
+            or held is None
+        ):
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None
@@ -250,20 +272,24 @@ async def _saved(run: _Run) -> tuple[str, ...]:
 
 
 def _taken(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Step, ...]:
-    done = {(str(outcome.address), outcome.action) for outcome in outcomes if outcome.word is Word.DONE}
+    done = {outcome.name for outcome in outcomes if outcome.word is Word.DONE}
     return tuple(step for step in plan.steps if step.name in done)
 
 
-def _untouched(planned: Planned, warnings: tuple[str, ...], verified: tuple[Verified, ...], requests: int) -> Report:
+def _untouched(
+    planned: Planned, warnings: tuple[str, ...], verified: tuple[Verified, ...], requests: int, *, stopped: bool
+) -> Report:
     """A report of nothing taken: nothing to do, or nothing may be done. `requests` were sent since the plan."""
     plan = planned.plan
-    outcomes = tuple(Outcome(step.address, step.action, Word.SKIPPED, "policy") for step in plan.steps)
+    skipped = (Outcome(one.address, one.action, Word.SKIPPED, "policy", verb=one.verb) for one in plan.steps)
+    outcomes = planned.completed(list(skipped))
+    undone = any(outcome.word is not Word.DONE for outcome in outcomes)
     return Report(
-        exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=False, verified=verified),
-        None if outcomes or plan.blocked or plan.unsafe or plan.unsettled else True,
-        plan.digest,
+        exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=stopped, verified=verified),
+        None if undone or plan.blocked or plan.unsafe or plan.unsettled else True,
+        planned.digest,
         outcomes,
-        tuple(Remaining(step.address, step.action) for step in planned.left),
+        tuple(Remaining(step.address, step.action, step.verb) for step in planned.left),
         plan.requests + requests,
         warnings,
         blocked(plan),

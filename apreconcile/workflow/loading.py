@@ -38,6 +38,7 @@ def load(
         variables=variables or {},
         environ=os.environ if environ is None else environ,
         read_file=read_named,
+        read_bytes=read_beside,
         environment=environment,
         home=str(files[0].parent),
     )
@@ -69,6 +70,14 @@ def _read(file: Path) -> bytes:
 
 def read_named(spec: str, named: str) -> str:
     """The text of `{file: named}` in a spec file: inside the spec's folder, links followed. Raises Error."""
+    try:
+        return read_beside(spec, named).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise Error(f"{named} is not UTF-8 text (byte {problem.start})", hint="save it as UTF-8") from problem
+
+
+def read_beside(spec: str, named: str) -> bytes:
+    """What is in a file that a spec file names: inside the spec's folder, links followed. Raises Error."""
     folder = Path(spec).parent.resolve()
     try:
         file = (folder / named).resolve()
@@ -79,10 +88,8 @@ def read_named(spec: str, named: str) -> str:
                 f"{named} is no file" if file.exists() else f"there is no file {named}", hint=f"looked in {folder}"
             )
         if file.stat().st_size > LARGEST:
-            raise Error(f"{named} is larger than {LARGEST:,} bytes", hint="a prompt is shorter")
-        return file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise Error(f"{named} is not UTF-8 text (byte {problem.start})", hint="save it as UTF-8") from problem
+            raise Error(f"{named} is larger than {LARGEST:,} bytes", hint="name a shorter one")
+        return file.read_bytes()
     except (OSError, ValueError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or "its name or its links lead nowhere"
         raise Error(f"{named} could not be read: {why}", hint="see its name and permissions") from problem

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from apreconcile.core.address import Address
+from apreconcile.core.agreement import Agreement
 from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
 from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
 from apreconcile.core.findings import Findings
+from apreconcile.core.outcome import Outcome
 from apreconcile.core.plan import Plan, Step
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.probes import probes
@@ -34,7 +36,10 @@ FIRST_PAUSE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, what it was made from, and the steps that `only` left for another run."""
+    """A plan, what it was made from, and the steps that `only` left for another run.
+
+    Of a saved plan that was planned again, `plan` has the steps that are taken, and `agreement` says the rest.
+    """
 
     plan: Plan
     found: Findings
@@ -44,6 +49,19 @@ class Planned:
     settlement: Settlement
     """What became of these."""
     left: tuple[Step, ...] = ()
+    agreement: Agreement | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was asked for: of the saved plan, if it is one."""
+        return self.agreement.digest if self.agreement else self.plan.digest
+
+    def completed(self, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+        """One outcome for each step that was asked for, out of one for each step of the plan."""
+        if self.agreement is None:
+            return tuple(outcomes)
+        named = {step.name: outcome for step, outcome in zip(self.plan.steps, outcomes, strict=True)}
+        return self.agreement.completed(named)
 
 
 async def plan(
@@ -51,20 +69,21 @@ async def plan(
     *,
     adopt: bool = False,
     only: Sequence[Address] = (),
+    lenient: bool = False,
     wait: Callable[[str], None] | None = None,
     verify: bool = False,
 ) -> Planned:
     """Plan the account. `adopt` takes offers with one candidate; `only` takes these addresses and what they need.
 
-    With `verify` the API is asked to send a test event to each webhook afterwards.
-
-    With `wait`, which is told in words, a creation of unknown outcome is given the settling time to show.
+    With `verify` the API is asked to send a test event to each webhook afterwards. Neither spec nor state need know
+    what a `lenient` `only` names. With `wait`, which is told in words, a creation of unknown outcome is given the
+    settling time to show.
     """
     state, version = await account.recall()
     before = account.client.requests
     settlement, found = await _steady(account, state, wait, adopt=adopt)
     there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
-    strangers = [at for at in only if at not in there]
+    strangers = [at for at in only if at not in there and not lenient]
     if strangers:
         known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
         near = get_close_matches(str(strangers[0]), known, n=1)
@@ -132,7 +151,10 @@ async def look(account: Account, first: Snapshot, settlement: Settlement, *, ado
     """Read the slots too, and say what differs."""
     state = settlement.state
     snapshot = await read_slots(account.client.send, account.manifest, first, state, KINDS)
-    return find_changes(account.manifest, snapshot, state, KINDS, adopt=adopt, unsettled=settlement.open)
+    return find_changes(
+        account.manifest, snapshot, state, KINDS,
+        adopt=adopt, unsettled=settlement.open, closed=settlement.closed,
+    )  # fmt: skip
 
 
 async def explain(

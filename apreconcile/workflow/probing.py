@@ -39,4 +39,7 @@ async def probed(
     for task in tasks:
         task.cancel()
     found = await asyncio.gather(*tasks, return_exceptions=True)
+    for one in found:
+        if isinstance(one, Exception):
+            raise one
     return tuple(one for one in found if isinstance(one, Verified))

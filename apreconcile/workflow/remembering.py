@@ -40,7 +40,8 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
                 reason = f"{kind.label(other)} ({other.id}) carries the marker of {address}: it was made, not {ident}"
                 raise BlockedError(reason, hint=f"apreconcile resolve {address} --bind {other.id}")
     phone, on = seen.body.get("phoneNumber"), kind.hangs_on(seen)
-    made = Resource(ident, "created", phone if isinstance(phone, str) else None, fields=intent.fields)
+    phone = phone if isinstance(phone, str) else None
+    made = Resource(ident, "created", phone, protect=intent.protect, fields=intent.fields)
     await account.store.swap(state.made(address, made, at=stamp(account.now())), version)
     return f"{address} is {kind.label(seen)} ({ident})" + (f", on the agent {on}" if on else "")
 
@@ -149,10 +150,16 @@ async def state_init(account: Account, *, ignore: Sequence[str] = (), ignore_all
 
 
 async def state_forget(account: Account, address: Address) -> str:
-    """Forget what an address is: it stays in the account, and is nobody's, but keeps its marker. Sends nothing."""
+    """Forget what an address is: it stays in the account, and is nobody's, but keeps its marker. Sends nothing.
+
+    Raises BlockedError for what is protected.
+    """
 
     def edit(state: State) -> State:
         _check_held(state, address)
+        if state.resources[address].protect:
+            hint = f"write `protect: false` into its block in the spec, and then: apreconcile apply --only {address}"
+            raise BlockedError(f"{address} is protected: it is not forgotten", hint=hint)
         return state.unbind(address, how="forgotten", at=stamp(account.now()))
 
     await _swap(account, edit)

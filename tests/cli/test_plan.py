@@ -30,7 +30,9 @@ def test_json_is_byte_for_byte_what_out_writes(ap, world, folder):
     told = ap("plan", "--format", "json", "--out", "plan.json", env=world.env)
     assert told.code == 0
     assert (folder / "plan.json").read_text() == told.out
-    assert told.err == "saved to plan.json; show it again: apreconcile show plan.json\n"
+    assert told.err == (
+        "saved to plan.json; show it: apreconcile show plan.json; apply it:\napreconcile apply plan.json\n"
+    )
     assert ap("show", "plan.json", "--format", "json").out == told.out
 
 

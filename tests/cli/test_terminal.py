@@ -191,8 +191,8 @@ def test_who_is_asked_sees_the_plan_wherever_stdout_goes(sit, folder):
     person.type("y\n")
     code, screen = person.leave()
     assert code == 0
-    assert "Done: the account is as the spec wants it." not in screen
-    assert "Done: the account is as the spec wants it." in (folder / "out.txt").read_text()
+    assert "Done: what was asked for is as the spec wants it." not in screen
+    assert "Done: what was asked for is as the spec wants it." in (folder / "out.txt").read_text()
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_in_ci(sit, folder):

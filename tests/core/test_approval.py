@@ -3,15 +3,18 @@
 import dataclasses
 import itertools
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import held, phrase, token, weigh
+from apreconcile.core.approval import Approval, Voice, digest, held, persons, phrase, strangeness, token
+from apreconcile.core.approval import weigh as weigh_voices
 from apreconcile.core.call import Call, IdOf, Secret
 from apreconcile.core.change import Create, Delete, Update
 from apreconcile.core.place import Place
 from apreconcile.core.plan import Plan, Scope, Step
+from apreconcile.core.policy import Approvers
 from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
@@ -28,6 +31,14 @@ BUY = Step(
 )  # fmt: skip
 LIVE = Seen("number", "num_1", {"id": "num_1", "phoneNumber": "+14155550100", "status": "active"})
 RELEASE = Step(Delete(N, LIVE), (Call("DELETE", ("v1", "numbers", "num_1")),), frozenset({Risk.IRREVERSIBLE}), 5)
+
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def weigh(plan, tokens):
+    """Tokens alone, where nobody has to sign."""
+    return weigh_voices(plan, [Voice(one) for one in tokens], approvers=None, now=NOW)
 
 
 def of(step=BUY, verb="buy", state=STATE, scope=SCOPE):
@@ -123,7 +134,7 @@ WRONG = [
 def test_nothing_but_the_whole_exact_token_counts(text):
     found = weigh(TWO, [text])
     assert found.granted == frozenset()
-    assert found.strangers == (text,)
+    assert found.warnings == (strangeness(TWO, text),)
 
 
 def test_tokens_given_twice_count_once_and_in_any_order():
@@ -131,7 +142,7 @@ def test_tokens_given_twice_count_once_and_in_any_order():
     for given in itertools.permutations(tokens):
         found = weigh(TWO, given)
         assert found.granted == {("number.n", "create"), ("number.n", "delete")}
-        assert found.strangers == ("stray",)
+        assert found.warnings == (strangeness(TWO, "stray"),)
 
 
 def test_a_step_that_only_reroutes_wants_no_approval_and_what_wants_one_is_held():
@@ -147,3 +158,150 @@ def test_a_release_is_approved_by_typing_the_number_and_the_rest_by_verb_and_add
     assert phrase(TWO.steps[0]) == "buy number.n"
     nameless = changed(TWO.steps[1], change=Delete(N, Seen("number", "num_1", {})))
     assert phrase(nameless) == "release number.n"
+
+
+BUYS, RELEASES = (
+    changed(BUY, token=of(), digest=digest(BUY, "buy", state=STATE, scope=SCOPE)),
+    changed(RELEASE, token=of(RELEASE, "release"), digest=digest(RELEASE, "release", state=STATE, scope=SCOPE)),
+)
+BOTH = plan(BUYS, RELEASES)
+ENTRY = Approval(
+    str(BUYS.token), str(BUYS.digest), "ann@x", "why not", "2027-01-02T00:00:00Z", "2026-12-31T12:00:00Z", "signed",
+    Place("f.yaml", 3, 5),
+)  # fmt: skip
+SIGNERS = Approvers(b"", required=1)
+
+
+def entry(**more):
+    return changed(ENTRY, **more)
+
+
+def signed(by="ann@x", key="SHA256:1", **more):
+    return Voice(entry().approve, entry(by=by, **more), key)
+
+
+def weighed(*voices, approvers=None, now=NOW):
+    return weigh_voices(BOTH, voices, approvers=approvers, now=now)
+
+
+def test_an_entry_counts_for_its_step_alone_and_its_name_is_kept():
+    for one in (entry(), entry(signature=None), entry(at=None)):
+        found = weighed(Voice(one.approve, one))
+        assert (found.granted, found.by) == ({BUYS.name}, {BUYS.name: ("ann@x",)})
+        assert (found.warnings, found.required) == ((), 0)
+    assert weighed(Voice(str(BUYS.token))).by == {BUYS.name: ()}
+
+
+UNTIMELY = {
+    "expired this instant": ({"expires": "2027-01-01T00:00:00Z"}, "it expired at 2027-01-01T00:00:00Z"),
+    "endless": ({"expires": "2099-01-01T00:00:00Z"}, "it is for longer than the 168 hours"),
+    "a second too long": ({"expires": "2027-01-07T12:00:01Z"}, "it is for longer than the 168 hours"),
+    "a second too long from now": (
+        {"at": None, "expires": "2027-01-08T00:00:01Z"}, "it is for longer than the 168 hours",
+    ),
+    "dated ahead": (
+        {"at": "2027-01-01T00:05:01Z", "expires": "2027-01-01T00:06:00Z"}, "it is dated in the future",
+    ),
+    "another digest that begins alike": ({"digest": ENTRY.digest[:32] + "0" * 32}, "its digest is not that"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNTIMELY)
+def test_an_entry_that_does_not_count_is_told_with_its_line(case):
+    more, why = UNTIMELY[case]
+    one = entry(**more)
+    for approvers in (None, SIGNERS):
+        found = weighed(Voice(one.approve, one, "SHA256:1"), approvers=approvers)
+        assert (found.granted, found.counted) == (frozenset(), ())
+        assert [said for said in found.warnings if said.startswith("f.yaml:3:5: ann@x: ") and why in said]
+
+
+TIMELY = [
+    {"expires": "2027-01-01T00:00:01Z"}, {"expires": "2027-01-07T12:00:00Z"},
+    {"at": None, "expires": "2027-01-08T00:00:00Z"},
+    {"at": "2027-01-01T00:05:00Z", "expires": "2027-01-01T00:06:00Z"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", TIMELY, ids=str)
+def test_an_entry_counts_to_its_last_second(more):
+    assert weighed(Voice(ENTRY.approve, entry(**more))).granted == {BUYS.name}
+    assert weighed(signed(**more), approvers=SIGNERS).granted == {BUYS.name}
+
+
+def test_the_policy_says_how_long_an_approval_may_hold():
+    short = Approvers(b"", lifetime=timedelta(hours=36))
+    assert weighed(signed(), approvers=short).granted == {BUYS.name}
+    short = Approvers(b"", lifetime=timedelta(hours=35))
+    assert "longer than the 35 hours" in weighed(signed(), approvers=short).warnings[0]
+
+
+def test_a_post_dated_approval_would_begin_to_count_if_it_did_not_say_when_it_was_given():
+    late = NOW.replace(month=12, day=28)
+    far = {"expires": "2027-12-31T00:00:00Z"}
+    assert weighed(signed(**far), approvers=SIGNERS, now=late).granted == frozenset()
+    assert weighed(signed(**far, at=None), approvers=SIGNERS, now=late).granted == {BUYS.name}
+
+
+def test_with_approvers_neither_tokens_nor_what_is_unsigned_or_unverified_counts():
+    token = Voice(str(BUYS.token))
+    unsigned, unheard = Voice(ENTRY.approve, entry(signature=None), "SHA256:1"), Voice(ENTRY.approve, ENTRY)
+    doubted = Voice(ENTRY.approve, ENTRY, None, "nobody knows that key")
+    found = weighed(token, unsigned, unheard, doubted, approvers=SIGNERS)
+    assert (found.granted, found.counted, found.signed) == (frozenset(), (), {})
+    assert [said.rpartition(": ")[2] for said in found.warnings] == [
+        "the policy wants signatures, and this has none", "the policy wants signatures, and this has none",
+        "its signature was not verified", "nobody knows that key",
+    ]  # fmt: skip
+
+
+def test_a_signature_for_one_step_is_none_for_another():
+    moved = changed(ENTRY, approve=str(RELEASES.token), digest=str(RELEASES.digest))
+    found = weighed(Voice(moved.approve, moved, None, "its signature is not good"), signed(), approvers=SIGNERS)
+    assert found.granted == {BUYS.name}
+    crossed = entry(approve=str(RELEASES.token))
+    assert weighed(Voice(crossed.approve, crossed, "SHA256:1"), approvers=SIGNERS).granted == frozenset()
+
+
+A1, A2, B1, B2, C3 = (signed(by, f"SHA256:{key}") for by, key in ("a1", "a2", "b1", "b2", "c3"))
+PEOPLE = {
+    "nobody": ((), 0), "one": ((A1,), 1), "one twice": ((A1, A1), 1), "one with two keys": ((A1, A2), 1),
+    "one key under two names": ((A1, B1), 1), "two": ((A1, B2), 2), "two who share": ((A1, A2, B2), 1),
+    "a chain": ((A1, B2, A2), 1), "three": ((A1, B2, C3), 3), "two of three": ((A1, B1, C3), 2),
+    "all that there are": ((A1, A2, B1, B2, C3), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PEOPLE)
+def test_so_many_people_are_those_that_share_neither_name_nor_key(case):
+    voices, number = PEOPLE[case]
+    for some in itertools.permutations(voices):
+        assert persons(some) == number
+    for required in range(5):
+        found = weighed(*voices, approvers=Approvers(b"", required=required))
+        assert found.granted == ({BUYS.name} if voices and number >= required else frozenset())
+        assert found.signed == ({BUYS.name: number} if voices else {})
+        assert found.required == max(required, 1)
+        assert set(found.by) == found.granted
+
+
+def test_who_says_it_twice_says_it_once_and_strangers_are_told_with_their_line():
+    found = weighed(signed(), signed(reason="again"), signed(), approvers=SIGNERS)
+    assert (len(found.counted), found.by) == (2, {BUYS.name: ("ann@x",)})
+    stray = entry(approve="buy:number.n@" + "0" * 32)
+    (said,) = weighed(Voice(stray.approve, stray)).warnings
+    assert said == f"f.yaml:3:5: ann@x: {strangeness(BOTH, stray.approve)}"
+    assert str(BUYS.token) in said
+
+
+def test_a_step_without_a_whole_digest_takes_no_entry():
+    bare = plan(changed(BUYS, digest=None))
+    assert weigh_voices(bare, [Voice(ENTRY.approve, ENTRY)], approvers=None, now=NOW).granted == frozenset()
+
+
+def test_what_is_signed_is_all_of_the_entry_but_its_signature():
+    whole = b'{"approve":"%s","at":"2026-12-31T12:00:00Z","by":"ann@x","digest":"%s","expires":"2027-01-02T00:00:00Z","reason":"why not"}'
+    assert ENTRY.message == whole % (ENTRY.approve.encode(), ENTRY.digest.encode())
+    others = [entry(**{name: "x"}).message for name in ("approve", "digest", "by", "reason", "expires", "at")]
+    assert len({ENTRY.message, entry(at=None).message, *others}) == 8
+    assert entry(signature="other", place=None).message == ENTRY.message

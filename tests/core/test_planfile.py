@@ -2,6 +2,7 @@ import copy
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,17 @@ from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Update
 from apreconcile.core.errors import PlanFileError
 from apreconcile.core.place import Place
 from apreconcile.core.plan import Cost, Plan, Scope, Step, Unmanaged
-from apreconcile.core.planfile import dump, encode, load, plan_digest, to_json
+from apreconcile.core.planfile import (
+    check_current,
+    check_home,
+    check_intact,
+    digest_of,
+    dump,
+    encode,
+    load,
+    plan_digest,
+    to_json,
+)
 from apreconcile.core.risk import Risk
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
@@ -163,7 +174,7 @@ def test_a_secret_is_masked_on_both_sides(diff, before, after):
 def test_a_secret_of_a_call_is_a_hole():
     step = buy(calls=(Call("POST", ("v1", "agents"), {"customTools": [{"headers": {"A": SECRET}}]}),))
     assert to_json(plan(step))["steps"][0]["calls"][0]["holes"] == [
-        {"at": "/body/customTools/0/headers/A", "env": "TOKEN"}
+        {"at": "/body/customTools/0/headers/A", "env": "TOKEN", "sha256": SECRET.digest("")}
     ]
 
 
@@ -306,6 +317,11 @@ def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
         (["steps", 0, "token"], f"release:number.other@{HEX}", "steps[0].token does not name number.support-main"),
         (["steps", 0, "fields", 0, "secret"], 1, "steps[0].fields[0].secret is not true or false"),
         (["steps", 0, "calls", 0, "holes"], [1], "steps[0].calls[0].holes[0] is not a map"),
+        (["steps", 0, "calls", 0, "holes", 0, "sha256"], "ab", "steps[0].calls[0].holes[0].sha256 is not a sha256"),
+        (["steps", 0, "calls", 0, "holes", 0, "id"], "x", "steps[0].calls[0].holes[0].id is not an address"),
+        (["steps", 0, "calls", 0, "query"], [1], "steps[0].calls[0].query[0] is not a list"),
+        (["expires"], "tomorrow", "expires is not a time such as 2026-01-02T03:04:05Z"),
+        (["expires"], "2026-01-02T03:04:05+00:00", "expires is not a time such as 2026-01-02T03:04:05Z"),
         (["blocked", 0, "exit"], [], "blocked[0].exit is not a whole number"),
         (["blocked"], [], "its summary says 1 blocked, its list has 0"),
         (["unmanaged"], [{"kind": "a", "id": "b", "name": "c"}], "its summary says 0 unmanaged, its list has 1"),
@@ -331,6 +347,140 @@ def test_a_missing_key_is_named(name):
     del damaged[name]
     with pytest.raises(PlanFileError, match=f"damaged: {name} is missing"):
         load(encode(damaged))
+
+
+# A file that is to be applied
+
+
+def whole(*steps, **more):
+    """The document of a plan with the digest that it has."""
+    made = plan(*steps, salt="s", **more)
+    return to_json(replace(made, digest=plan_digest(made.project, made.environment, made.scope, steps, "s")))
+
+
+SENDS = buy(calls=(Call("POST", ("v1", "x"), {"a": SECRET, "b": 1.0}, query=(("q", "1"),)),))
+INTACT = whole(SENDS, changed())
+
+
+def edited(path, value):
+    document = copy.deepcopy(INTACT)
+    inner = document
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    return document
+
+
+def test_the_digest_of_a_document_is_that_of_its_plan():
+    assert digest_of(INTACT) == INTACT["digest"] == digest_of(load(encode(INTACT)))
+    check_intact(load(encode(INTACT)))
+    check_intact(whole())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["digest"], "ab" * 32),
+        (["project"], "other"),
+        (["environment"], "prod"),
+        (["scope", "host"], "loopback"),
+        (["scope", "sub_account"], "sub_1"),
+        (["scope", "more"], None),
+        (["steps"], INTACT["steps"][:1]),
+        (["steps"], INTACT["steps"][::-1]),
+        (["steps"], [*INTACT["steps"], INTACT["steps"][0]]),
+        (["steps", 0, "address"], "number.other"),
+        (["steps", 0, "action"], "delete"),
+        (["steps", 0, "risks"], []),
+        (["steps", 1, "risks"], ["reroutes"]),
+        (["steps", 0, "token"], None),
+        (["steps", 0, "token"], f"buy:number.support-main@{HEX[::-1]}"),
+        (["steps", 0, "after"], []),
+        (["steps", 0, "calls"], []),
+        (["steps", 0, "calls", 0, "method"], "DELETE"),
+        (["steps", 0, "calls", 0, "path", 1], "y"),
+        (["steps", 0, "calls", 0, "body", "a"], "plain"),
+        (["steps", 0, "calls", 0, "body", "b"], 1),
+        (["steps", 0, "calls", 0, "body", "b"], True),
+        (["steps", 0, "calls", 0, "body", "c"], None),
+        (["steps", 0, "calls", 0, "holes", 0, "env"], "OTHER"),
+        (["steps", 0, "calls", 0, "holes", 0, "sha256"], "ab" * 32),
+        (["steps", 0, "calls", 0, "query", 0, 1], "2"),
+    ],
+)
+def test_any_edit_of_what_a_plan_means_is_told(path, value):
+    with pytest.raises(PlanFileError, match="is not as it was made: its digest does not fit what it says") as told:
+        check_intact(edited(path, value))
+    assert told.value.hint.endswith("make it again: apreconcile plan --out FILE")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["serial"], 9),
+        (["warnings"], ["x"]),
+        (["steps", 0, "why"], []),
+        (["steps", 0, "permit"], "x"),
+        (["steps", 0, "fields"], []),
+    ],
+)
+def test_what_is_said_beside_the_meaning_is_not_covered(path, value):
+    check_intact(edited(path, value))
+
+
+@pytest.mark.parametrize("source", [{"env": "TOKEN"}, {"masked": True}])
+def test_a_file_that_does_not_tell_which_secrets_it_sends_is_refused(source):
+    older = edited(["steps", 0, "calls", 0, "holes"], [{"at": "/body/a", **source}])
+    with pytest.raises(PlanFileError, match="does not tell which secrets it sends: an older version wrote it"):
+        check_intact(older | {"digest": digest_of(older)})
+
+
+def test_a_step_that_stands_there_twice_is_refused():
+    twice = edited(["steps"], [*INTACT["steps"], INTACT["steps"][0]])
+    with pytest.raises(PlanFileError, match=r"has a step twice: create number\.support-main$"):
+        check_intact(twice | {"digest": digest_of(twice)})
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_a_plan_holds_for_a_day():
+    check_current(INTACT, NOW - timedelta(seconds=1))
+    check_current(INTACT, NOW - timedelta(hours=24, minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (NOW, "plan.json expired at 2026-01-02T03:04:05Z; a plan holds 24 hours"),
+        (NOW + timedelta(days=9), "plan.json expired at"),
+        (
+            NOW - timedelta(hours=24, minutes=5, seconds=1),
+            "plan.json says that it expires at 2026-01-02T03:04:05Z; no plan",
+        ),
+    ],
+)
+def test_an_old_plan_and_one_without_an_end_are_refused(now, says):
+    with pytest.raises(PlanFileError) as told:
+        check_current(INTACT, now, source="plan.json")
+    assert told.value.message.startswith(says)
+
+
+def test_a_time_that_does_not_exist_is_refused():
+    with pytest.raises(PlanFileError, match="is damaged: there is no time 2026-02-30T00:00:00Z"):
+        check_current(INTACT | {"expires": "2026-02-30T00:00:00Z"}, NOW)
+
+
+def test_a_plan_for_something_else_is_refused():
+    check_home(INTACT, "acme-support", "default", SCOPE)
+    for home in (
+        ("other", "default", SCOPE),
+        ("acme-support", "prod", SCOPE),
+        ("acme-support", "default", Scope("loopback")),
+        ("acme-support", "default", Scope("api.agentphone.ai", "sub_1")),
+    ):
+        with pytest.raises(PlanFileError, match=r"is a plan for 'acme-support'/'default' at '.*', and this run"):
+            check_home(INTACT, *home)
 
 
 # Properties
@@ -401,3 +551,31 @@ def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
     inner[key] = data.draw(plain)
     with suppress(PlanFileError):
         assert load(encode(damaged)) == damaged
+
+
+@given(plans, text)
+def test_the_digest_can_be_computed_from_the_file_alone(made, salt):
+    made = replace(made, salt=salt)
+    made = replace(made, digest=plan_digest(made.project, made.environment, made.scope, made.steps, salt))
+    assert digest_of(load(dump(made))) == made.digest
+    assert digest_of(json.loads(json.dumps(load(dump(made))))) == made.digest
+
+
+@given(plans, st.data())
+def test_any_other_value_of_what_a_plan_means_is_another_digest(made, data):
+    document = load(dump(made))
+    inner, key = document, data.draw(st.sampled_from(["project", "environment", "scope", "steps"]))
+    while isinstance(inner[key], dict | list) and inner[key] and data.draw(st.booleans()):
+        inner = inner[key]
+        covered = (
+            sorted(planfile.MEANT if "calls" in inner else inner) if isinstance(inner, dict) else range(len(inner))
+        )
+        key = data.draw(st.sampled_from(covered))
+    before, other = canonical(document), data.draw(plain)
+    digest_before, was, inner[key] = digest_of(document), inner[key], other
+    if canonical(was) != canonical(other):
+        assert canonical(document) != before
+        try:
+            assert digest_of(document) != digest_before
+        except (KeyError, TypeError):
+            assert inner is document or isinstance(inner, list)  # it is no step any more, and refused when it is read

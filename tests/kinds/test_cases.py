@@ -8,6 +8,7 @@ is a hole for an id and `<secret>` one for a secret. Of sentences a fragment is 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -120,12 +121,10 @@ def remembered(state: Mapping[str, Any] | None) -> State:
             )
             for name, value in sent.items()
         }  # fmt: skip
-        phone, sink = held.get("phoneNumber"), held.get("delivered")
+        sink = held.get("delivered")
         given = digest_of_sink(Sink(**sink), known.salt) if sink else None
-        known = known.bind(
-            Address.parse(text),
-            Resource(held["id"], "created", phone, held.get("parent"), delivered=given, fields=fields),
-        )
+        made = Resource(held["id"], "created", held.get("phoneNumber"), held.get("parent"), fields=fields)
+        known = known.bind(Address.parse(text), replace(made, protect=held.get("protect", False), delivered=given))
     for text, intent in state.get("intents", {}).items():
         sent = {name: Memory(digest(value, known.salt)) for name, value in intent.get("sent", {}).items()}
         when = intent.get("opened", "2026-07-30T11:00:00Z")
@@ -284,6 +283,23 @@ def test_the_spec_s_order_is_nothing_to_a_case(name):
     assert one == other or [step.name for step in one.steps] == [step.name for step in other.steps]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_sentence_says_what_is_gone_or_what_it_costs(name):
+    """The end of a plan repeats these, and nothing else of such a step."""
+    plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
+    for step in plan.steps:
+        assert "irreversible" not in step.risks or "gone for ever" in step.why[0]
+        assert not step.spends or "/month" in step.why[0] or "price unknown" in step.why[0]
+
+
+@pytest.mark.parametrize("name", ["webhook/fallback-to-a-secret", "webhook/protected-secret-url"])
+def test_no_sentence_tells_where_a_secret_url_leads(name):
+    plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
+    assert not re.search(
+        r"(hush|hidden)\.dev", str([(step.why, step.fields) for step in plan.steps]) + str(plan.blocked)
+    )
+
+
 def test_every_kind_has_cases():
     assert {name.split("/")[0] for name in NAMES} == {kind.name for kind in KINDS}
 
@@ -300,6 +316,6 @@ def test_every_action_and_every_risk_of_every_kind_is_in_a_case():
         risks |= {(step.address.kind, str(risk)) for step in plan.steps for risk in step.risks}
     assert seen == {(kind.name, action) for kind in KINDS for action in ACTIONS}
     assert risks == {
-        ("agent", "irreversible"), ("number", "spends"), ("number", "irreversible"), ("number", "reroutes"),
+        *((kind.name, "unprotects") for kind in KINDS), ("agent", "irreversible"), ("number", "spends"), ("number", "irreversible"), ("number", "reroutes"),
         ("webhook", "irreversible"), ("webhook", "rotates-secret"), ("webhook", "reroutes"),
     }  # fmt: skip

@@ -66,6 +66,7 @@ THINGS = st.fixed_dictionaries(
         "areaCode": st.sampled_from(["415", "212"]),
         "agent": st.sampled_from([None, 0, 1, 2]),
         "contextLimit": st.sampled_from([0, 10]),
+        "protect": st.booleans(),
     },
 )
 EDITS = st.one_of(
@@ -214,9 +215,9 @@ class Machine(RuleBasedStateMachine):
 
     def entry(self, kind: str, thing: dict[str, Any]) -> dict[str, Any]:
         names = {
-            "agent": ("name", "beginMessage"),
-            "number": ("areaCode", "agent"),
-            "webhook": ("url", "contextLimit", "agent"),
+            "agent": ("name", "beginMessage", "protect"),
+            "number": ("areaCode", "agent", "protect"),
+            "webhook": ("url", "contextLimit", "agent", "protect"),
         }
         chosen = {name: thing[name] for name in names[kind] if name in thing}
         if isinstance(chosen.get("agent"), int):
@@ -434,11 +435,22 @@ class Machine(RuleBasedStateMachine):
         self.judge_settlements(run)
         for one in run.doors.sent:
             self.judge_request(run, one, ours)
+        self.judge_protection(run, after)
         self.remember(run)
         if isinstance(run.ended, Report):
             note(f"exit {run.ended.exit}: " + ", ".join(f"{o.address} {o.action} {o.word}" for o in run.ended.outcomes))
             self.judge_words(run, run.ended, after)
         self.judge_state()
+
+    def judge_protection(self, run: Run, after: dict[Name, Any]) -> None:
+        """What was protected is still there, ours and protected, but for the last if that was approved."""
+        now = {one["id"]: one["protect"] for one in self.trial.state.get("resources", {}).values()}
+        lifted = {step.live.id for step in run.granted("unprotect")}
+        for at, one in run.state.get("resources", {}).items():
+            name = (at.split(".")[0], one["id"])
+            if one["protect"] and name in run.before:
+                assert name in after, f"{name} was protected, and it is gone"
+                assert now[one["id"]] or one["id"] in lifted, f"{name} is not protected any more"
 
     def judge_request(self, run: Run, one: Sent, ours: set[Name]) -> None:
         """Promises 3 and 9: what cannot be undone was approved for exactly this, and nothing else is named."""
@@ -523,7 +535,7 @@ class Machine(RuleBasedStateMachine):
 
     def judge_words(self, run: Run, report: Report, after: dict[Name, Any]) -> None:
         """Promise 4: a creation whose reply was lost is unknown, and the exit code 6; what failed is as it was."""
-        words = {(str(one.address), one.action): one for one in report.outcomes}
+        words = {one.name: one for one in report.outcomes}
         assert len(words) == len(run.steps)
         for one in run.doors.sent:
             kind = CREATIONS.get((one.method, "/v1/" + "/".join(one.parts)))
@@ -599,7 +611,9 @@ class Machine(RuleBasedStateMachine):
             shown = {"name": row.get("name"), "url": row.get("url"), "beginMessage": row.get("beginMessage")}
             shown |= {"contextLimit": row.get("context_limit"), "agent": row.get("agent_id") or None}
             for name, value in entry.items():
-                if name not in {"import", "areaCode"}:
+                if name == "protect":
+                    assert self.trial.state["resources"][at]["protect"] == value, at
+                elif name not in {"import", "areaCode"}:
                     assert shown[name] == (ids[f"agent.{value}"] if name == "agent" and value else value), (at, name)
         ledger = self.trial.state.get("ledger", [])
         assert {line["outcome"] for line in ledger} <= {"bought", "denied"}

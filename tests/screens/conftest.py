@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -53,6 +54,14 @@ class Stage:
     def fault(self, match: str, do: str) -> None:
         self.http.post("/_sandbox/faults", json=[{"match": match, "do": do}]).raise_for_status()
         self.seen.append(f"# the sandbox will do this to {match}: {do}\n")
+
+    def get(self, path: str) -> list[dict[str, Any]]:
+        """What the API lists."""
+        return list(self.http.get(path).raise_for_status().json()["data"])
+
+    def seed(self, **things: Any) -> None:
+        self.http.post("/_sandbox/seed", json=things).raise_for_status()
+        self.seen.append("# somebody uses the account\n")
 
     def _steady(self, text: str) -> str:
         """What differs from run to run, as names of the same width."""

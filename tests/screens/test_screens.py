@@ -102,7 +102,8 @@ def test_what_is_wrong_is_said(stage, golden):
     assert stage.run("apreconcile validate") == 1
     stage.write("agentphone.yaml", "version: 1\nproject: acme\nagents:\n  a: {name: A, voiceMode: webhook}\n")
     assert stage.run("apreconcile apply --approve bogus") == 3
-    assert stage.run("apreconcile apply plan.json") == 64
+    assert stage.run("apreconcile plan plan.json") == 64
+    assert stage.run("apreconcile apply plan.json") == 1
     assert stage.run("apreconcile plan -e prod") == 64
     assert stage.run("apreconcile plan --base-url https://api.example.com") == 1
     assert stage.run("apreconcile secret show webhook.a") == 1
@@ -132,6 +133,106 @@ def test_another_key_and_none(stage, golden):
     assert stage.run("apreconcile state move agent.support agent.front") == 0
     assert stage.run("apreconcile state forget agent.front") == 0
     golden("names")
+
+
+def test_a_saved_plan(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    changed = SPEC.replace("timeout: 30", "timeout: 20").replace("agent: support}", "agent: triage}")
+    changed = changed.replace("name: Triage", "name: Night Desk")
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile plan -q --out plan.json") == 0
+    stage.write("prompts/support.md", "You are the support line of Acme Inc.\nBe kind.\nNever guess.\n")
+    stage.write("agentphone.yaml", changed.replace("timeout: 20", "timeout: 10").replace("Night Desk", "Night Shift"))
+    assert stage.run("apreconcile apply plan.json") == 3
+    assert stage.run("apreconcile apply plan.json --yes") == 4
+    assert stage.run("apreconcile apply plan.json --yes --format json -q") == 4
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile plan -q") == 0
+    assert stage.run("apreconcile apply plan.json --yes --approve TOKEN(webhook.events)") == 0
+    assert stage.run("apreconcile apply plan.json") == 0
+    (stage.folder / "plan.json").write_text((stage.folder / "plan.json").read_text().replace("Night Desk", "Evil"))
+    assert stage.run("apreconcile apply plan.json --yes") == 1
+    assert stage.run("apreconcile show plan.json") == 0
+    golden("saved")
+
+
+BEFORE = """\
+version: 1
+project: acme-support
+agents:
+  support: {name: Support Bot, voiceMode: hosted, systemPrompt: "You are the support line of Acme."}
+  triage: {name: Triage}
+  old: {name: Old Bot}
+numbers:
+  main: {areaCode: "415", agent: support}
+  vip: {areaCode: "212", agent: support, protect: true}
+  summer-sale: {areaCode: "646", agent: old}
+webhooks:
+  events: {url: "https://hooks.acme.dev/events"}
+  old: {agent: old, url: "https://old.acme.dev/events"}
+"""
+AFTER = """\
+version: 1
+project: acme-support
+agents:
+  support: {name: Support Bot, voiceMode: hosted, systemPrompt: "You are the support line of Acme."}
+  triage: {name: Triage, transferNumber: "SALE"}
+numbers:
+  main: {areaCode: "415", agent: triage}
+  vip: {areaCode: "212", agent: support, protect: false}
+  second: {areaCode: "628", agent: support}
+webhooks:
+  events: {url: "https://events.acme.dev/all"}
+"""
+
+
+def test_all_that_is_at_stake(stage, golden):
+    """Read without colour at 80 columns: what cannot be undone, who is left unanswered, and what it costs."""
+    stage.write("agentphone.yaml", BEFORE)
+    stage.run("apreconcile plan -q")
+    tokens = " ".join(f"--approve TOKEN(number.{key})" for key in ("main", "vip", "summer-sale"))
+    assert stage.run(f"apreconcile apply -q --yes {tokens}") == 0
+    sale = next(one for one in stage.get("/v1/numbers") if one["externalId"].endswith("/summer-sale"))
+    stage.seed(
+        agents=[{"name": "Night shift", "transferNumber": sale["phoneNumber"]}],
+        numbers=[{"phoneNumber": "+16505550199"}],
+        calls=[{"numberId": sale["id"]}] * 120,
+        messages=[{"numberId": sale["id"]}],
+    )
+    stage.seen.clear()
+    stage.write("agentphone.yaml", AFTER.replace("SALE", sale["phoneNumber"]))
+    assert stage.run("apreconcile plan --out plan.json") == 0
+    assert stage.run("apreconcile apply --yes --require-all-approved") == 3
+    every = ("number.second", "number.vip", "number.summer-sale", "webhook.events", "webhook.old", "agent.old")
+    approvals = " ".join(f"--approve TOKEN({at})" for at in every)
+    assert stage.run(f"apreconcile apply -q --yes {approvals}") == 0
+    assert stage.run("apreconcile plan --detailed-exitcode") == 0
+    golden("stakes")
+
+
+def test_what_is_protected(stage, golden):
+    begin(stage)
+    stage.run("apreconcile plan -q")
+    stage.run("apreconcile apply -q --yes --approve TOKEN(number.support-main)")
+    stage.seen.clear()
+    number = '  support-main: {country: US, areaCode: "415", agent: support}\n'
+    guarded = SPEC.replace(number, number.replace("}", ", protect: true}"))
+    guarded = guarded.replace("contextLimit", "protect: true, contextLimit")
+    stage.write("agentphone.yaml", guarded)
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply -q --yes") == 0
+    assert stage.run("apreconcile state list") == 0
+    stage.write("agentphone.yaml", SPEC.replace("numbers:\n" + number, ""))
+    assert stage.run("apreconcile plan") == 5
+    assert stage.run("apreconcile state forget number.support-main") == 5
+    lifted = guarded.replace("protect: true", "protect: false").replace("timeout: 30", "timeout: 20")
+    stage.write("agentphone.yaml", lifted)
+    assert stage.run("apreconcile plan") == 0
+    assert stage.run("apreconcile apply --yes --approve TOKEN(number.support-main)") == 3
+    golden("protected")
 
 
 HOOK = """\

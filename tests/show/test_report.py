@@ -15,7 +15,8 @@ def at(text):
 
 
 def step(address, action, *risks, token=None):
-    return {"address": address, "action": action, "risks": list(risks), "token": token and f"{token}:{address}@{HEX}"}
+    named = {"address": address, "action": action, "fields": [], "calls": [{}]}
+    return {**named, "risks": list(risks), "token": token and f"{token}:{address}@{HEX}"}
 
 
 DOCUMENT = {
@@ -97,7 +98,7 @@ def test_a_report_reads_as_it_should(name, made, golden):
 
 def test_the_json_has_every_key_of_the_contract():
     made = report(
-        done("number.second", "create", id="num_9", phone_number="+14155550177"),
+        done("number.second", "create", id="num_9", phone_number="+14155550177", verb="buy"),
         Outcome(at("agent.old"), "delete", Word.SKIPPED, because="number.old"),
         exit=7,
         converged=False,
@@ -112,10 +113,10 @@ def test_the_json_has_every_key_of_the_contract():
         "converged": False,
         "digest": "ab" * 32,
         "steps": [
-            {"address": "number.second", "action": "create", "outcome": "done", "because": None, "id": "num_9", "phoneNumber": "+14155550177", "error": None, "token": None},
-            {"address": "agent.old", "action": "delete", "outcome": "skipped", "because": "number.old", "id": None, "phoneNumber": None, "error": None, "token": None},
+            {"address": "number.second", "action": "create", "verb": "buy", "outcome": "done", "because": None, "id": "num_9", "phoneNumber": "+14155550177", "error": None, "token": None},
+            {"address": "agent.old", "action": "delete", "verb": "delete", "outcome": "skipped", "because": "number.old", "id": None, "phoneNumber": None, "error": None, "token": None},
         ],
-        "remaining": [{"address": "number.x", "action": "create"}],
+        "remaining": [{"address": "number.x", "action": "create", "verb": "create"}],
         "requests": 23,
         "cost": {"monthly_delta": "3.00", "currency": "USD"},
         "blocked": [],
@@ -123,6 +124,24 @@ def test_the_json_has_every_key_of_the_contract():
         "warnings": ["the marker did not stick"],
     }  # fmt: skip
     assert type(report_json(made)["steps"][0]["outcome"]) is str
+
+
+def test_a_protection_is_told_from_the_other_update_of_its_address():
+    document = {
+        "steps": [
+            {**step("webhook.events", "update", "unprotects", token="unprotect"), "fields": [{"field": "protect"}], "calls": []},
+            step("webhook.events", "update", "rotates-secret", token="rotate"),
+        ]
+    }  # fmt: skip
+    lifted = done("webhook.events", "update", verb="unprotect")
+    held = Outcome(at("webhook.events"), "update", Word.HELD, token=f"rotate:webhook.events@{HEX}", verb="rotate")
+    told = plain(
+        report_text(report(lifted, held, remaining=(Remaining(at("agent.a"), "update", "protect"),)), document)
+    )
+    assert "  done    ~ update webhook.events (unprotect)\n  held    ~ update webhook.events  " in told
+    assert "  update  agent.a (protect)\n" in told
+    assert "secret show" not in told, "no secret is new"
+    assert [one["verb"] for one in report_json(report(lifted, held))["steps"]] == ["unprotect", "rotate"]
 
 
 def test_the_command_is_the_one_that_was_run():
@@ -139,12 +158,19 @@ def test_a_long_name_takes_what_room_it_wants():
     assert max(map(len, plain(report_text(long, DOCUMENT)).splitlines())) <= 80
 
 
+def test_a_step_with_nothing_to_do_made_nothing_new():
+    told = plain(report_text(report(done("webhook.w", "create", because="nothing-to-do"), converged=True), DOCUMENT))
+    assert "  done    + create webhook.w  there was nothing to do any more\n" in told
+    assert "Signing secrets" not in told
+
+
 def test_many_remaining_are_counted():
     many = report(remaining=tuple(Remaining(at(f"agent.a{n}"), "create") for n in range(14)))
     assert "  create  agent.a9\n  … and 4 more; --format json has them all\n" in plain(report_text(many, DOCUMENT))
 
 
 ONE = (done("agent.a", "create"),)
+LEFT = (Remaining(at("agent.b"), "create"),)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +179,7 @@ ONE = (done("agent.a", "create"),)
         (report(converged=True), "Nothing to do: the account is as the spec wants it."),
         (report(remaining=(Remaining(at("agent.a"), "create"),)), "Nothing to do here."),
         (report(*ONE, converged=True), "Done: the account is as the spec wants it."),
+        (report(*ONE, converged=True, remaining=LEFT), "Done: what was asked for is as the spec wants it."),
         (report(*ONE, converged=None), "Done; the account was not looked at again."),
         (report(*ONE, converged=False), "Done, but not all of it shows yet."),
         (report(*ONE, exit=1), "Nothing was changed: something failed (exit 1)."),
@@ -192,3 +219,27 @@ def test_events_are_told_with_what_the_receiver_answered():
         "address": "webhook.c", "outcome": "unknown", "status": None, "error": "nobody knows",
     }  # fmt: skip
     assert "verified" not in report_json(report())
+
+
+def test_what_wants_signatures_shows_how_to_sign(golden):
+    held = [
+        Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}", signed=1),
+        Outcome(at("agent.old"), "delete", Word.HELD, token=f"delete:agent.old@{HEX}"),
+    ]
+    made = report(*held, exit=3, signatures=2)
+    golden("report-signatures", report_text(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes"))
+    assert "wants 1 signature\n" in plain(report_text(report(held[1], exit=3, signatures=1), DOCUMENT))
+
+
+def test_the_names_of_a_file_stand_beside_what_they_let_go():
+    steps = report_json(report(done("number.n", "create", approved_by=("ann", "bob")), done("agent.a", "create")))[
+        "steps"
+    ]
+    assert steps[0]["approvedBy"] == ["ann", "bob"]
+    assert "approvedBy" not in steps[1]
+
+
+def test_money_that_nobody_knows_is_spoken_of():
+    made = report(*ONE, unpriced=(at("number.x"),))
+    assert "Cost: +$0.00/month, and 1 price unknown." in plain(report_text(made, DOCUMENT))
+    assert report_json(made)["cost"] == {"monthly_delta": "0.00", "currency": "USD", "unpriced": ["number.x"]}

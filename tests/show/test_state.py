@@ -55,6 +55,20 @@ def test_a_list_is_a_line_for_each_thing():
     assert plain(state_list(NEW)) == "Nothing is ours yet.\n"
 
 
+def test_a_purchase_of_unknown_price_says_so():
+    dark = dataclasses.replace(WHOLE, ledger=(dataclasses.replace(WHOLE.ledger[0], amount="unknown"),))
+    assert "number.support-main  price unknown  bought" in plain(state_text(dark))
+
+
+def test_a_list_says_what_is_protected():
+    held = {at: dataclasses.replace(one, protect=at != EVENTS) for at, one in WHOLE.resources.items()}
+    assert plain(state_list(dataclasses.replace(WHOLE, resources=held))).splitlines() == [
+        "agent.support        agt_77  -             created  protected",
+        "number.support-main  num_9   +14155550177  created  protected, 1 token spent",
+        "webhook.events       wh_1    -             adopted  2 tokens spent",
+    ]
+
+
 def test_old_lines_of_the_ledger_are_counted():
     line = WHOLE.ledger[1]
     long = dataclasses.replace(WHOLE, ledger=(line,) * 24, tombstones=WHOLE.tombstones * 21)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apreconcile.core.planfile import encode, load
 from apreconcile.show.screen import Style, cells, plain
-from apreconcile.show.text import plan_text, risk_words
+from apreconcile.show.text import approving_text, plan_text, risk_words
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
@@ -104,6 +104,45 @@ def test_a_cost_whose_quota_nobody_knows():
     assert "Cost: +$3.00/month.\n" in plain(plan_text(a_document([a_step(1)])))
 
 
+def test_the_day_of_the_prices_and_what_has_none_stand_beside_the_cost():
+    cost = {
+        "monthly_delta": "3.00",
+        "currency": "USD",
+        "numbers_used": 2,
+        "numbers_limit": 10,
+        "prices_as_of": "2026-11-01",
+    }
+    told = plain(plan_text(a_document([a_step(1)], cost=cost)))
+    assert "Cost: +$3.00/month (2 of 10 numbers used; prices as of 2026-11-01).\n" in told
+    told = plain(plan_text(a_document([a_step(1)], cost={**cost, "monthly_delta": "0.00", "unpriced": ["number.a"]})))
+    assert "Cost: +$0.00/month, and 1 price unknown (2 of 10 numbers used; prices as of" in told
+    told = plain(plan_text(a_document([a_step(1)], cost={**cost, "unpriced": ["number.a", "number.b"]}), width=200))
+    assert "Cost: +$3.00/month, and 2 prices unknown (2 of" in told
+    assert "\x1b" not in plain(plan_text(a_document([a_step(1)], cost={**cost, "prices_as_of": "\x1b[31m"})))
+
+
+def test_what_the_policy_approves_says_so_and_asks_for_nothing():
+    rule = "spends up to $10.00 a month in 24 hours, agentphone.yaml:9:5"
+    permitted = a_step(1, token=f"buy:agent.a1@{HEX}", permit=rule)
+    later = a_step(2, after=["agent.a1"])
+    told = plain(plan_text(a_document([permitted, later]), width=120))
+    assert f"      approved by the policy: {rule}\n" in told
+    assert "approve with" not in told
+    assert "waits for" not in told
+    assert "--approve" not in told
+    assert HEX not in told
+    hostile = plain(plan_text(a_document([a_step(1, token=f"buy:agent.a1@{HEX}", permit="\x1b[31mapproved\u202e")])))
+    assert "\x1b" not in hostile
+    assert "\u202e" not in hostile
+
+
+def test_a_policy_from_a_commit_is_named():
+    assert "acme/default at api.agentphone.ai\npolicy from origin/main (3fa2c1d)\n" in plain(
+        plan_text(a_document([a_step(1)], policy="origin/main (3fa2c1d)"))
+    )
+    assert "policy" not in plain(plan_text(a_document([a_step(1)])))
+
+
 def test_a_thousand_steps_are_all_shown():
     old = "\n".join(f"Rule {n}: answer the question from page {n} of the handbook." for n in range(60))
     fields = [
@@ -187,3 +226,19 @@ def test_nothing_from_outside_acts_on_the_screen(steps, stops, items, warnings, 
         assert row.replace("\u3000", "").isprintable()
         assert row == row.rstrip()
         assert cells(row) <= width or any(span.style is Style.COPY for span in line)
+
+
+def test_whoever_approves_sees_the_whole_step_and_the_account():
+    document, options = case(next(path for path in CASES if path.stem == "everything"))
+    screen = plain(plan_text(document, **options))
+    for step in document["steps"]:
+        lines = plain(approving_text(document, [step])).splitlines()
+        assert lines[0] == screen.splitlines()[0]
+        told = "\n".join(line for line in lines[2:] if line)
+        assert step["address"] in told
+        assert told in "\n".join(line for line in screen.splitlines() if line and "waits for" not in line)
+
+
+def test_a_plan_says_how_many_have_to_sign():
+    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    assert "of their own, with 2 signatures: apreconcile" in plain(plan_text(document, signatures=2, width=200))

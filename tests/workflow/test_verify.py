@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -136,7 +137,35 @@ def test_none_is_sent_after_a_stop(trial, receiver):
     stop.ask()
     spec(trial, receiver).settled()
     report = verify(trial, stop=stop)
-    assert (report.verified, receiver.events) == ((), [])
+    assert (report.exit, report.verified, receiver.events) == (130, (), [])
+    spec(trial, receiver, ", timeout: 60")
+    report = verify(trial, stop=stop)
+    assert (report.exit, report.verified, receiver.events) == (130, (), [])
+
+
+class Presses(Stop):
+    """Asked to stop, twice, so many seconds after the first event was asked for."""
+
+    def later(self, seconds: float) -> None:
+        for _ in range(2):
+            asyncio.get_running_loop().call_later(seconds, self.ask)
+
+
+def test_who_gives_up_waiting_leaves_an_event_unknown(trial, receiver):
+    trial.concurrency = 1
+    spec(trial, receiver).settled()
+    trial.fault("POST /v1/agents/*/webhook/test", "delay:2")
+    stop = Presses()
+
+    async def both(account):
+        planned = await workflow.plan(account, verify=True)
+        stop.later(0.5)
+        return await workflow.apply(account, planned, stop=stop)
+
+    report = trial.run(both)
+    assert told(report) == {"webhook.of-a": (Arrival.UNKNOWN, None)}, "and the other was not sent"
+    assert "interrupted" in report.verified[0].error
+    assert report.exit == 1
 
 
 def test_a_lost_answer_is_looked_up_and_never_sent_again(trial, receiver):

@@ -16,20 +16,20 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-LATER = ("environments", "policy")
+LATER = ("environments",)
 """Keys that a later version brings."""
 
 ONCE = ("version", "project", "state")
 """Keys whose values every file must agree on."""
-LISTS = ("moved", "forget")
-"""Keys whose lists join."""
+LISTS = ("moved", "forget", "policy")
+"""Keys of which each file's is kept: lists that join, and what only one file may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """Every top-level key of all files. `sections` has the resources by kind's plural, `defaults` the fields by it.
 
-    `lists` has, by key, what each file says there.
+    `lists` has, by key, what each file says there (`policy` among them, which only one may have).
     """
 
     once: Mapping[str, Entry]

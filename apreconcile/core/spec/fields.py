@@ -20,8 +20,8 @@ from .variables import Scope, meant
 ReadFile = Callable[[str, str], str]
 """The text of the file that a spec file names, from (spec file, path); raises Error if it cannot be used."""
 
-LATER: Mapping[str, frozenset[str]] = {"": frozenset({"protect"})}
-"""Fields that a later version brings: to every kind, and to this one."""
+ANY = ("import", "protect")
+"""What every resource can say beside the fields of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Fields:
     told: set[Path] = field(default_factory=set)
     inherited: frozenset[str] = frozenset()
     """The fields that come from defaults, whose own problems are told there."""
+    protect: bool | None = None
 
     def over(self, base: Fields) -> Fields:
         """These fields, and those of the base that they do not name."""
@@ -57,21 +58,30 @@ class Fields:
             {**inherited, **self.secrets},
             told | self.told,
             frozenset(base.entries.keys() - self.entries.keys()),
+            base.protect if self.protect is None else self.protect,
         )
 
 
 def read_fields(kind: Kind, subject: str, entries: Mapping[str, Entry], desk: Desk) -> Fields:
     """The fields of a map in a spec, or of a kind's defaults."""
-    read = Fields(subject, entries)
-    later = LATER[""] | LATER.get(kind.name, frozenset())
+    entries = dict(entries)
+    said = entries.pop("protect", None)
+    read = Fields(subject, entries, protect=_protect(said.node, f"{subject}: protect", desk) if said else None)
     for name, entry in entries.items():
-        if name in later and name not in kind.marks:
-            message = f"`{name}` comes in a later version"
-            desk.findings.add(entry.place, message, subject=f"{subject}: {name}", hint="take it out")
-            read.told.add((name,))
-        else:
-            _Reading(kind, desk, read).field(name, entry.node)
+        _Reading(kind, desk, read).field(name, entry.node)
     return read
+
+
+def _protect(node: Node, subject: str, desk: Desk) -> bool | None:
+    """Whether `protect:` says true or false; None, and a problem, if it says neither."""
+    if isinstance(node, Scalar) and isinstance(node.value, bool):
+        return node.value
+    text = node.text if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+    hint = "a variable gives text: write the value itself" if "${" in text else "write true or false, without quotes"
+    if isinstance(node, Scalar) and node.value is None:
+        hint = "write true or false; left out, the protection stays as it is"
+    desk.findings.add(node.place, "must be true or false", subject=subject, hint=hint)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +196,7 @@ def is_masked(kind: Kind, path: Path) -> bool:
 
 def unknown(kind: Kind, path: Path) -> str:
     """The hint for a field that does not exist: what was meant, or what there is."""
-    beside = ("import", *(("secret",) if kind.delivery else ()))
+    beside = (*ANY, *(("secret",) if kind.delivery else ()))
     names = (*fields(kind.spec, path[:-1]), *(beside if len(path) == 1 else ()))
     wanted = str(path[-1])
     bare = {name.lower(): name for name in names}

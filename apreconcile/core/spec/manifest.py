@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from apreconcile.core.errors import SpecError
+from apreconcile.core.errors import Error, SpecError
 from apreconcile.core.kind import Items, Kind
+from apreconcile.core.policy import Policy
 from apreconcile.core.wanted import Manifest, Wanted
 
 from .document import Document, join, read_project, read_store, read_version
 from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
 from .names import read_names
+from .policy import ReadBytes, read_policy
 from .resource import read_resource, references
 from .sinks import find_shared
 from .source import Source, read
 from .tree import Table
 from .validation import check
 from .variables import scope
+
+
+def _no_file(_spec: str, named: str) -> bytes:
+    raise Error(f"{named} cannot be read here", hint="a policy without files can")
 
 
 def load_manifest(
@@ -29,11 +35,12 @@ def load_manifest(
     read_file: ReadFile,
     environment: str,
     home: str,
+    read_bytes: ReadBytes = _no_file,
 ) -> Manifest:
     """The manifest of a spec, given as (name, bytes) of its files. Raises SpecError with every problem there is.
 
     A file that is named twice is read once. `variables` are those of `--var`. `read_file` gets the spec file and the
-    path of a `{file: PATH}`, and raises Error if the file cannot be used.
+    path of a `{file: PATH}`, and raises Error if the file cannot be used; `read_bytes` the same for a policy's files.
     """
     words = frozenset(mark.masked for kind in kinds for name in kind.marks if (mark := kind.mark(name, Items)))
     files = [read(name, data, secret_words=words) for name, data in dict(sources).items()]
@@ -52,9 +59,13 @@ def load_manifest(
     _twice(resources, kinds, findings)
     find_shared(resources, findings)
     moved, forget = read_names(document, kinds, values, whole=whole)
+    policy = read_policy(document.lists["policy"], findings, environment=environment, read_bytes=read_bytes)
     if findings.problems:
         raise SpecError(findings.quoted(files, words))
-    return Manifest(project, environment, resources, home, store, remote, moved=moved, forget=forget)
+    return Manifest(
+        project, environment, resources, home, store, remote,
+        moved=moved, forget=forget, policy=policy or Policy(),
+    )  # fmt: skip
 
 
 def _roots(files: Sequence[Source], findings: Findings) -> list[Table]:

@@ -54,7 +54,7 @@ def read_resource(kind: Kind, key: str, entry: Entry, base: Fields, desk: Desk) 
     fields, parent = _wire(kind, read)
     if parent is None and kind.parent in read.entries:
         return None
-    return Wanted(address, fields, entry.place, imports, parent, sink=sink)
+    return Wanted(address, fields, entry.place, imports, parent, read.protect, sink)
 
 
 def references(kind: Kind, read: Fields, desk: Desk) -> None:

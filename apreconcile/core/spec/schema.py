@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 
 from apreconcile.core.address import KEY
 from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
+from apreconcile.core.risk import Risk
 from apreconcile.core.wanted import BUCKET
 
 from .document import PROJECT, VERSION
 from .names import SIDES
+from .policy import ENVIRONMENT, LASTING, LIMITS, PERMITTED, PRICED
 from .shape import Shape, shape
 from .sinks import NAME as LINE
 from .variables import NAME
@@ -25,6 +27,10 @@ _FILE = {"$ref": "#/definitions/file"}
 _VARIABLE = {"$ref": "#/definitions/variable"}
 _TEXT = {"type": "string", "minLength": 1}
 _STORES = [{"enum": ["local", "git"]}, {"type": "string", "pattern": f"^{BUCKET.pattern}$"}]
+_PROTECT = {
+    "type": "boolean",
+    "description": "Never delete or forget it; remembered, also once its block is gone. Lifted by false, approved.",
+}
 _NOISE = frozenset({"title", "default"})
 
 
@@ -44,6 +50,7 @@ def json_schema(kinds: Sequence[Kind]) -> Json:
             **_map({"anyOf": [{"$ref": "#/definitions/default"}, {"type": "null"}]}, NAME.pattern),
         },
         "defaults": _object(defaults, "Fields that every resource of a kind has, unless it says otherwise."),
+        "policy": _policy(),
         "state": _object({"store": {"anyOf": [*_STORES, _VARIABLE]}, "remote": _TEXT}, "Where the state is kept."),
     }
     names = "|".join(kind.name for kind in kinds)
@@ -83,7 +90,8 @@ def _definitions(kinds: Sequence[Kind]) -> Json:
     }
     for kind in kinds:
         fields = {name: _field(kind, name, inner) for name, inner in shape(kind.spec)["properties"].items()}
-        beside = {"import": _imports(kind), **({"secret": {"$ref": "#/definitions/secret"}} if kind.delivery else {})}
+        beside = {"import": _imports(kind), "protect": _PROTECT}
+        beside |= {"secret": {"$ref": "#/definitions/secret"}} if kind.delivery else {}
         named[kind.name] = _object({**fields, **beside}, shape(kind.spec).get("description", ""))
         for name, inner in shape(kind.spec).get("$defs", {}).items():
             named[name] = _clean(inner)
@@ -99,6 +107,33 @@ def _sinks() -> list[Json]:
         {**_object({"exec": command}, "A program that reads it on standard input."), "required": ["exec"]},
         {**_object({"github": named}, "A secret of the GitHub repository."), "required": ["github"]},
     ]
+
+
+def _policy() -> Json:
+    """What the owner allows, written out: no variables."""
+    count, amount, text = {"type": "integer", "minimum": 0}, {"type": "number", "minimum": 0}, {"type": "string"}
+    limit = _object(dict.fromkeys(LIMITS, count), "The most in one apply, and in any 24 hours.")
+    permit = _object({"risk": {"enum": [*map(str, PERMITTED)]}, "upTo": amount}, "A risk that needs no person.")
+    money = {
+        "type": "object", "required": ["asOf"], "properties": {"asOf": text}, "additionalProperties": amount,
+        "propertyNames": {"pattern": f"^(asOf|{PRICED.pattern})$"},
+    }  # fmt: skip
+    lasting = {"anyOf": [{"type": "string", "pattern": f"^{LASTING.pattern}$"}, {"type": "integer", "minimum": 1}]}
+    approvers = _object(
+        {"signers": _TEXT, "required": {"type": "integer", "minimum": 1}, "maxLifetime": lasting, "revoked": _TEXT},
+        "Whose signatures count; files in the spec's folder.",
+    )
+    rules = {
+        "maxBuys": limit,
+        "maxReleases": limit,
+        "maxMonthlyCost": amount,
+        "allowedWebhookHosts": {"type": "array", "items": text, "description": "HOST, or *.HOST for all below it."},
+        "approve": {"type": "array", "items": {"enum": [*map(str, Risk)]}},
+        "autoApprove": _map({"type": "array", "items": {**permit, "required": ["risk"]}}, ENVIRONMENT.pattern),
+        "prices": {**money, "description": "US dollars a month, by COUNTRY or COUNTRY/TYPE."},
+        "approvers": {**approvers, "required": ["signers"]},
+    }
+    return _object(rules, "What is allowed, what it may cost, and who approves.")
 
 
 def _section(kind: Kind) -> Json:

@@ -174,6 +174,13 @@ def test_imports_are_read_as_text():
     assert [wanted.imports for wanted in manifest.resources] == ["none", "+14155550100"]
 
 
+def test_protection_is_read_from_the_resource_or_from_its_defaults_and_is_no_field():
+    text = "defaults: {agents: {protect: true}}\nagents: {a: {name: A}, b: {name: B, protect: false}}\nnumbers: {n: {}, o: {protect: true}}"
+    manifest = load(HEAD + text)
+    assert [wanted.protect for wanted in manifest.resources] == [True, False, None, True]
+    assert [set(wanted.fields) for wanted in manifest.resources] == [{"name"}, {"name"}, set(), set()]
+
+
 def test_several_files_join_and_the_order_of_nothing_matters():
     parts = [
         "version: 1\nproject: p\nvariables: {a: {default: A}}\ndefaults: {agents: {language: en-US}}\n",
@@ -217,7 +224,6 @@ BAD = [
     (HEAD + "agnts: {}", "3:1: : there is no key `agnts`", "did you mean `agents`?"),
     (HEAD + "zzz: {}", "3:1: : there is no key `zzz`", "keys are version, project, state, variables, defaults, agents, numbers, webhooks"),
     (HEAD + "environments: {}", "3:1: : `environments` comes in a later version", "take it out"),
-    (HEAD + "policy: {}", "3:1: : `policy` comes in a later version", "take it out"),
     (HEAD + "agents:", "3:8: agents: must be a map", "leave it out, or write {}"),
     (HEAD + "agents: [a]", "3:9: agents: must be a map", "write agents: {KEY: …}"),
     (HEAD + "variables: x", "3:12: variables: must be a map", "write variables: {KEY: …}"),
@@ -244,7 +250,7 @@ BAD = [
     (HEAD + "defaults: {agents: {language: english}}", "3:31: defaults.agents: language: must be one of 63 words, such as af-ZA", "they are af-ZA, ar-SA"),
     (HEAD + "defaults: {agents: {import: x}}", "3:21: defaults.agents: `import` cannot be a default", "resource that adopts"),
     (HEAD + "defaults: {numbers: {agent: x}}", "3:29: defaults.numbers: agent: there is no agent `x` in the spec", "the spec has no agent"),
-    (HEAD + "defaults: {agents: {protect: true}}", "3:21: defaults.agents: protect: `protect` comes in a later version", "take it out"),
+    (HEAD + "defaults: {agents: {protect: on}}", "3:30: defaults.agents: protect: must be true or false", "write true or false, without quotes"),
     # resources
     (HEAD + "agents: {Support_Bot: {name: A}}", "3:10: agent.Support_Bot: the key must have small letters", "call it `support-bot`"),
     (HEAD + "agents: {é: {name: A}}", "3:10: agent.é: the key must have small letters", "such as `main`"),
@@ -302,7 +308,13 @@ BAD = [
     (HEAD + "agents: {a: {name: A, transferNumber: support}}", "3:39: agent.a: transferNumber: must be a phone number", ""),
     (HEAD + "agents: {a: {name: A, transferNumber: '${env.TOKEN}'}}", "3:39: agent.a: transferNumber: must be a phone number", ""),
     (HEAD + "agents: {a: {name: A, system_prompt: x}}", "3:23: agent.a: system_prompt: there is no field `system_prompt`", "did you mean `systemPrompt`?"),
-    (HEAD + "agents: {a: {name: A, protect: true}}", "3:23: agent.a: protect: `protect` comes in a later version", "take it out"),
+    (HEAD + "agents: {a: {name: A, protect: }}", "3:32: agent.a: protect: must be true or false", "left out, the protection stays as it is"),
+    (HEAD + "agents: {a: {name: A, protect: null}}", "3:32: agent.a: protect: must be true or false", "left out, the protection stays as it is"),
+    (HEAD + "agents: {a: {name: A, protect: 'false'}}", "3:32: agent.a: protect: must be true or false", "without quotes"),
+    (HEAD + "agents: {a: {name: A, protect: [no]}}", "3:32: agent.a: protect: must be true or false", "without quotes"),
+    (HEAD + "agents: {a: {name: A, protect: 0}}", "3:32: agent.a: protect: must be true or false", "without quotes"),
+    (HEAD + "variables: {p: {default: 'true'}}\nagents: {a: {name: A, protect: '${var.p}'}}", "4:32: agent.a: protect: must be true or false", "a variable gives text"),
+    (HEAD + "agents: {a: {name: A, protected: true}}", "3:23: agent.a: protected: there is no field `protected`", "did you mean `protect`?"),
     (HEAD + "agents: {a: {name: A, secret: x}}", "3:23: agent.a: secret: there is no field `secret`", "fields are name, description"),
     (HEAD + "agents: {a: {name: A, imports: x}}", "3:23: agent.a: imports: there is no field `imports`", "did you mean `import`?"),
     (HEAD + "agents: {a: {name: A, beginMessage: '${foo}'}}", "3:37: agent.a: beginMessage: `${foo}` is neither", "`$${`"),

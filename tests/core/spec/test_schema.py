@@ -118,6 +118,15 @@ moved:
   - {from: number.older, to: number.old}
   - {from: number.old, to: "${var.kind}.main"}
 forget: [number.gone, agent.gone, webhook.gone]
+policy:
+  maxBuys: {perApply: 2, perDay: 5}
+  maxReleases: {perDay: 0}
+  maxMonthlyCost: 30.00
+  allowedWebhookHosts: [hooks.acme.dev, "*.acme.dev"]
+  approve: [reroutes]
+  autoApprove: {default: [{risk: spends, upTo: 10.00}, {risk: rotates-secret}], staging: []}
+  prices: {asOf: 2026-11-01, US: 3, CA: 3.00, "US/sms": 5.00}
+  approvers: {signers: signers, required: 2, maxLifetime: 24h, revoked: signers}
 """.replace("+1 (415) 555-0100", '"+1 (415) 555-0100"'),
 ]
 
@@ -131,6 +140,7 @@ def test_what_loads_fits(text):
         variables={},
         environ={"TOKEN": "x"},
         read_file=lambda _, path: files[path],
+        read_bytes=lambda _, path: path.encode(),
         environment="default",
         home=".",
     )
@@ -147,12 +157,17 @@ def test_what_loads_fits(text):
         "agents: {a: {voiceSpeed: 9}}", "agents: {a: {maxSilenceMs: '20000'}}", "agents: {a: {enableMessaging: yes}}", "agents: {a: {transferNumber: '4155550100'}}",
         "agents: {a: {customTools: [{name: t, description: d}]}}", "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: null}]}}",
         "agents: {a: {customTools: [{name: t, description: d, url: 'https://x', headers: {A: 5}}]}}", "agents: {a: {customTools: [foo]}}", "agents: {a: {import: 5}}",
-        "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: true}}",
+        "numbers: {n: {areaCode: 415}}", "numbers: {n: {areaCode: null}}", "numbers: {n: {country: FR}}", "numbers: {n: {agent: 5}}", "numbers: {n: {protect: null}}", "numbers: {n: {protect: yes}}",
         "webhooks: {w: {url: 'ftp://x'}}", "webhooks: {w: {contextLimit: 51}}", "webhooks: {w: {agent: null}}", "webhooks: {w: {secret: {}}}", "defaults: {webhooks: {secret: {writeTo: {file: x}}}}",
         "webhooks: {w: {url: 'https://x', secret: {writeTo: {file: 5}}}}", "webhooks: {w: {url: 'https://x', secret: {writeTo: {exec: []}}}}",
         "webhooks: {w: {url: 'https://x', secret: {writeTo: {github: 1A}}}}", "webhooks: {w: {url: 'https://x', secret: {writeTo: {file: x, github: A}}}}",
         "webhooks: {w: {url: 'https://x', secret: {writeTo: {github: A, name: B}}}}", "agents: {a: {name: A, secret: {writeTo: {file: x}}}}",
         "moved: {}", "moved: [number.a]", "moved: [{from: number.a}]", "moved: [{from: number.a, to: number.b, why: x}]", "moved: [{from: a, to: number.b}]",
+        "policy: []", "policy: {maxBuy: {perDay: 1}}", "policy: {maxBuys: {perDay: -1}}", "policy: {maxBuys: {perWeek: 1}}",
+        "policy: {maxMonthlyCost: '30.00'}", "policy: {allowedWebhookHosts: hooks.acme.dev}", "policy: {approve: [rerouts]}",
+        "policy: {autoApprove: {default: [{risk: irreversible}]}}", "policy: {autoApprove: {default: [{upTo: 5}]}}",
+        "policy: {prices: {US: 3.00}}", "policy: {prices: {asOf: 2026-11-01, us: 3.00}}", "policy: {approvers: {required: 1}}",
+        "policy: {approvers: {signers: s, required: 0}}", "policy: {approvers: {signers: s, maxLifetime: soon}}",
         "forget: number.a", "forget: [a]", "forget: [5]", "forget: [numbers.a]", "forget: [number.A]",
     ],
 )  # fmt: skip
@@ -178,6 +193,7 @@ def test_the_same_models_give_the_same_bytes():
         "project",
         "variables",
         "defaults",
+        "policy",
         "state",
         *(kind.plural for kind in KINDS),
         "moved",
@@ -188,7 +204,7 @@ def test_the_same_models_give_the_same_bytes():
 
 def test_every_field_of_every_kind_is_in_it():
     for kind in KINDS:
-        beside = ["import", *(["secret"] if kind.delivery else [])]
+        beside = ["import", "protect", *(["secret"] if kind.delivery else [])]
         assert list(SCHEMA["definitions"][kind.name]["properties"]) == [*kind.spec.model_fields, *beside]
 
 

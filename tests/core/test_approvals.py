@@ -1,0 +1,268 @@
+"""A file of approvals says exactly what it says, or nothing at all: any doubt in it refuses it whole."""
+
+import dataclasses
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apreconcile.core.approval import Approval
+from apreconcile.core.approvals import LARGEST, appended, approvals_text, chosen, fault_of, fits, read_approvals
+from apreconcile.core.errors import ApprovalsError, Error, PlanFileError
+from apreconcile.core.spec.text import UNCLEAN
+from apreconcile.kinds import KINDS
+
+DIGITS = "733bf89fa53235d9d89f2cce8d7251e0"
+SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQ\nAAAA+/==\n-----END SSH SIGNATURE-----\n"
+ONE = Approval(
+    f"release:number.main@{DIGITS}", DIGITS + "0" * 32, "ann@example.com", "moved",
+    "2027-01-31T12:00:00Z", "2027-01-30T12:00:00Z", SIGNATURE,
+)  # fmt: skip
+TEXT = approvals_text([ONE])
+
+
+def problems(text):
+    with pytest.raises(ApprovalsError) as refused:
+        read_approvals("a.yaml", text.encode() if isinstance(text, str) else text)
+    return [(one.place, one.subject, one.message) for one in refused.value.problems]
+
+
+def test_what_is_written_is_read():
+    assert read_approvals("a.yaml", TEXT.encode()) == (ONE,)
+    bare = dataclasses.replace(ONE, at=None, signature=None)
+    assert read_approvals("a.yaml", approvals_text([ONE, bare]).encode()) == (ONE, bare)
+    assert yaml.safe_load(TEXT) == [ONE.to_json()], "another reader reads the same"
+
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).filter(
+    lambda text: text.strip() and not UNCLEAN.search(text) and not set(text) & set("\r\x85\u2028\u2029")
+)
+
+
+@given(reasons=st.lists(texts, max_size=3), by=st.from_regex(r"[\w.@]{1,20}", fullmatch=True))
+def test_any_reason_and_any_name_comes_back(reasons, by):
+    made = tuple(dataclasses.replace(ONE, reason=reason, by=by) for reason in reasons)
+    data = b""
+    for one in made:
+        data = appended("a.yaml", data, [one])
+    assert read_approvals("a.yaml", data) == made
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n\n  # nor here", "[]", "--- []\n"])
+def test_a_file_may_hold_nothing(text):
+    assert read_approvals("a.yaml", text.encode()) == ()
+
+
+def test_times_may_be_written_without_quotes_and_entries_in_any_style():
+    text = (
+        f"# ours\n[{{approve: 'release:number.main@{DIGITS}', digest: {DIGITS}{'0' * 32}, by: ann@example.com,"
+        " reason: moved, expires: 2027-01-31T12:00:00Z}]\n"
+    )
+    (found,) = read_approvals("a.yaml", text.encode())
+    assert (found.expires, found.at, found.signature) == ("2027-01-31T12:00:00Z", None, None)
+    assert str(found.place) == "a.yaml:2:2"
+
+
+def with_field(name, value):
+    """The file with a field written like this; without it if None."""
+    return yaml.safe_dump([{key: one for key, one in {**ONE.to_json(), name: value}.items() if one is not None}])
+
+
+WRONG = {
+    "a prefix": ("approve", ONE.approve[:-1], "is not a whole token"),
+    "a wildcard": ("approve", "release:number.*@" + DIGITS, "is not a whole token"),
+    "only a wildcard": ("approve", "*", "is not a whole token"),
+    "upper case": ("approve", ONE.approve.upper(), "is not a whole token"),
+    "upper digits": ("approve", f"release:number.main@{DIGITS.upper()}", "is not a whole token"),
+    "a line more": ("approve", ONE.approve + "\n", "is not a whole token"),
+    "two tokens": ("approve", f"{ONE.approve} {ONE.approve}", "is not a whole token"),
+    "the whole digest in the token": ("approve", f"release:number.main@{ONE.digest}", "is not a whole token"),
+    "half a digest": ("digest", DIGITS, "is not a whole sha256"),
+    "a digest in capitals": ("digest", ONE.digest.upper(), "is not a whole sha256"),
+    "a digest and more": ("digest", ONE.digest + "0", "is not a whole sha256"),
+    "a digest of another token": ("digest", "0" + ONE.digest[1:], "does not begin with the digits of the token"),
+    "a name in two lines": ("by", "ann\nbob", "is no principal"),
+    "a name with a line more": ("by", "ann\n", "is no principal"),
+    "a name for all": ("by", "*", "is no principal"),
+    "a name for many": ("by", "*@example.com", "is no principal"),
+    "a name for some": ("by", "ann?", "is no principal"),
+    "two names": ("by", "ann,bob", "is no principal"),
+    "a name with a space": ("by", "ann bob", "is no principal"),
+    "a name in quotes": ("by", '"ann"', "is no principal"),
+    "a name that is an option": ("by", "-Oprint-pubkey", "is no principal"),
+    "everyone but": ("by", "!ann", "is no principal"),
+    "no name": ("by", "", "is no principal"),
+    "a name that turns round": ("by", "ann\u202e", "is no principal"),
+    "too long a name": ("by", "a" * 129, "is no principal"),
+    "no reason": ("reason", "  ", "must have 1 to"),
+    "a novel": ("reason", "a" * 1001, "must have 1 to"),
+    "a day": ("expires", "2027-01-31", "is not a time in UTC"),
+    "a local time": ("expires", "2027-01-31T12:00:00", "is not a time in UTC"),
+    "another zone": ("expires", "2027-01-31T12:00:00+02:00", "is not a time in UTC"),
+    "no such day": ("expires", "2027-02-30T12:00:00Z", "is not a time in UTC"),
+    "no such hour": ("at", "2027-01-31T25:00:00Z", "is not a time in UTC"),
+    "never": ("expires", "never", "is not a time in UTC"),
+    "other digits": ("expires", "\uff12027-01-31T12:00:00Z", "is not a time in UTC"),
+    "no armor": ("signature", "U1NIU0lH", "is not one armored SSH signature"),
+    "junk behind": ("signature", SIGNATURE + "junk", "is not one armored SSH signature"),
+    "junk before": ("signature", "junk\n" + SIGNATURE, "is not one armored SSH signature"),
+    "two signatures": ("signature", SIGNATURE * 2, "is not one armored SSH signature"),
+    "junk within": ("signature", SIGNATURE.replace("U1", "U1 "), "is not one armored SSH signature"),
+    "a number": ("by", 12, "must be text"),
+    "a list": ("approve", [ONE.approve], "must be text"),
+    "yes": ("reason", True, "must be text"),
+    "no approve": ("approve", None, "`approve` is missing"),
+    "no digest": ("digest", None, "`digest` is missing"),
+    "nobody": ("by", None, "`by` is missing"),
+    "no word why": ("reason", None, "`reason` is missing"),
+    "without end": ("expires", None, "`expires` is missing"),
+    "a typo": ("expire", "2027-01-31T12:00:00Z", "there is no field `expire`"),
+    "a field of another tool": ("scope", "all", "there is no field `scope`"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_file_with_one_wrong_entry_is_refused_whole(case):
+    name, value, message = WRONG[case]
+    text = TEXT + with_field(name, value)
+    (found,) = problems(text)
+    assert message in found[2]
+    line = int(found[0].split(":")[1])
+    assert line > TEXT.count("\n"), "its line is that of the wrong entry"
+
+
+def test_every_problem_is_told_at_once_with_a_hint():
+    text = "- approve: x\n  by: a b\n  expire: never\n- 12\n- {digest: 1e400}\n"
+    with pytest.raises(ApprovalsError) as refused:
+        read_approvals("a.yaml", text.encode())
+    found = refused.value
+    assert [one.line for one in found.problems] == sorted(one.line for one in found.problems)
+    assert {one.line for one in found.problems} == {1, 2, 3, 4, 5}
+    assert all(one.hint and one.source for one in found.problems)
+    assert [one.hint for one in found.problems if "`expire`" in one.message] == ["did you mean `expires`?"]
+    assert found.message == f"the approvals have {len(found.problems)} problems"
+
+
+SHAPES = {
+    "a map": "approve: x\n", "a text": "all", "nothing": "~", "a list of lists": "- - approve: x\n",
+    "a bomb": "- &a {reason: x}\n" + "".join(f"- &b{n} [*a, *a]\n" for n in range(3)),
+    "a key twice": TEXT + TEXT.replace("  by:", "  reason: x\n  by:"),
+    "a tag": TEXT.replace("reason: moved", "reason: !!str moved"),
+    "two documents": TEXT + "---\n" + TEXT,
+    "no YAML": "- approve: [", "a tab": "-\tapprove: x\n\tby: y\n",
+    "a nest": "[" * 120 + "]" * 120,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_what_is_no_list_of_entries_is_refused(case):
+    assert problems(SHAPES[case])
+
+
+def test_bytes_that_are_no_text_and_files_that_are_too_large_are_refused():
+    assert problems(TEXT.encode("utf-16"))
+    assert problems(b"\xff" + TEXT.encode())
+    assert problems(TEXT.replace("moved", '"\\e[2J"'))
+    assert "more than 1,000,000 bytes" in problems(b"#" * (LARGEST + 1))[0][2]
+    assert read_approvals("a.yaml", b"#" * LARGEST) == ()
+
+
+def test_what_is_appended_leaves_the_rest_as_it_was():
+    two = dataclasses.replace(ONE, by="bob@example.com", signature=None)
+    for before in ("", "# ours\n", "# ours", TEXT, f"# before\n{TEXT}# behind", f"---\n{TEXT}"):
+        after = appended("a.yaml", before.encode(), [two]).decode()
+        assert after.startswith(before)
+        assert read_approvals("a.yaml", after.encode())[-1] == two
+
+
+@pytest.mark.parametrize(
+    "before", ["[]\n", TEXT + "...\n", "".join(f"  {line}\n" for line in TEXT.splitlines())], ids=repr
+)
+def test_what_cannot_be_appended_to_is_left_alone(before):
+    with pytest.raises(Error, match="nothing can be appended") as refused:
+        appended("a.yaml", before.encode(), [ONE])
+    assert "--out" in str(refused.value.hint)
+
+
+def test_nothing_is_appended_to_what_is_no_file_of_approvals():
+    for before in ("version: 1\n", "- {}\n", TEXT + "- x\n"):
+        with pytest.raises(ApprovalsError):
+            appended("a.yaml", before.encode(), [ONE])
+
+
+def step(token, action="delete", **more):
+    digest = token.partition("@")[2].ljust(64, "0")
+    fields = [{"field": "protect"}] if more.pop("protect", None) else []
+    shown = {"address": token.partition(":")[2].partition("@")[0], "action": action, "risks": [], "token": token}
+    return shown | {"digest": digest, "fields": fields, "calls": []} | more
+
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+STEPS = [step(f"{what}@{DIGITS}", action) for what, action in {
+    "release:number.n": "delete", "buy:number.m": "create", "rebuy:number.o": "create", "delete:agent.a": "delete",
+    "delete:webhook.w": "delete", "rotate:webhook.v": "update", "reroute:number.p": "update",
+}.items()]  # fmt: skip
+STEPS[-1]["risks"] = ["reroutes"]
+STEPS.append(step(f"unprotect:number.n@{'1' * 32}", "update", protect=True))
+PLAN = {"expires": "2027-01-01T00:00:01Z", "steps": [*STEPS, step("release:number.n@x") | {"token": None}]}
+
+
+def test_steps_are_chosen_by_their_whole_tokens():
+    for one in STEPS:
+        assert chosen(PLAN, [one["token"], one["token"]], KINDS) == [one]
+    assert chosen(PLAN, [one["token"] for one in STEPS], KINDS) == STEPS
+
+
+@pytest.mark.parametrize("token", ["", "*", "release:number.n", STEPS[0]["token"][:-1], STEPS[0]["token"] + "0", "all"])
+def test_nothing_is_chosen_by_less_than_a_token(token):
+    with pytest.raises(PlanFileError, match="no step with the token") as refused:
+        chosen(PLAN, [STEPS[1]["token"], token], KINDS)
+    assert "@" in str(refused.value.hint)
+    with pytest.raises(PlanFileError, match="no step with the token"):
+        chosen({**PLAN, "steps": []}, [token], KINDS)
+
+
+CROOKED = {
+    "of another address": STEPS[0] | {"address": "number.m"},
+    "of another kind": STEPS[0] | {"address": "agent.n"},
+    "of another digest": STEPS[0] | {"digest": "0" * 64},
+    "without its digest": {name: value for name, value in STEPS[0].items() if name != "digest"},
+    "that releases what is made": STEPS[0] | {"action": "create"},
+    "that releases what is changed": STEPS[0] | {"action": "update"},
+    "that buys what goes": STEPS[1] | {"action": "delete"},
+    "that is lost and goes": STEPS[2] | {"action": "delete"},
+    "that rotates what goes": STEPS[5] | {"action": "delete"},
+    "that releases an agent": step(f"release:agent.a@{DIGITS}"),
+    "that deletes a number": step(f"delete:number.n@{DIGITS}"),
+    "that rotates what is made": STEPS[5] | {"action": "create"},
+    "that reroutes nothing": STEPS[6] | {"risks": []},
+    "that lifts no protection": STEPS[7] | {"fields": [{"field": "name"}]},
+    "that lifts and releases": STEPS[0] | {"action": "update", "fields": [{"field": "protect"}]},
+    "of no kind": step(f"release:robot.n@{DIGITS}"),
+    "with a verb that is none": step(f"approve:number.n@{DIGITS}"),
+    "with a wildcard": STEPS[0] | {"token": f"release:number.*@{DIGITS}"},
+}
+
+
+@pytest.mark.parametrize("case", CROOKED)
+def test_a_step_whose_token_says_another_thing_is_refused(case):
+    crooked = CROOKED[case]
+    assert not fits(crooked, KINDS)
+    with pytest.raises(PlanFileError, match="is another than the token says"):
+        chosen({**PLAN, "steps": [crooked]}, [crooked["token"]], KINDS)
+
+
+def test_every_token_that_a_kind_makes_fits():
+    for kind, (action, verb) in itertools.chain.from_iterable(
+        itertools.product([kind], kind.verb.items()) for kind in KINDS
+    ):
+        made = step(f"{verb}:{kind.name}.x@{DIGITS}", "create" if action == "again" else action)
+        assert fits(made, KINDS), verb
+
+
+def test_a_field_alone_can_be_judged():
+    assert fault_of("by", "ann@example.com") is None
+    assert "no principal" in str(fault_of("by", "ann bob"))
