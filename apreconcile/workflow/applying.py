@@ -97,31 +97,50 @@ async def apply(
     outcomes = await take(plan, weights.granted, run.work)
     done = sum(outcome.word is Word.DONE for outcome in outcomes)
     outcomes = tuple(_with_approval(run, step, outcome) for step, outcome in zip(plan.steps, outcomes, strict=True))
+    judged = any(map(_is_set, plan.steps, outcomes))
     outcomes = planned.completed(outcomes)
     converged: bool | None = True if plan.empty else None
     stopped = run.work.stop.soft.is_set()
-    if any(map(_is_set, plan.steps, outcomes)) and not stopped:
+    if judged and not stopped:
         converged, troubles = await _converged(run, outcomes)
         warnings += troubles
     warnings += (*run.work.notes, *await _saved(run))
     verified = () if run.record.conflict else await probed(account, plan, run.record.state, outcomes, stop)
     stopped = stopped or (bool(plan.probes) and stop.soft.is_set())
+    return _report(
+        run, outcomes, converged=converged, stopped=stopped or (done > 0 and converged is None),
+        warnings=warnings, verified=verified, requests=account.client.requests - before,
+    )  # fmt: skip
+
+
+def _report(
+    run: _Run,
+    outcomes: tuple[Outcome, ...],
+    *,
+    converged: bool | None,
+    stopped: bool,
+    warnings: tuple[str, ...],
+    verified: tuple[Verified, ...],
+    requests: int,
+) -> Report:
+    """What a run did. `requests` were sent since the plan."""
+    planned, plan = run.planned, run.planned.plan
     return Report(
         exit=exit_code(
             plan, outcomes, verified=verified,
             converged=converged, unsaved=run.record.unsaved is not None,
-            conflict=run.record.conflict, stopped=stopped or (done > 0 and converged is None),
+            conflict=run.record.conflict, stopped=stopped,
         ),
         converged=converged if converged is None or all(one.word is Word.DONE for one in outcomes) else False,
         digest=planned.digest,
         outcomes=outcomes,
         remaining=tuple(Remaining(step.address, step.action, step.verb) for step in planned.left),
-        requests=planned.plan.requests + account.client.requests - before,
+        requests=plan.requests + requests,
         warnings=warnings,
         blocked=blocked(plan),
         settled=planned.settlement.said,
         monthly=str(monthly(_taken(plan, outcomes))),
-        signatures=weights.required,
+        signatures=run.approvals.required,
         unpriced=unpriced(_taken(plan, outcomes)),
         verified=verified,
     )  # fmt: skip

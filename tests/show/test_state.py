@@ -66,6 +66,7 @@ def test_a_list_says_what_is_protected():
         "agent.support        agt_77  -             created  protected",
         "number.support-main  num_9   +14155550177  created  protected, 1 token spent",
         "webhook.events       wh_1    -             adopted  2 tokens spent",
+        "webhook.other        wh_2    -             created  protected",
     ]
 
 
