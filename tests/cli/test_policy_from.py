@@ -304,6 +304,16 @@ def test_a_link_to_another_repository_does_not_choose_the_policy(repo, ap, tmp_p
     assert set(reasons(plan(ap))) == {"number.a", "number.b"}
 
 
+def test_a_work_tree_that_git_sees_elsewhere_is_refused(repo, ap, tmp_path):
+    call("config", "core.worktree", str(tmp_path), folder=repo)
+    assert "is not the work tree that git knows" in refused(ap)
+
+
+def test_a_top_folder_without_a_spec_in_the_commit(repo, ap):
+    (repo / "agentphone.yaml").write_text(SPEC.format(policy="{}", host="a.dev"))
+    assert "origin/main has no *.yaml in its top folder" in refused(ap, spec=".")
+
+
 def test_no_repository_at_all(folder, ap):
     assert "lies in no git repository" in refused(ap, spec=".")
 

@@ -129,7 +129,7 @@ async def test_what_was_made_is_ours_at_once(server, work):
     server.script = [reply(201, {"id": "num", "phoneNumber": PHONE})]
     work.record.state = STATE.bind(N, Resource("num_0", "created"))
     outcome, state = await took(work, BUY)
-    assert outcome == Outcome(N, "create", Word.DONE, id="num", phone_number=PHONE, changed=True)
+    assert outcome == Outcome(N, "create", Word.DONE, id="num", phone_number=PHONE, changed=True, verb="buy")
     assert [(heard.method, heard.target, json.loads(heard.body)) for heard in server.heard] == [
         ("POST", "/v1/numbers", {"agentId": "agt", "externalId": MARKER})
     ]
@@ -208,7 +208,7 @@ async def test_anything_but_a_certain_answer_is_unknown_and_stays_open(server, w
     act, words = UNKNOWN[case]
     server.script = [act]
     outcome, state = await took(work, BUY)
-    assert outcome == Outcome(N, "create", Word.UNKNOWN, error=f"sent at {SECOND}: {words}")
+    assert outcome == Outcome(N, "create", Word.UNKNOWN, error=f"sent at {SECOND}: {words}", verb="buy")
     assert work.unknown_purchase
     assert (state.opened, state.turn(N), state.resources) == ({N}, 1, {})
     assert [line.outcome for line in state.ledger] == ["unknown"]

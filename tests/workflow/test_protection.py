@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,9 +13,8 @@ import pytest
 import yaml
 
 from apreconcile import workflow
-from apreconcile.cli.asking import takeable
 from apreconcile.core.address import Address
-from apreconcile.core.approval import weigh
+from apreconcile.core.approval import Voice, takeable, weigh
 from apreconcile.core.change import Delete, Forget, Protect
 from apreconcile.core.errors import BlockedError, StoreError
 from apreconcile.core.outcome import Word
@@ -215,7 +215,8 @@ def test_it_stands_beside_another_update_of_its_address(guarded, which):
     assert "2 steps want an approval of their own" in text
     assert "waits for" not in text
     given = {"neither": [], "both": ["unprotect", "rotate"]}.get(which, [which])
-    granted = weigh(plan, [tokens[verb] for verb in given]).granted
+    voices = [Voice(tokens[verb]) for verb in given]
+    granted = weigh(plan, voices, approvers=None, now=datetime.now(UTC)).granted
     assert [step.verb for step in takeable(plan, granted)] == given, "as a person is asked"
     report = guarded.apply([tokens[verb] for verb in given])
     words = {one.verb: one.word for one in report.outcomes}

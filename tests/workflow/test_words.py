@@ -86,7 +86,7 @@ def test_a_release_says_who_is_left_unanswered_and_what_it_saves(leaving):
     assert f"{phone} is gone for ever, without a refund (-$3.00/month)" in told
     assert "callers of agent.a on it are left unanswered" in told
     assert f"Cannot be taken back: release number.n {phone} is gone for ever" in told
-    assert "Cost: -$3.00/month." in told
+    assert "Cost: -$3.00/month (prices as of 2026-07-17)." in told
 
 
 def test_a_release_says_which_agents_transfer_to_it(leaving):
@@ -120,11 +120,11 @@ def test_a_purchase_says_what_it_costs_when_it_is_charged_and_how_many_may_still
     assert "the first month is charged at once, and nothing is refunded" in told
     assert "the account has unmanaged US numbers: +14155550100 (num_spare); `import:` takes one" in told
     assert "Charged at once, and not refunded: buy number.m +$3.00/month, 1 of 3" in told
-    assert "Cost: +$6.00/month (1 of 3 numbers used)." in told
+    assert "Cost: +$6.00/month (1 of 3 numbers used; prices as of 2026-07-17)." in told
     trial.spec("agents: {a: {name: A}}\nnumbers: {l: {}, m: {}, n: {}}")
     told = text_of(trial)
     assert "quota: 1 of 3 numbers are used, and this plan would buy 3" in told
-    assert "Cost: +$6.00/month (1 of 3 numbers used)." in told
+    assert "Cost: +$6.00/month (1 of 3 numbers used; prices as of 2026-07-17)." in told
 
 
 def test_a_webhook_that_goes_says_where_events_go_instead(trial):
