@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shlex
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,28 +17,6 @@ from apreconcile.programs.git import git
 from apreconcile.programs.run import run
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
-def program(tmp_path):
-    """A program of this name in a folder of its own, which is its PATH."""
-
-    def make(code: str, name: str = "program", *, sh: bool = False) -> dict[str, str]:
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        python = path.with_suffix(".py")
-        python.write_text(f"import os, sys\n{code}\n")
-        started = "unset PWD; exec " + shlex.join([sys.executable, str(python)]) + ' "$@"'
-        path.write_text(f"#!/bin/sh\n{code if sh else started}\n")
-        path.chmod(0o755)
-        return {"PATH": f"{path.parent}{os.pathsep}{os.defpath}"}
-
-    return make
 
 
 def gone(ident: int) -> bool:

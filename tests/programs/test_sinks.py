@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
-import shlex
 import subprocess
 import sys
 import time
@@ -27,28 +27,6 @@ pytestmark = pytest.mark.anyio
 TEXT = "whsec_0123456789abcdefPLANTED"
 SECRET = Secret(TEXT)
 AT = Address("webhook", "events")
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
-def bin_of(tmp_path):
-    """A program of this name on a PATH of its own: what it does, as Python or as a shell's lines."""
-
-    def make(code: str, name: str = "take", *, sh: bool = False) -> dict[str, str]:
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        python = path.with_suffix(".py")
-        python.write_text(f"import json, os, sys\n{code}\n")
-        started = "unset PWD; exec " + shlex.join([sys.executable, str(python)]) + ' "$@"'
-        path.write_text(f"#!/bin/sh\n{code if sh else started}\n")
-        path.chmod(0o755)
-        return {"PATH": f"{path.parent}{os.pathsep}{os.defpath}", "HOME": str(tmp_path)}
-
-    return make
 
 
 @pytest.fixture
@@ -342,11 +320,9 @@ async def test_a_folder_that_may_not_be_written_is_said(spec, tmp_path):
 TELLS = "json.dump([sys.argv, dict(os.environ), os.getcwd(), sys.stdin.read()], open('told', 'w'))"
 
 
-async def test_a_program_reads_it_on_standard_input_and_nowhere_else(spec, bin_of):
-    environ = bin_of(TELLS) | {"AGENTPHONE_API_KEY": "sk_live_x", "AGENTPHONE_ANY": "y", "MINE": "kept"}
+async def test_a_program_reads_it_on_standard_input_and_nowhere_else(spec, program):
+    environ = program(TELLS, "take") | {"AGENTPHONE_API_KEY": "sk_live_x", "AGENTPHONE_ANY": "y", "MINE": "kept"}
     assert await put(spec, Sink(command=("take", "a b", "$MINE")), environ=environ) == ""
-    import json  # noqa: PLC0415 -- as the program does
-
     argv, seen, folder, said = json.loads((spec / "told").read_text())
     assert argv[1:] == ["a b", "$MINE"]
     assert said == TEXT, "and no line end"
@@ -357,8 +333,8 @@ async def test_a_program_reads_it_on_standard_input_and_nowhere_else(spec, bin_o
     assert TEXT not in json.dumps([argv, seen])
 
 
-async def test_a_program_that_is_not_there_is_said_before_anything(spec, bin_of):
-    environ = bin_of(TELLS)
+async def test_a_program_that_is_not_there_is_said_before_anything(spec, program):
+    environ = program(TELLS, "take")
     assert "there is no program nope on PATH" in await refused(spec, Sink(command=("nope",)), environ=environ)
     assert "there is no program /no/pe" in await refused(spec, Sink(command=("/no/pe",)), environ=environ)
     (spec / "local").write_text("#!/bin/sh\n")
@@ -379,42 +355,44 @@ async def failed(folder: Path, sink: Sink, **how) -> SinkError:
     return problem
 
 
-async def test_what_a_program_says_is_shown_when_it_fails_cut_and_masked(spec, bin_of):
-    environ = bin_of("text = sys.stdin.read(); print('no:', text, text[:9] + 'x' * 999, file=sys.stderr); sys.exit(3)")
+async def test_what_a_program_says_is_shown_when_it_fails_cut_and_masked(spec, program):
+    environ = program(
+        "text = sys.stdin.read(); print('no:', text, text[:9] + 'x' * 999, file=sys.stderr); sys.exit(3)", "take"
+    )
     problem = await failed(spec, Sink(command=("take",)), environ=environ)
     assert problem.message.startswith("take ended with 3, and said: no: *** ")
     assert len(problem.message) < 320
-    environ = bin_of("print(json.dumps(sys.stdin.read())); sys.exit(1)")
+    environ = program("print(json.dumps(sys.stdin.read())); sys.exit(1)", "take")
     assert (
         await failed(spec, Sink(command=("take",)), environ=environ)
     ).message == 'take ended with 1, and said: "***"'
 
 
-async def test_what_a_program_says_when_it_does_its_work_is_not_shown(spec, bin_of, capfd):
-    environ = bin_of("text = sys.stdin.read(); print(text); print(text, file=sys.stderr)")
+async def test_what_a_program_says_when_it_does_its_work_is_not_shown(spec, program, capfd):
+    environ = program("text = sys.stdin.read(); print(text); print(text, file=sys.stderr)", "take")
     assert await put(spec, Sink(command=("take",)), environ=environ) == ""
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_program_that_hangs_is_ended_and_one_that_is_killed_is_told(spec, bin_of):
+async def test_a_program_that_hangs_is_ended_and_one_that_is_killed_is_told(spec, program):
     started = time.monotonic()
-    environ = bin_of("read -r text; echo $text; sleep 600", sh=True)
+    environ = program("read -r text; echo $text; sleep 600", "take", sh=True)
     problem = await failed(spec, Sink(command=("take",)), environ=environ, seconds=1)
     assert "did not end within 1 seconds and was ended" in problem.message
-    environ = bin_of("os.kill(os.getpid(), 9)")
+    environ = program("os.kill(os.getpid(), 9)", "take")
     assert "was ended by signal 9" in (await failed(spec, Sink(command=("take",)), environ=environ)).message
     assert time.monotonic() - started < 60
 
 
-async def test_a_program_that_leaves_another_behind_is_done(spec, bin_of):
-    environ = bin_of("cat >told; sleep 600 & echo $! >ids", sh=True)
+async def test_a_program_that_leaves_another_behind_is_done(spec, program):
+    environ = program("cat >told; sleep 600 & echo $! >ids", "take", sh=True)
     assert await put(spec, Sink(command=("take",)), environ=environ) == ""
     assert (spec / "told").read_text() == TEXT
     os.kill(int((spec / "ids").read_text()), 9)
 
 
-async def test_a_program_that_reads_nothing_is_done_if_it_says_so(spec, bin_of):
-    assert await put(spec, Sink(command=("take",)), environ=bin_of("sys.exit(0)")) == ""
+async def test_a_program_that_reads_nothing_is_done_if_it_says_so(spec, program):
+    assert await put(spec, Sink(command=("take",)), environ=program("sys.exit(0)", "take")) == ""
 
 
 # A secret of GitHub
@@ -431,13 +409,17 @@ if args[:2] == ['secret', 'set'] and args[2] == 'NO':
 
 
 def asked(folder: Path) -> list:
-    import json  # noqa: PLC0415 -- as the program does
-
     return [json.loads(row) for row in (folder / "asked").read_text().splitlines()]
 
 
-async def test_gh_reads_it_on_standard_input(spec, bin_of):
-    environ = bin_of(GH, "gh") | {"GH_TOKEN": "may", "GH_REPO": "a/b", "AGENTPHONE_API_KEY": "k", "OTHER": "o"}
+async def test_gh_reads_it_on_standard_input(spec, program):
+    environ = program(GH, "gh") | {
+        "GH_TOKEN": "may",
+        "GH_REPO": "a/b",
+        "HOME": "/h",
+        "AGENTPHONE_API_KEY": "k",
+        "OTHER": "o",
+    }
     sink = Sink(github="HOOK")
     sinks = Sinks(environ)
     await sinks.check([wish(spec, sink), wish(spec, Sink(github="TWO"), Address("webhook", "two"))])
@@ -449,8 +431,8 @@ async def test_gh_reads_it_on_standard_input(spec, bin_of):
     assert not {"AGENTPHONE_API_KEY", "OTHER"} & set(seen)
 
 
-async def test_gh_that_is_not_logged_in_is_said_before_anything(spec, bin_of):
-    environ = bin_of(GH, "gh")
+async def test_gh_that_is_not_logged_in_is_said_before_anything(spec, program):
+    environ = program(GH, "gh")
     with pytest.raises(SinkError) as caught:
         await Sinks(environ).check([wish(spec, Sink(github="HOOK"))])
     assert "the GitHub secret HOOK: gh ended with 1, and said: gh: log in first" in caught.value.message
@@ -458,8 +440,8 @@ async def test_gh_that_is_not_logged_in_is_said_before_anything(spec, bin_of):
     assert "there is no program gh" in await refused(spec, Sink(github="HOOK"), environ={"PATH": str(spec)})
 
 
-async def test_gh_that_refuses_is_said_without_the_secret(spec, bin_of):
-    environ = bin_of(GH, "gh") | {"GH_TOKEN": "may"}
+async def test_gh_that_refuses_is_said_without_the_secret(spec, program):
+    environ = program(GH, "gh") | {"GH_TOKEN": "may"}
     problem = await failed(spec, Sink(github="NO"), environ=environ)
     assert problem.message == "gh ended with 1, and said: HTTP 403: may not (***)"
 

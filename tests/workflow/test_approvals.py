@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 import os
 import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
+from killing import apply_in_a_process
 
 from apreconcile import workflow
 from apreconcile.core.approval import Approval, Voice
@@ -157,48 +157,12 @@ def test_without_ssh_keygen_nobody_can_tell_and_nothing_is_sent(trial, monkeypat
     assert trial.apply([], approvals=[file]).exit == 0, "without approvers nobody verifies"
 
 
-KILLED = """
-import asyncio, os, signal, sys
-from apreconcile import workflow
-from apreconcile.store.local import LocalStore
-
-spec, url, key, file, moment = sys.argv[1:]
-left = {}
-what, _, nth = moment.rpartition(" ")
-
-def came(event):
-    left[event] = left.get(event, 0) + 1
-    if (event, str(left[event])) == (what, nth):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-swap = LocalStore.swap
-
-async def watched(self, state, version):
-    came("before a swap")
-    done = await swap(self, state, version)
-    came("after a swap")
-    return done
-
-LocalStore.swap = watched
-
-def told(line):
-    method, path, *_ = line.split()
-    came("after the call" if method != "GET" else "a look")
-
-async def main():
-    async with workflow.connect(workflow.load([spec]), key=key, base_url=url, on_request=told) as account:
-        planned = await workflow.plan(account)
-        report = await workflow.apply(account, planned, approvals=[file])
-        sys.exit(report.exit)
-
-asyncio.run(main())
-"""
 SCENES = {
     "a purchase": (AGENT, NUMBER, "number.m", ("POST", "/v1/numbers")),
     "a release": (NUMBER, AGENT, "number.m", ("DELETE", "/v1/numbers/")),
     "a rotation": (HOOK, OTHER_HOOK, "webhook.w", ("POST", "/v1/webhooks")),
 }
-MOMENTS = ["before a swap 1", "after a swap 1", "after the call 1", "before a swap 2", "after a swap 2"]
+MOMENTS = ["before a swap 1", "after a swap 1", "after a write 1", "before a swap 2", "after a swap 2"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -212,8 +176,7 @@ def test_the_approval_of_a_killed_run_is_never_used_twice_and_what_it_did_is_not
         return sum(verb == method and at.startswith(path) for verb, at in trial.writes())
 
     began, turn = sent(), trial.state["turns"].get(address, 0)
-    argv = [sys.executable, "-c", KILLED, str(trial.folder / "agentphone.yaml"), trial.url, trial.key, file, moment]
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    ended = apply_in_a_process(trial, moment, file)
     assert ended.returncode == -9, ended.stderr
     called, spent = sent() - began, trial.state["turns"].get(address, 0) > turn
     assert spent == (moment != "before a swap 1")

@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
+from killing import apply_in_a_process
 
 SPEC = """
     agents: {a: {name: A}}
     numbers: {m: {agent: a}, n: {}}
     webhooks: {w: {url: "https://a.dev/x"}}
 """
-PROGRAM = """
-import asyncio, os, signal, sys
-from apreconcile import workflow
-from apreconcile.store.local import LocalStore
-
-spec, url, key, moment = sys.argv[1:]
-left = {}
-what, _, nth = moment.rpartition(" ")
-
-def came(event):
-    left[event] = left.get(event, 0) + 1
-    if (event, str(left[event])) == (what, nth):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-swap = LocalStore.swap
-
-async def watched(self, state, version):
-    came("before a swap")
-    done = await swap(self, state, version)
-    came("after a swap")
-    return done
-
-LocalStore.swap = watched
-
-def told(line):
-    method, path, *_ = line.split()
-    came(f"after {method} {path}")
-
-async def main():
-    async with workflow.connect(workflow.load([spec]), key=key, base_url=url, on_request=told) as account:
-        planned = await workflow.plan(account)
-        tokens = [step.token for step in planned.plan.steps if step.token]
-        report = await workflow.apply(account, planned, approve=tokens)
-        sys.exit(report.exit)
-
-asyncio.run(main())
-"""
-"""The store is the real one; only the moments before and after its swap are listened to."""
-
 MOMENTS = [
     *(f"{when} a swap {nth}" for nth in (1, 2, 3, 4) for when in ("before", "after")),
     "after POST /v1/agents 1",
@@ -83,8 +43,7 @@ def recover(trial):
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_never_buys_twice(trial, exit_of, moment):
     trial.spec(SPEC)
-    program = [sys.executable, "-c", PROGRAM, str(trial.folder / "agentphone.yaml"), trial.url, trial.key, moment]
-    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    ended = apply_in_a_process(trial, moment)
     assert ended.returncode == -9, ended.stderr
     to_do = bool(trial.plan().plan.steps or trial.state.get("intents"))
     if trial.state.get("lock"):
@@ -100,12 +59,11 @@ def test_a_killed_run_never_buys_twice(trial, exit_of, moment):
 
 def test_a_killed_run_leaves_its_lock_and_the_next_one_waits_for_it(trial):
     trial.spec(SPEC)
-    program = [sys.executable, "-c", PROGRAM, str(trial.folder / "agentphone.yaml"), trial.url, trial.key]
-    ended = subprocess.run([*program, "after POST /v1/webhooks 1"], capture_output=True, timeout=60, check=False)
+    ended = apply_in_a_process(trial, "after POST /v1/webhooks 1")
     assert ended.returncode == -9
     assert json.loads(trial.state_file.read_text())["lock"]
     trial.spec(SPEC.replace("name: A", "name: B"))
-    again = subprocess.run([*program, "never 1"], capture_output=True, text=True, timeout=60, check=False)
+    again = apply_in_a_process(trial, "never 1")
     assert again.returncode in {1, 6}
     assert "LockedError" in again.stderr or again.returncode == 6
     recover(trial)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 
 import pytest
+from killing import apply_in_a_process
 
 from apreconcile.core.errors import Error, SinkError
 from apreconcile.core.outcome import Word
@@ -367,45 +366,6 @@ def test_a_press_while_a_secret_is_handed_on(trial, times):
 
 # Killed
 
-PROGRAM = """
-import asyncio, os, signal, sys
-from apreconcile import workflow
-from apreconcile.programs.sinks import Sinks
-from apreconcile.store.local import LocalStore
-
-spec, url, key, moment = sys.argv[1:]
-left = {}
-
-def came(event):
-    left[event] = left.get(event, 0) + 1
-    if f"{event} {left[event]}" == moment:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def watched(inner, name):
-    async def outer(*args):
-        came(f"before {name}")
-        done = await inner(*args)
-        came(f"after {name}")
-        return done
-    return outer
-
-LocalStore.swap = watched(LocalStore.swap, "a swap")
-Sinks.deliver = watched(Sinks.deliver, "a delivery")
-
-def told(line):
-    method, path, *_ = line.split()
-    came(f"after {method} {path}")
-
-async def main():
-    async with workflow.connect(workflow.load([spec]), key=key, base_url=url, on_request=told) as account:
-        planned = await workflow.plan(account)
-        tokens = [step.token for step in planned.plan.steps if step.token]
-        report = await workflow.apply(account, planned, approve=tokens)
-        print(sorted(left.items()))
-        sys.exit(report.exit)
-
-asyncio.run(main())
-"""
 MOMENTS = [
     *(f"{when} a swap {nth}" for nth in (1, 2, 3, 4) for when in ("before", "after")),
     "before a delivery 1",
@@ -413,11 +373,6 @@ MOMENTS = [
     *(f"after GET /v1/webhooks {nth}" for nth in (1, 2, 3, 4)),
     "after POST /v1/webhooks 1",
 ]
-
-
-def apply_in_a_process(trial, moment):
-    program = [sys.executable, "-c", PROGRAM, str(trial.folder / "agentphone.yaml"), trial.url, trial.key, moment]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
