@@ -20,9 +20,8 @@ from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import Resource
-from .wanted import API_KEYS
 from .wire import Wire
-from .writing import spec_text
+from .writing import Variables, escaped, spec_text
 
 Tree = dict[str, Wire]
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -69,7 +68,7 @@ def export(
             marked = _marked_key(kind, seen, project, environment)
             key = at.key if at else _key(_named(kind, seen, keys), {*entries, *ours}, taken=marked)
             keys[seen.kind, seen.id] = key
-            secrets = _Secrets(key, memory, names)
+            secrets = _Secrets(key, memory, Variables(names))
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
             protect: Tree = {"protect": True} if memory and memory.protect else {}
@@ -130,7 +129,7 @@ class _Secrets:
 
     key: str
     held: Resource | None
-    names: list[str]
+    variables: Variables
 
     def knows(self, field: str) -> bool:
         """Whether a whole field is a secret."""
@@ -141,15 +140,8 @@ class _Secrets:
         return self.held.fields[field].parts if self.held and field in self.held.fields else ()
 
     def variable(self, *words: str) -> str:
-        """`${env.NAME}` with a name that nothing else has."""
-        plain = re.sub(r"[^A-Z0-9]+", "_", "_".join((self.key, *words)).upper()).strip("_")
-        name = first = f"_{plain}" if plain[:1].isdigit() else plain
-        count = 1
-        while name in self.names or name in API_KEYS:
-            count += 1
-            name = f"{first}_{count}"
-        self.names.append(name)
-        return f"${{env.{name}}}"
+        """`${env.NAME}` for a secret of this resource."""
+        return self.variables.variable(self.key, *words)
 
 
 def _sayable(kind: Kind, live: Mapping[str, Wire]) -> tuple[Tree, list[str]]:
@@ -218,15 +210,7 @@ def _value(value: Wire, items: Items | None, field: str, secrets: _Secrets) -> W
     """A live value as YAML that reads back as the same; secrets as the variables that have to hold them."""
     if items and isinstance(value, list):
         return [_item(one, items, field, secrets) for one in value]
-    return _plain(value)
-
-
-def _plain(value: Wire) -> Wire:
-    if isinstance(value, str):
-        return value.replace("${", "$${")
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+    return escaped(value)
 
 
 def _item(one: Wire, items: Items, field: str, secrets: _Secrets) -> Wire:
@@ -248,5 +232,5 @@ def _item(one: Wire, items: Items, field: str, secrets: _Secrets) -> Wire:
 
 def _shown(name: str, value: Wire, hidden: frozenset[str], secrets: _Secrets, tool: str) -> Wire:
     """One value of an item, with what was secret in it as variables."""
-    concealed = _plain(replace_at({name: value}, hidden, lambda _: Secret("")))
+    concealed = escaped(replace_at({name: value}, hidden, lambda _: Secret("")))
     return replace_holes(concealed, lambda _: secrets.variable(tool, name))[name]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import yaml
 
+from .wanted import API_KEYS
 from .wire import Wire
 
 WIDE = 1_000_000
@@ -50,3 +52,30 @@ def spec_text(document: Mapping[str, Wire]) -> str:
 def list_text(items: Sequence[Mapping[str, Wire]]) -> str:
     """The YAML of a list of maps, each with its keys in the order given; it can be appended to another."""
     return str(yaml.dump(list(map(dict, items)), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE))
+
+
+def escaped(value: Wire) -> Wire:
+    """A value in which no text is read as a variable."""
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, Mapping):
+        return {name: escaped(one) for name, one in value.items()}
+    return [escaped(one) for one in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Names variables of the environment, each once. `names` are those that are taken already."""
+
+    names: list[str]
+
+    def variable(self, *words: str) -> str:
+        """`${env.NAME}` with a name that nothing else has."""
+        plain = re.sub(r"[^A-Z0-9]+", "_", "_".join(words).upper()).strip("_")
+        name = first = f"_{plain}" if plain[:1].isdigit() else plain
+        count = 1
+        while name in self.names or name in API_KEYS:
+            count += 1
+            name = f"{first}_{count}"
+        self.names.append(name)
+        return f"${{env.{name}}}"

@@ -1,0 +1,132 @@
+"""To clone: write down the spec of another environment, from a spec or from its live account; nothing is sent to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from apreconcile.core.address import Address
+from apreconcile.core.cloning import Choices, Cloned, Numbers, Said, document, said_by
+from apreconcile.core.cloning import clone as written
+from apreconcile.core.errors import Error
+from apreconcile.core.export import export as write_down
+from apreconcile.core.governing import monthly_price
+from apreconcile.core.policy import Prices
+from apreconcile.core.snapshot import Seen
+from apreconcile.core.state import State
+from apreconcile.core.wire import Wire
+from apreconcile.kinds import KINDS
+from apreconcile.live.observe import observe_all
+
+from .account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the clone's numbers will cost a month, in US dollars; `unknown` of them have no known price."""
+
+    numbers: int
+    monthly: Decimal
+    unknown: int
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """The spec of the clone as a tree, what it will cost, and what is to be known of it."""
+
+    document: Mapping[str, Wire]
+    bill: Bill
+    cloned: Cloned
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    said: Said
+    live: Mapping[Address, Mapping[str, Wire]]
+    phones: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+async def clone(
+    account: Account, *, to: str, choices: Choices, live: bool = False, target: Mapping[str, Wire]
+) -> Clone:
+    """The spec of environment `to`, from this account's spec, or from the account itself if `live`.
+
+    From the spec nothing is sent: the state knows the numbers. `target` is what the clone says of its `account`.
+    Raises Error if a host of the source is left in it.
+    """
+    source = await (_account(account) if live else _spec(account))
+    cloned = written(source.said, KINDS, choices, live=source.live, phones=source.phones)
+    if cloned.left:
+        hosts = dict.fromkeys(host for host, _ in cloned.left)
+        places = "; ".join(f"{where} names {host}" for host, where in cloned.left)
+        hint = " ".join(f"--rewrite {host}=NEW" for host in hosts)
+        raise Error(f"the clone would still speak to the source: {places}", hint=f"say what stands there: {hint}")
+    manifest = account.manifest
+    state = {"store": manifest.store, "remote": manifest.remote}
+    tree = document(
+        cloned, KINDS, project=manifest.project, environment=to, account=target,
+        state={name: value for name, value in state.items() if value},
+    )  # fmt: skip
+    return Clone(tree, _bill(cloned, account, choices), cloned, (*source.warnings, *_warnings(account, cloned)))
+
+
+async def _spec(account: Account) -> _Source:
+    """A spec, and what the state remembers of its numbers."""
+    state, _ = await account.recall()
+    phones = {at: held.phone_number for at, held in state.resources.items() if held.phone_number}
+    shown = {kind.name: kind.shown for kind in KINDS}
+    live = {at: shown[at.kind](Seen(at.kind, "", {"phoneNumber": phone})) for at, phone in phones.items()}
+    return _Source(said_by(account.manifest, KINDS), live, tuple(sorted(phones.values())))
+
+
+async def _account(account: Account) -> _Source:
+    """A live account, all of it."""
+    snapshot = await observe_all(account.client.send, KINDS, pause=account.pace.pause)
+    state, _ = await account.recall()
+    exported = write_down(
+        snapshot, KINDS, project=account.manifest.project, environment=account.manifest.environment, known=_known(state)
+    )
+    said = {
+        kind.address(key): dict(entry)
+        for kind in KINDS
+        for key, entry in exported.document.get(kind.plural, {}).items()
+    }
+    live = {}
+    for address, entry in said.items():
+        kind = next(kind for kind in KINDS if kind.name == address.kind)
+        seen = snapshot.get(kind.name, entry["import"])
+        live[address] = kind.shown(seen) if seen else {}
+    phones = {str(one.body["phoneNumber"]) for one in snapshot.listed if one.body.get("phoneNumber")}
+    return _Source(said, live, tuple(sorted(phones)), exported.warnings)
+
+
+def _known(state: State) -> dict[tuple[str, str], tuple[Address, object]]:
+    return {(at.kind, held.id): (at, held) for at, held in state.resources.items()}
+
+
+def _bill(cloned: Cloned, account: Account, choices: Choices) -> Bill:
+    policy = account.manifest.policy
+    bought = choices.numbers is Numbers.BUY
+    priced = [
+        monthly_price(kind, said, policy)
+        for kind in KINDS if kind.marked
+        for at, said in cloned.said.items() if bought and at.kind == kind.name
+    ]  # fmt: skip
+    known = [price for price in priced if price is not None]
+    return Bill(len(priced), sum(known, Decimal(0)), len(priced) - len(known), policy.charged)
+
+
+def _warnings(account: Account, cloned: Cloned) -> list[str]:
+    """What does not come along, and what is odd."""
+    manifest = account.manifest
+    sinks = [str(one.address) for one in manifest.resources if one.sink]
+    return [
+        *cloned.warnings,
+        *(f"nothing names {old}: --rewrite {old} did nothing" for old in cloned.unused),
+        *([f"the sinks of signing secrets are left behind: {', '.join(sinks)}"] if sinks else []),
+        *(["the policy is left behind: write one for the clone"] if manifest.policy.places else []),
+    ]
