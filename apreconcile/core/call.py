@@ -25,12 +25,14 @@ class IdOf:
 class Secret:
     """A value that is sent but never shown or stored.
 
-    `names` are the variables it was read from, if any, and `inner` their values, each a secret of its own.
+    `names` are the variables it was read from, if any, and `inner` their values, each a secret of its own; `template`
+    is the text of the spec that has them for holes.
     """
 
     text: str
     names: tuple[str, ...] = ()
     inner: tuple[str, ...] = field(default=(), compare=False)
+    template: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -93,20 +93,13 @@ def _yaml(value: Wire, words: tuple[str, ...], name: str, variables: Variables) 
     if isinstance(value, IdOf):
         return value.address.key
     if isinstance(value, Secret):
-        return _template(value) if value.names else variables.variable(*words, name)
+        return value.template or variables.variable(*words, name)
     if isinstance(value, Mapping):
         return {inner: _yaml(one, words, inner, variables) for inner, one in value.items()}
     if isinstance(value, list):
         called = [str(one.get("name", at)) if isinstance(one, Mapping) else str(at) for at, one in enumerate(value)]
         return [_yaml(one, (*words, called[at]), name, variables) for at, one in enumerate(value)]
     return escaped(value)
-
-
-def _template(secret: Secret) -> str:
-    """The text that the environment filled in, with its variables in their places again."""
-    known = dict(zip(secret.inner, secret.names, strict=False))
-    parts = re.split(f"({'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})", secret.text)
-    return "".join(f"${{env.{known[part]}}}" if part in known else str(escaped(part)) for part in parts)
 
 
 def clone(
@@ -164,7 +157,7 @@ def _unwished(kind: Kind, own: Mapping[str, Wire]) -> dict[str, Wire]:
 
 def _hosts(said: Said) -> list[str]:
     """The hosts to which the source sends: those of every `url`, in small letters."""
-    found = [_URL.match(text) for where, text in _texts(said) if where.rpartition(".")[2] == "url"]
+    found = [_URL.match(text) for where, text in _texts(said) if re.split("[ .]", where)[-1] == "url"]
     return sorted({one["host"].lower() for one in found if one})
 
 

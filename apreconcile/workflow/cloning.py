@@ -1,4 +1,4 @@
-"""To clone: write down the spec of another environment, from a spec or from its live account; nothing is sent to change it."""
+"""To clone: write down the spec of another environment, from a spec or its live account."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from apreconcile.core.address import Address
 from apreconcile.core.cloning import Choices, Cloned, Numbers, Said, document, said_by
 from apreconcile.core.cloning import clone as written
 from apreconcile.core.errors import Error
-from apreconcile.core.export import export as write_down
 from apreconcile.core.governing import monthly_price
 from apreconcile.core.policy import Prices
 from apreconcile.core.snapshot import Seen
-from apreconcile.core.state import State
 from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
-from apreconcile.live.observe import observe_all
 
 from .account import Account
+from .exporting import looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +83,16 @@ async def _spec(account: Account) -> _Source:
 
 async def _account(account: Account) -> _Source:
     """A live account, all of it."""
-    snapshot = await observe_all(account.client.send, KINDS, pause=account.pace.pause)
-    state, _ = await account.recall()
-    exported = write_down(
-        snapshot, KINDS, project=account.manifest.project, environment=account.manifest.environment, known=_known(state)
-    )
-    said = {
-        kind.address(key): dict(entry)
-        for kind in KINDS
-        for key, entry in exported.document.get(kind.plural, {}).items()
-    }
-    live = {}
-    for address, entry in said.items():
-        kind = next(kind for kind in KINDS if kind.name == address.kind)
-        seen = snapshot.get(kind.name, entry["import"])
-        live[address] = kind.shown(seen) if seen else {}
+    snapshot, exported = await looked(account)
+    said: dict[Address, dict[str, Wire]] = {}
+    live: dict[Address, Mapping[str, Wire]] = {}
+    for kind in KINDS:
+        for key, entry in exported.document.get(kind.plural, {}).items():
+            said[kind.address(key)] = dict(entry)
+            seen = snapshot.get(kind.name, entry["import"])
+            live[kind.address(key)] = kind.shown(seen) if seen else {}
     phones = {str(one.body["phoneNumber"]) for one in snapshot.listed if one.body.get("phoneNumber")}
     return _Source(said, live, tuple(sorted(phones)), exported.warnings)
-
-
-def _known(state: State) -> dict[tuple[str, str], tuple[Address, object]]:
-    return {(at.kind, held.id): (at, held) for at, held in state.resources.items()}
 
 
 def _bill(cloned: Cloned, account: Account, choices: Choices) -> Bill:

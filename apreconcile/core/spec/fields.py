@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apreconcile.core import phone
 from apreconcile.core.call import Secret
@@ -154,15 +154,15 @@ class _Reading:
         text = value.text if isinstance(value, Secret) else value
         if self.kind.mark(str(path[0]), Phone) and len(path) == 1:
             text = phone.normal(text)
-        names, inner = (value.names, value.inner) if isinstance(value, Secret) else ((), ())
+        secret = replace(value, text=text) if isinstance(value, Secret) else Secret(text)
         if is_masked(self.kind, path):
-            self.read.secrets[path] = Secret(text, names, inner)
+            self.read.secrets[path] = secret
         elif isinstance(value, Secret) and self.shown(path):
-            message = f"`${{env.{names[0]}}}` makes this a secret, but plans show it"
+            message = f"`${{env.{value.names[0]}}}` makes this a secret, but plans show it"
             self.tell(place, path, message, "use ${var.NAME}, or write it out")
             return str(self.gap(path))
         elif isinstance(value, Secret):
-            self.read.secrets[path] = Secret(text, names, inner)
+            self.read.secrets[path] = secret
         return text
 
     def shown(self, path: Path) -> bool:

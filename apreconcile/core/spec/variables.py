@@ -91,7 +91,8 @@ class Scope:
         secrets = [part for part in parts if isinstance(part, Secret)]
         names = tuple(dict.fromkeys(name for secret in secrets for name in secret.names))
         inner = tuple(dict.fromkeys(value for secret in secrets for value in secret.inner))
-        return Secret(text, names, inner) if secrets else text
+        template = "".join(part.template if isinstance(part, Secret) else part.replace("${", "$${") for part in parts)
+        return Secret(text, names, inner, template) if secrets else text
 
     def _value(self, hole: re.Match[str], place: Place, subject: str) -> Value | Gap:
         if hole.group() == "$${":
@@ -129,7 +130,7 @@ class Scope:
         if value is None or message:
             self.findings.add(place, message, subject=subject, hint=hint)
             return Gap()
-        return Secret(value, (name,), (value,))
+        return Secret(value, (name,), (value,), f"${{env.{name}}}")
 
 
 def scope(
