@@ -22,6 +22,7 @@ COMMANDS = {
     "apply": "Plan, ask, make the changes, and look again.",
     "approve": "Write, and sign, an approval of a step.",
     "export": "Write the live account down as a spec.",
+    "clone": "Write down the spec of another environment.",
     "resolve": "Settle an unknown outcome by hand.",
     "secret": "A webhook's signing secret.",
     "state": "What is remembered of an account.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from .address import Address
@@ -67,6 +68,19 @@ class Cloned:
     left: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     unused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a clone's numbers will cost a month, in US dollars; nobody knows the price of `unknown` of them.
+
+    `as_of` is the day of the prices.
+    """
+
+    numbers: int
+    monthly: Decimal
+    unknown: int
+    as_of: str
 
 
 def said_by(manifest: Manifest, kinds: Sequence[Kind]) -> Said:

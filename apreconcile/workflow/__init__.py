@@ -3,6 +3,7 @@
 from .account import DEFAULT_BASE_URL, Account, connect, utc_now
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
+from .cloning import Clone, clone
 from .copying import state_copy
 from .exporting import export
 from .governing import check_hosts, govern
@@ -25,10 +26,12 @@ from .stores import open_store, state_line
 __all__ = [
     "DEFAULT_BASE_URL",
     "Account",
+    "Clone",
     "Planned",
     "apply",
     "check_free",
     "check_hosts",
+    "clone",
     "connect",
     "export",
     "govern",

@@ -7,27 +7,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apreconcile.core.address import Address
-from apreconcile.core.cloning import Choices, Cloned, Numbers, Said, document, said_by
+from apreconcile.core.cloning import Bill, Choices, Cloned, Numbers, Said, document, said_by
 from apreconcile.core.cloning import clone as written
 from apreconcile.core.errors import Error
 from apreconcile.core.governing import monthly_price
-from apreconcile.core.policy import Prices
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
 
 from .account import Account
 from .exporting import looked
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What the clone's numbers will cost a month, in US dollars; `unknown` of them have no known price."""
-
-    numbers: int
-    monthly: Decimal
-    unknown: int
-    prices: Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ def _bill(cloned: Cloned, account: Account, choices: Choices) -> Bill:
         for at, said in cloned.said.items() if bought and at.kind == kind.name
     ]  # fmt: skip
     known = [price for price in priced if price is not None]
-    return Bill(len(priced), sum(known, Decimal(0)), len(priced) - len(known), policy.charged)
+    return Bill(len(priced), sum(known, Decimal(0)), len(priced) - len(known), policy.charged.as_of)
 
 
 def _warnings(account: Account, cloned: Cloned) -> list[str]:

@@ -1,0 +1,118 @@
+"""`clone`: the spec of another environment, from a spec or from its live account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from apreconcile.core import phone
+from apreconcile.core.cloning import Choices, Numbers, Transfers
+from apreconcile.core.errors import UsageError
+from apreconcile.core.url import is_host
+from apreconcile.core.wanted import ENVIRONMENT, Manifest
+from apreconcile.core.wire import Wire
+from apreconcile.core.writing import spec_text
+from apreconcile.show import escape
+from apreconcile.show.clone import head
+from apreconcile.workflow import Account, Clone
+from apreconcile.workflow import clone as write_down
+
+from .command import command
+from .opening import within
+from .options import SPEC, Settings, pass_settings
+
+
+class _Rewrite(click.ParamType[tuple[str, str]]):
+    """`OLD=NEW`: two hosts, or two phone numbers."""
+
+    name = "OLD=NEW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """What stands in the source, and what in the clone."""
+        old, _, new = str(value).partition("=")
+        old, bare = (phone.normal(old), phone.normal(new)) if old[:1] == "+" else (old.lower(), new.partition(":")[0])
+        if not (phone.is_number(old) and phone.is_number(bare)) and not (is_host(old) and is_host(bare.lower())):
+            self.fail(f"{value!r} is neither HOST=HOST nor +E.164=+E.164", param, ctx)
+        return old, bare if old[:1] == "+" else new
+
+
+@command(
+    "apreconcile clone --from prod --to staging --rewrite hooks.acme.dev=hooks.staging.acme.dev > staging.yaml",
+    "apreconcile clone --from prod --to load-test --live --numbers buy --transfer-numbers drop > load-test.yaml",
+)
+@SPEC
+@click.option("--from", "source", required=True, metavar="ENV", help="The environment to start from.")
+@click.option("--to", "target", required=True, metavar="ENV", help="The environment of the clone.")
+@click.option("--live", is_flag=True, help="Start from its live account instead of from the spec.")
+@click.option(
+    "--rewrite",
+    "rewrites",
+    multiple=True,
+    type=_Rewrite(),
+    metavar="OLD=NEW",
+    help="Put this host, or phone number, in the place of that one. Repeat it for several; OLD=OLD keeps one.",
+)
+@click.option(
+    "--numbers",
+    type=click.Choice(list(Numbers)),
+    default=Numbers.OMIT,
+    metavar="buy|bind|omit",
+    help="Buy new ones in the same areas, bind some that the other account has, or have none. [omit]",
+)
+@click.option(
+    "--transfer-numbers",
+    "transfers",
+    type=click.Choice(list(Transfers)),
+    default=Transfers.KEEP,
+    metavar="keep|drop",
+    help="Whether its agents transfer calls to the same people. [keep]",
+)
+@pass_settings
+def clone(
+    settings: Settings,
+    source: str,
+    target: str,
+    live: bool,
+    rewrites: tuple[tuple[str, str], ...],
+    numbers: Numbers,
+    transfers: Transfers,
+) -> None:
+    """Print a spec whose only environment is --to, made from --from: without ids, secrets, or a way back.
+
+    Its hosts are rewritten; a host of the source that is left anywhere is an error. What it will cost is said first.
+    """  # fmt: skip
+    _check(source, target)
+    terminal = settings.terminal
+    choices = Choices(numbers, transfers, dict(rewrites))
+
+    async def written(account: Account) -> Clone:
+        reached = _reached(account.manifest, target)
+        return await write_down(account, to=target, choices=choices, live=live, target=reached)
+
+    made = within(replace(settings, environment=source), written, offline=not live)
+    lines = head(source, target, made.bill, given=made.cloned.variables, read=made.cloned.names)
+    for line in lines:
+        terminal.tell(line)
+    for warning in made.warnings:
+        terminal.warn(warning)
+    terminal.write("".join(f"# {line}\n" for line in lines).encode() + spec_text(made.document).encode())
+
+
+def _check(source: str, target: str) -> None:
+    if not ENVIRONMENT.fullmatch(target):
+        hint = "use 1 to 40 small letters, digits and -"
+        raise UsageError(f"{escape.line(target)!r} cannot be an environment", hint=hint)
+    if source == target:
+        raise UsageError(f"{target!r} cannot be cloned to itself", hint="--to another environment")
+
+
+def _reached(manifest: Manifest, target: str) -> Mapping[str, Wire]:
+    """How the account of the clone is reached: as the spec says, else with a key of its own."""
+    known = next((one.access for one in manifest.environments if one.name == target), None)
+    if known is None:
+        return {"keyEnv": f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}"}
+    said = {"keyEnv": known.key_env, "baseUrl": known.base_url, "subAccount": known.sub_account}
+    return {name: value for name, value in said.items() if value}
