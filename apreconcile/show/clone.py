@@ -15,7 +15,7 @@ def head(source: str, to: str, bill: Bill, *, given: Sequence[str], read: Sequen
     if bill.numbers:
         cost = priced(str(bill.monthly), "USD", bill.unknown)
         said = (
-            f"It buys {count(bill.numbers, 'number')}: {cost} (prices as of {bill.as_of}), the first charged at once."
+            f"It buys {count(bill.numbers, 'number')}: {cost} (prices as of {bill.as_of}), the first at once."
         )
     return [
         f"A clone of {source} for {to}. {said}",
