@@ -37,7 +37,8 @@ class Client:
 
     `requests` counts every request that was started, repeats included. `timeout` bounds a whole request in seconds,
     from the first try to connect to the last byte of the reply. `masks` are the secret texts of the spec: they are
-    masked in every error, as is the key. `on_request` is told one line about each request.
+    masked in every error, as is the key. `on_request` is told one line about each request. `doubts` counts answers that
+    were not believed, which a client of a whole account has none of.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Client:
         pace: Pace | None = None,
     ) -> None:
         self.requests = 0
+        self.doubts = 0
+        self._sub_account = sub_account
         self._base = base
         self._pace = pace or Pace()
         self._on_request = on_request

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apreconcile.core.errors import UnsafeError, UsageError
-from apreconcile.core.plan import Scope
+from apreconcile.core.plan import Scope, Step
+from apreconcile.core.scoping import is_listed
 from apreconcile.core.state import State
 from apreconcile.core.wanted import Environment, Manifest, is_visible
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
+from apreconcile.live.scoped import ScopedClient
 from apreconcile.programs.sinks import Sinks
 from apreconcile.store.store import Store, Version
 
@@ -87,6 +89,10 @@ class Account:
                 hint = "check `subAccount:`, AGENTPHONE_SUB_ACCOUNT and --sub-account, or use another environment"
             raise UnsafeError(reason, hint=hint)
 
+    def doubts(self, step: Step) -> bool:
+        """Whether an answer to this step has to be read back: the sub-account's header is not listed for its calls."""
+        return self.scope.sub_account is not None and not all(map(is_listed, step.calls))
+
     def blank(self) -> State:
         """The state before the first write."""
         manifest, scope = self.manifest, self.scope
@@ -124,7 +130,7 @@ async def connect(
     pace = pace or Pace()
     given = os.environ if environ is None else environ
     store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
-    client = Client(
+    client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip
     async with client:
