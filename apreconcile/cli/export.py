@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from apreconcile.core.errors import UsageError
 from apreconcile.core.export import Exported
 from apreconcile.core.spec.document import PROJECT
-from apreconcile.core.wanted import Manifest
+from apreconcile.core.wanted import DEFAULT, Manifest
 from apreconcile.show import escape
 from apreconcile.workflow import export as write_down
 
@@ -53,11 +54,11 @@ def _manifest(settings: Settings, project: str | None) -> Manifest:
     home = home_of(settings)
     if project is None and (settings.files or _has_words(Path(DEFAULT_SPEC))):
         spec = manifest_of(settings)
-        return Manifest(spec.project, spec.environment, (), home=spec.home)
+        return replace(spec, resources=())
     if project is not None and not PROJECT.fullmatch(project):
         hint = "use small letters, digits and -, at most 40"
         raise UsageError(f"{escape.line(project)!r} cannot be a project", hint=hint)
-    return Manifest(project or NAMELESS, settings.environment, (), home=home)
+    return Manifest(project or NAMELESS, settings.environment or DEFAULT, (), home=home)
 
 
 def _has_words(path: Path) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from apreconcile.core.errors import UsageError
-from apreconcile.core.wanted import Manifest
+from apreconcile.core.errors import Error, UsageError
+from apreconcile.core.wanted import DEFAULT, Manifest
 from apreconcile.workflow import govern
-from apreconcile.workflow.loading import DEFAULT_SPEC, load
+from apreconcile.workflow.loading import DEFAULT_SPEC, known_as, load, load_all
 
 from .options import Settings, is_plan
 from .running import run
 
-__all__ = ["DEFAULT_SPEC", "home_of", "manifest_of"]
+__all__ = ["DEFAULT_SPEC", "account_name", "home_of", "manifest_of", "manifests_of"]
 
 
 def manifest_of(settings: Settings, *, beside_plan: bool = False) -> Manifest:
@@ -21,17 +22,43 @@ def manifest_of(settings: Settings, *, beside_plan: bool = False) -> Manifest:
     Raises SpecError with all its problems, UsageError where a saved plan stands for it, and UnsafeError for a policy
     that cannot be read from there.
     """
-    plans = () if beside_plan else settings.plans
-    saved = next((path for path in (*plans, *settings.files) if is_plan(path)), None)
-    if saved:
-        hint = f"apply it: apreconcile apply {saved}; or show it: apreconcile show {saved}"
-        raise UsageError(f"{saved} is no spec, but a saved plan", hint=hint)
+    _refuse_plans(settings, () if beside_plan else settings.plans)
     paths = settings.files
     manifest = load(
         paths, variables=settings.variables, environ=settings.environ, environment=settings.environment
     )  # fmt: skip
+    return _governed(settings, manifest)
+
+
+def manifests_of(settings: Settings) -> tuple[Manifest, ...]:
+    """The spec for the environment that was named, or else for each that it has. Raises as `manifest_of` does."""
+    if settings.environment is not None:
+        return (manifest_of(settings),)
+    _refuse_plans(settings, settings.plans)
+    found = load_all(settings.files, variables=settings.variables, environ=settings.environ)
+    return tuple(_governed(settings, manifest) for manifest in found)
+
+
+def _refuse_plans(settings: Settings, plans: Sequence[str]) -> None:
+    saved = next((path for path in (*plans, *settings.files) if is_plan(path)), None)
+    if saved:
+        hint = f"apply it: apreconcile apply {saved}; or show it: apreconcile show {saved}"
+        raise UsageError(f"{saved} is no spec, but a saved plan", hint=hint)
+
+
+def _governed(settings: Settings, manifest: Manifest) -> Manifest:
     ref = settings.policy_from
-    return manifest if ref is None else run(settings.terminal, lambda _: govern(manifest, paths, ref))
+    return manifest if ref is None else run(settings.terminal, lambda _: govern(manifest, settings.files, ref))
+
+
+def account_name(settings: Settings) -> str:
+    """What the state, and the sandbox, call the environment that was named, whether or not its spec can be read."""
+    try:
+        return known_as(settings.files, settings.environment)
+    except UsageError:
+        raise
+    except Error:
+        return settings.environment or DEFAULT
 
 
 def home_of(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from apreconcile.core.address import Address
-from apreconcile.core.errors import CredentialsError, UnsafeError, UsageError
+from apreconcile.core.errors import CredentialsError, UnsafeError
 from apreconcile.core.wanted import Manifest
 from apreconcile.workflow import DEFAULT_BASE_URL, Account, Planned, connect, patiently, plan
 
@@ -28,10 +28,11 @@ KEY, FORMER_KEY = "AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where an account is: its key, its URL, and the folder of its state if that is not the usual one."""
+    """Where an account is: its key, its URL, its sub-account, and the folder of its state if not the usual one."""
 
     key: str
     url: str
+    sub_account: str | None = None
     home: Path | None = None
 
 
@@ -43,12 +44,9 @@ async def opened(
 
     Raises CredentialsError, HostError or UsageError before anything is sent.
     """
-    if settings.environ.get("AGENTPHONE_SUB_ACCOUNT"):
-        hint = "unset AGENTPHONE_SUB_ACCOUNT, and use a key of the account itself"
-        raise UsageError("AGENTPHONE_SUB_ACCOUNT is set; sub-accounts come in a later version", hint=hint)
-    with _door(settings, manifest, offline=offline) as door:
+    with door_to(settings, manifest, offline=offline) as door:
         async with connect(
-            manifest, key=door.key, base_url=door.url, home=door.home,
+            manifest, key=door.key, base_url=door.url, sub_account=door.sub_account, home=door.home,
             concurrency=settings.concurrency, settle=settle, on_request=requests, environ=settings.environ,
             hand_on=not settings.sandbox,
         ) as account:  # fmt: skip
@@ -56,27 +54,36 @@ async def opened(
 
 
 @contextmanager
-def _door(settings: Settings, manifest: Manifest, *, offline: bool) -> Iterator[Door]:
+def door_to(settings: Settings, manifest: Manifest, *, offline: bool = False) -> Iterator[Door]:
+    """Where the account of a spec's environment is: as a flag says, else a variable, else the spec.
+
+    A sandbox has an account for each environment, of the same name; of sub-accounts it knows what a flag says.
+    """
     if settings.sandbox and offline:
-        yield Door(settings.environment, NOWHERE, sandbox_home(manifest.home))
+        yield Door(manifest.environment, NOWHERE, settings.sub_account, sandbox_home(manifest.home))
     elif settings.sandbox:
         with started(settings, manifest.home) as (url, home):
-            yield Door(settings.environment, url, home)
+            yield Door(manifest.environment, url, settings.sub_account, home)
     else:
-        url = settings.base_url or settings.environ.get("AGENTPHONE_BASE_URL") or DEFAULT_BASE_URL
-        yield Door(NO_KEY if offline else _key(settings), url)
+        access, environ = manifest.chosen.access, settings.environ
+        url = settings.base_url or environ.get("AGENTPHONE_BASE_URL") or access.base_url or DEFAULT_BASE_URL
+        inside = settings.sub_account or environ.get("AGENTPHONE_SUB_ACCOUNT") or access.sub_account
+        yield Door(NO_KEY if offline else _key(settings, access.key_env), url, inside)
 
 
-def _key(settings: Settings) -> str:
-    key = settings.environ.get(KEY, "")
+def _key(settings: Settings, own: str | None) -> str:
+    """The key of the variable that the environment names, and of no other; of the usual ones, if it names none."""
+    name = own or KEY
+    key = settings.environ.get(name, "")
     if key:
         return key
-    former = settings.environ.get(FORMER_KEY, "")
+    former = "" if own else settings.environ.get(FORMER_KEY, "")
     if former:
         settings.terminal.warn(f"using {FORMER_KEY}, since {KEY} is not set")
         return former
-    hint = f"export {KEY}=…, a key of this account (dashboard, Settings, API Keys); without one, try: --sandbox"
-    raise CredentialsError(f"there is no API key: {KEY} is not set", hint=hint)
+    hint = f"export {name}=…, a key of this account (dashboard, Settings, API Keys); without one, try: --sandbox"
+    whose = ", which is its `keyEnv`" if own else ""
+    raise CredentialsError(f"there is no API key: {name} is not set{whose}", hint=hint)
 
 
 LOST = "in CI the state would be lost with the runner, and with it what was bought"

@@ -14,11 +14,10 @@ import click
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
-from apreconcile.core.wanted import is_store
+from apreconcile.core.wanted import is_store, is_visible
 
 from .terminal import Terminal, terminal_of
 
-DEFAULT_ENVIRONMENT = "default"
 MOST_AT_ONCE = 64
 LONGEST_LOCK, LONGEST_SETTLE = 86_400.0, 3_600.0
 """Seconds."""
@@ -34,10 +33,11 @@ class Settings:
     files: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    environment: str = DEFAULT_ENVIRONMENT
+    environment: str | None = None
     sandbox: bool = False
     sandbox_db: str | None = None
     base_url: str | None = None
+    sub_account: str | None = None
     concurrency: int = 8
     lock_timeout: float = 0.0
     no_color: bool = False
@@ -62,15 +62,17 @@ class Settings:
     def flags(self) -> tuple[str, ...]:
         """The options that a command has to repeat to mean the same."""
         given = {"files": self.files, "variables": tuple(self.variables.items()), "sandbox": self.sandbox}
+        given |= {"env": self.environment, "sub_account": self.sub_account}
         return flags_of(given | {"sandbox_db": self.sandbox_db, "base_url": self.base_url})
 
 
 def flags_of(given: Mapping[str, Any]) -> tuple[str, ...]:
     """What was given, as options to repeat. Values of variables are not told: they may be somebody's secret."""
     words = [word for path in _named(given)[0] or given.get("files", ()) for word in ("-f", path)]
+    words += ["-e", given["env"]] if given.get("env") else []
     words += [word for name, _ in given.get("variables", ()) for word in ("--var", f"{name}=…")]
     words += ["--sandbox"] if given.get("sandbox") and not given.get("sandbox_db") else []
-    for name in ("sandbox_db", "base_url"):
+    for name in ("sandbox_db", "base_url", "sub_account"):
         words += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
     return tuple(words)
 
@@ -88,22 +90,17 @@ def is_plan(path: str) -> bool:
 
 
 def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """What was given, as settings. Raises UsageError for what later versions do."""
-    environment = given.get("env", DEFAULT_ENVIRONMENT)
-    if environment != DEFAULT_ENVIRONMENT:
-        hint = "leave -e out; the spec has no environments"
-        raise UsageError(f"there is no environment {environment!r}: only {DEFAULT_ENVIRONMENT!r}", hint=hint)
-    if given.get("sub_account"):
-        raise UsageError("--sub-account comes in a later version", hint="use a key of the account itself")
+    """What was given, as settings."""
     named, plans = _named(given)
     return Settings(
         files=tuple(named or given.get("files", ())),
         plans=plans,
         variables=dict(given.get("variables", ())),
-        environment=environment,
+        environment=given.get("env"),
         sandbox=bool(given.get("sandbox") or given.get("sandbox_db")),
         sandbox_db=given.get("sandbox_db"),
         base_url=given.get("base_url"),
+        sub_account=given.get("sub_account"),
         concurrency=given.get("concurrency", 8),
         lock_timeout=given.get("lock_timeout", 0.0),
         no_color=bool(given.get("no_color")),
@@ -172,6 +169,18 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class _SubAccount(click.ParamType[str]):
+    """An id of a sub-account, which a header has to carry."""
+
+    name = "ID"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id."""
+        if not is_visible(str(value)):
+            self.fail(f"{value!r} is no id: apreconcile sub-account list", param, ctx)
+        return str(value)
+
+
 class _DigestType(click.ParamType[str]):
     """64 hex digits."""
 
@@ -206,12 +215,14 @@ def shared_options() -> list[click.Parameter]:
     return [
         Shared(["-f", "--file", "files"], multiple=True, type=path, metavar="SPEC",
                help="A spec: a file or a folder. Repeat it for several. [./agentphone.yaml]"),
-        Shared(["-e", "--env"], metavar="NAME", help="The environment. [default]"),
+        Shared(["-e", "--env"], metavar="NAME",
+               help="The environment; NAME:INSTANCE of an ephemeral one. Needed where the spec has some."),
         Shared(["--var", "variables"], multiple=True, type=_Assignment(), help="Give a variable of the spec a value."),
         Shared(["--sandbox"], is_flag=True, help="Use a local AgentPhone instead of the real one."),
         Shared(["--sandbox-db"], type=path, metavar="PATH", help="Its database. [.apreconcile/sandbox.db]"),
         Shared(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
-        Shared(["--sub-account"], metavar="ID", help="Comes in a later version."),
+        Shared(["--sub-account"], type=_SubAccount(), metavar="ID",
+               help="The sub-account to work in. [$AGENTPHONE_SUB_ACCOUNT]"),
         Shared(["--concurrency"], type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="Requests at once, else 8."),
         Shared(["--lock-timeout"], type=Duration(LONGEST_LOCK), metavar="TIME",
                help="How long to wait for a state that another run holds, as 90, 90s or 5m. [0]"),

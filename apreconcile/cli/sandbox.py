@@ -19,7 +19,7 @@ from apreconcile.sandbox import reset as empty
 from apreconcile.sandbox import serve as serve_until_told
 
 from .command import Group, command
-from .loading import home_of
+from .loading import account_name, home_of
 from .options import Settings, pass_settings
 from .sandboxing import empty_state, explained, make_home, sandbox_db
 
@@ -90,9 +90,10 @@ def _port_explained(port: int) -> Iterator[None]:
 def reset(settings: Settings) -> None:
     """Empty the account that --sandbox uses, and forget its state. The real account is not touched."""
     place = sandbox_db(settings, home_of(settings))
+    name = account_name(settings)
     with explained(place):
-        empty(place, account_of(settings.environment))
-    empty_state(settings, home_of(settings))
+        empty(place, account_of(name))
+    empty_state(name, home_of(settings))
     settings.terminal.remark("the sandbox's account and state are empty")
 
 

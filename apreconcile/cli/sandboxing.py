@@ -57,7 +57,7 @@ def make_home(folder: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
-def empty_state(settings: Settings, home: str) -> None:
+def empty_state(environment: str, home: str) -> None:
     """Remove the sandbox's state documents of this environment; their lock files stay, for whoever waits."""
-    for document in sandbox_home(home).glob(f"*.{settings.environment}.json"):
+    for document in sandbox_home(home).glob(f"*.{environment}.json"):
         document.unlink(missing_ok=True)

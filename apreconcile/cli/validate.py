@@ -8,10 +8,10 @@ from apreconcile.core.wanted import Manifest
 from apreconcile.show import escape
 from apreconcile.show.layout import count
 from apreconcile.show.screen import say
-from apreconcile.workflow import check_hosts
+from apreconcile.workflow import check_hosts, check_url
 
 from .command import command
-from .loading import DEFAULT_SPEC, manifest_of
+from .loading import DEFAULT_SPEC, manifests_of
 from .options import POLICY_FROM, SPEC, Settings, pass_settings
 
 
@@ -26,17 +26,21 @@ from .options import POLICY_FROM, SPEC, Settings, pass_settings
 def validate(settings: Settings) -> None:
     """Check a spec: its fields, its references, its variables, its policy. Nothing is sent; every problem is shown.
 
+    Without -e all of its environments are checked.
+
     Exits 1 if the spec is wrong, 5 if a webhook's host is not allowed, 9 if the policy of --policy-from cannot be read.
     """
-    manifest = manifest_of(settings)
-    terminal = settings.terminal
-    for warning in manifest.warnings:
+    manifests = manifests_of(settings)
+    terminal, paths = settings.terminal, settings.files or (DEFAULT_SPEC,)
+    for warning in dict.fromkeys(one for manifest in manifests for one in manifest.warnings):
         terminal.warn(warning)
-    check_hosts(manifest)
-    paths = settings.files or (DEFAULT_SPEC,)
-    terminal.show(
-        [say(f"{escape.line(', '.join(paths))} {'is' if len(paths) == 1 else 'are'} valid: {_told(manifest)}")]
-    )
+    for manifest in manifests:
+        check_hosts(manifest)
+        check_url(manifest.chosen)
+    for manifest in manifests:
+        where = f" in {manifest.chosen.name}" if manifest.environments else ""
+        verb = "is" if len(paths) == 1 else "are"
+        terminal.show([say(f"{escape.line(', '.join(paths))} {verb} valid{where}: {_told(manifest)}")])
 
 
 def _told(manifest: Manifest) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .address import Address
 from .wire import Wire, shows
@@ -44,13 +44,17 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Path parts are quoted when sent. `names` says whose id the reply's `id` reveals (a creation)."""
+    """Path parts are quoted when sent. `names` says whose id the reply's `id` reveals (a creation).
+
+    `outside` sends it to the account itself, also where the run is for a sub-account of it.
+    """
 
     method: str
     path: tuple[str | IdOf, ...]
     body: Wire = field(default=None, repr=False)
     query: tuple[tuple[str, str], ...] = ()
     names: Address | None = None
+    outside: bool = False
 
     @property
     def needs(self) -> frozenset[Address]:
@@ -64,7 +68,7 @@ class Call:
             return ids[hole.address] if isinstance(hole, IdOf) else hole.text
 
         path = tuple(value(part) if isinstance(part, IdOf) else part for part in self.path)
-        return Call(self.method, path, replace_holes(self.body, value), self.query, self.names)
+        return replace(self, path=path, body=replace_holes(self.body, value))
 
     def to_json(self, salt: str) -> dict[str, Wire]:
         """The call as the plan file has it: holes are null in place, and listed beside with a JSON pointer.
@@ -89,7 +93,8 @@ class Call:
         def value(hole: IdOf | Secret) -> Wire:
             return {"id": str(hole.address)} if isinstance(hole, IdOf) else {"secret": hole.digest(salt)}
 
-        return replace_holes([self.method, list(self.path), list(map(list, self.query)), self.body], value)
+        whole = [self.method, list(self.path), list(map(list, self.query)), self.body]
+        return replace_holes([*whole, *(["outside"] if self.outside else [])], value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,10 +120,12 @@ def exit_code(
     conflict: bool,
     stopped: bool,
     verified: Sequence[Verified] = (),
+    doubted: bool = False,
 ) -> int:
     """The first of 6 7 8 9 1 5 4 3 130 that holds, else 0; it agrees with what is printed.
 
-    A test event that is not known to have arrived is a failure: it changes nothing, so nothing is left to be settled.
+    With `doubted` what failed did so because an answer could not be believed. A test event that is not known to have
+    arrived is a failure: it changes nothing, so nothing is left to be settled.
     """
     words = {outcome.word for outcome in outcomes}
     stops = {one.exit for one in plan.blocked}
@@ -133,7 +135,7 @@ def exit_code(
         6: Word.UNKNOWN in words or bool(plan.unsettled),
         7: changed and (failed or unsaved or converged is False),
         8: conflict,
-        9: bool(plan.unsafe) or UNSAFE in stops,
+        9: bool(plan.unsafe) or UNSAFE in stops or (doubted and failed),
         1: failed,
         5: bool(stops - {UNSAFE}),
         4: Word.STALE in words,

@@ -154,6 +154,9 @@ class Scope:
     host: str
     sub_account: str | None = None
 
+    def __str__(self) -> str:
+        return f"the sub-account {self.sub_account} at {self.host}" if self.sub_account else self.host
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -39,6 +39,7 @@ from .obstacles import newcomers, not_buying, only_adopting, within_quota, witho
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
 from .protection import protecting, without_protected
+from .scoping import beside, guarded
 from .snapshot import Seen, Snapshot
 from .state import Intent, State
 from .wanted import Manifest, Wanted
@@ -82,10 +83,12 @@ def find_changes(
     return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
 
 
-def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
+def questions(found: Findings, now: datetime, scope: Scope | None = None) -> tuple[Question, ...]:
     """What has to be read before the plan can be made; equal questions once."""
-    deeds = (change for change in found.changes if not isinstance(change, Bookkeeping))
-    asked = (one for change in deeds for one in found.kind(change.address.kind).asks(change, now))
+    deeds = [change for change in found.changes if not isinstance(change, Bookkeeping)]
+    asked = [one for change in deeds for one in found.kind(change.address.kind).asks(change, now)]
+    if scope and scope.sub_account:
+        asked += (one for change in deeds for one in beside(_calls(found.kind(change.address.kind), change)))
     return tuple(dict.fromkeys(asked))
 
 
@@ -227,11 +230,13 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
                 step, calls=_calls(kind, change), risks=kind.risks(change), guards=kind.guards(change),
                 settle=kind.settle(change), price=price(kind, change, policy),
             )  # fmt: skip
+    step, stops = guarded(step, world.answers) if scope.sub_account else (step, [])
     if step.risks & wanting(policy):
         verb = _verb(kind, change)
         whole = digest(step, verb, state=found.state, scope=scope)
         step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
-    return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+    stops += [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+    return step, words.warnings, stops
 
 
 def _delivery(found: Findings, kind: Kind, change: Deed) -> Delivery | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from .address import Address
 from .call import Secret, holes
@@ -23,6 +24,50 @@ BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(/|$))[A-
 def is_store(text: str) -> bool:
     """Whether a text names a store of the state: `local`, `git`, or `s3://BUCKET/PREFIX`."""
     return text in ("local", "git") or bool(BUCKET.fullmatch(text))
+
+
+_VISIBLE = re.compile(r"[!-~]{1,200}")
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text can be an id: signs that a header can carry, and no space."""
+    return _VISIBLE.fullmatch(text) is not None
+
+
+ENVIRONMENT = re.compile(r"[a-z0-9-]{1,40}")
+"""The name of an environment, and of an instance of an ephemeral one."""
+DEFAULT = "default"
+"""What the environment of a spec without `environments:` is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the account of an environment is reached: the variable that has its key, its URL, its sub-account.
+
+    None where the spec does not say.
+    """
+
+    key_env: str | None = None
+    base_url: str | None = None
+    sub_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One of a spec's environments. `name` is what `-e` calls it, `known_as` what state, markers and tokens do.
+
+    `lifetime` is how long the numbers of an ephemeral one live; None for all others.
+    """
+
+    name: str = DEFAULT
+    known_as: str = DEFAULT
+    access: Access = Access()
+    lifetime: timedelta | None = None
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether it is used as `-e NAME:INSTANCE`, each with a state and markers of its own."""
+        return self.lifetime is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +96,9 @@ class Wanted:
 class Manifest:
     """A whole spec. `resources` is sorted by (rank of kind, key), so that the order of the YAML never matters.
 
+    `environment` is what state, markers and tokens call the one that was chosen, with its instance; `chosen` is that
+    one, and `environments` are all that the spec has.
+
     `store` and `remote` are those of `state:` as written, or None where the spec does not say; `home` is the folder of
     the first file. `moved` has for each former address the one that it has in this spec, chains followed; `forget` what
     is to be nobody's.
@@ -66,6 +114,8 @@ class Manifest:
     moved: Mapping[Address, Address] = field(default_factory=dict)
     forget: tuple[Address, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    chosen: Environment = Environment()
+    environments: tuple[Environment, ...] = ()
     by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

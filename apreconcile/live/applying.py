@@ -70,6 +70,8 @@ class Work:
     concurrency: int
     seen: dict[str, tuple[str, ...]]
     """Every live id by kind, as the plan saw them."""
+    doubtful: Callable[[Step], bool] = lambda _step: False
+    """Whether the answer to a step is believed only once it is read back."""
     deliver: Deliver | None = None
     """None where no secret leaves: then all of them count as delivered."""
     ids: dict[Address, str] = field(default_factory=dict)

@@ -33,11 +33,12 @@ _RATE_LIMITED, _SERVER_ERRORS = 429, 500
 
 
 class Client:
-    """Sends calls to one account. `requests` counts every request that was started, repeats included.
+    """Sends calls to one account, or to one sub-account of it.
 
-    `timeout` bounds a whole request in seconds, from the first try to connect to the last byte of the reply. `masks`
-    are the secret texts of the spec: they are masked in every error, as is the key. `on_request` is told one line about
-    each request.
+    `requests` counts every request that was started, repeats included. `timeout` bounds a whole request in seconds,
+    from the first try to connect to the last byte of the reply. `masks` are the secret texts of the spec: they are
+    masked in every error, as is the key. `on_request` is told one line about each request. `doubts` counts answers that
+    were not believed, which a client of a whole account has none of.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Client:
         base: BaseUrl,
         key: str,
         *,
+        sub_account: str | None = None,
         concurrency: int = 8,
         timeout: float = 30.0,
         masks: Iterable[str] = (),
@@ -52,13 +54,17 @@ class Client:
         pace: Pace | None = None,
     ) -> None:
         self.requests = 0
+        self.doubts = 0
+        self._sub_account = sub_account
         self._base = base
         self._pace = pace or Pace()
         self._on_request = on_request
         secret = Secret(checked_key(key))
         self._masking = Masking((secret.text, *masks))
         self._limits = Limits(concurrency, self._pace)
-        self._wire = Wire(base, secret, timeout=timeout, kept=concurrency, clock=self._pace.clock)
+        self._wire = Wire(
+            base, secret, timeout=timeout, kept=concurrency, clock=self._pace.clock, sub_account=sub_account
+        )
 
     def __repr__(self) -> str:
         return f"Client({self._base.url})"
@@ -118,7 +124,7 @@ class Client:
         """One request: the reply or the error, and the seconds that the server asked to wait."""
         started = self._pace.clock()
         self.requests += 1
-        answer = await self._wire.exchange(call.method, target, content, send_by)
+        answer = await self._wire.exchange(call.method, target, content, send_by, inside=not call.outside)
         if self._on_request:
             said = answer.status if isinstance(answer, Answer) else "no answer"
             with suppress(Exception):  # whoever listens must not cost a reply

@@ -62,7 +62,8 @@ async def _ended(work: Work, step: Step, so_far: _Try, tried: int) -> bool:
         return True
     await work.record.hold()
     problem, reply = await _send(work, step, so_far)
-    if (problem is None and _tells(step, reply)) or _unmarked(step, problem):
+    told = problem is None and _tells(step, reply) and not work.doubtful(step)
+    if told or _unmarked(step, problem):
         _note(work, step, problem, reply)
         await _done(work, step, reply)
         return True

@@ -32,10 +32,20 @@ class Wire:
     be told from one that took effect. All else shares connections, since what is lost there is sent again.
     """
 
-    def __init__(self, base: BaseUrl, key: Secret, *, timeout: float, kept: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        base: BaseUrl,
+        key: Secret,
+        *,
+        timeout: float,
+        kept: int,
+        clock: Callable[[], float],
+        sub_account: str | None = None,
+    ) -> None:
         self._base = base
         self._timeout = timeout
         self._clock = clock
+        self._inside = {"X-Sub-Account-Id": sub_account} if sub_account else {}
         trust = _trust(base)
         self._kept = _http(base, key, trust, timeout, kept)
         self._fresh = _http(base, key, trust, timeout, 0)
@@ -46,12 +56,16 @@ class Wire:
         await self._fresh.aclose()
 
     async def exchange(
-        self, method: str, target: str, content: bytes | None, send_by: float | None
+        self, method: str, target: str, content: bytes | None, send_by: float | None, *, inside: bool = True
     ) -> Answer | NetworkError:
-        """One request. Errors are returned, not raised: so none remembers one of httpx's, which knows the key."""
+        """One request; `inside` the sub-account, if there is one, by its header (fact sheet §5).
+
+        Errors are returned, not raised: so none remembers one of httpx's, which knows the key.
+        """
         http = self._fresh if method == "POST" else self._kept
         watch = _Watch(self._clock, send_by)
-        headers = {"Content-Type": "application/json"} if content is not None else None
+        headers = dict(self._inside) if inside else {}
+        headers |= {"Content-Type": "application/json"} if content is not None else {}
         try:
             request = http.build_request(method, self._base.url + target, content=content, headers=headers)
             request.extensions["trace"] = watch.trace

@@ -38,10 +38,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Sinks:
-    """The way to every sink. `environ` is what may be handed on, `own` the files that no secret is written into."""
+    """The way to every sink. `environ` is what may be handed on, `own` the files that no secret is written into.
+
+    `keys` are variables that hold keys of AgentPhone, whatever they are called: no program gets them.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     own: frozenset[Path] = frozenset()
+    keys: frozenset[str] = frozenset()
     seconds: float = TIMEOUT
 
     async def check(self, wishes: Iterable[Wish]) -> None:
@@ -73,7 +77,8 @@ class Sinks:
         if sink.file is not None:
             return await write_line(folder / sink.file, str(sink.name), secret)
         if sink.command:
-            rest = {name: value for name, value in self.environ.items() if not name.startswith(OURS)}
+            own = self.environ.items()
+            rest = {name: value for name, value in own if not name.startswith(OURS) and name not in self.keys}
             environ = {**rest, "APRECONCILE_ADDRESS": str(wish.address)}
             await self._run(sink.command, folder, environ, secret)
         else:

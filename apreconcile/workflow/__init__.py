@@ -1,6 +1,6 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import DEFAULT_BASE_URL, Account, connect, utc_now
+from .account import DEFAULT_BASE_URL, Account, check_url, connect, utc_now
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .cloning import Clone, clone
@@ -31,6 +31,7 @@ __all__ = [
     "apply",
     "check_free",
     "check_hosts",
+    "check_url",
     "clone",
     "connect",
     "export",

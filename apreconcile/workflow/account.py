@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from apreconcile.core.errors import UnsafeError
-from apreconcile.core.plan import Scope
+from apreconcile.core.errors import UnsafeError, UsageError
+from apreconcile.core.plan import Scope, Step
+from apreconcile.core.scoping import is_listed
 from apreconcile.core.state import State
-from apreconcile.core.wanted import Manifest
+from apreconcile.core.wanted import Environment, Manifest, is_visible
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
+from apreconcile.live.scoped import ScopedClient
 from apreconcile.programs.sinks import Sinks
 from apreconcile.store.store import Store, Version
 
@@ -79,9 +81,17 @@ class Account:
 
     def check_scope(self, state: State) -> None:
         """Raise UnsafeError if a state is about another account than this one."""
-        if (state.host, state.sub_account) != (self.scope.host, self.scope.sub_account):
-            reason = f"the state is about {state.host}, and this run about {self.scope.host}"
-            raise UnsafeError(reason, hint="check AGENTPHONE_BASE_URL and --base-url, or use another `project:`")
+        about = Scope(state.host, state.sub_account)
+        if about != self.scope:
+            reason = f"the state is about {about}, and this run about {self.scope}"
+            hint = "check AGENTPHONE_BASE_URL and --base-url, or use another `project:`"
+            if about.host == self.scope.host:
+                hint = "check `subAccount:`, AGENTPHONE_SUB_ACCOUNT and --sub-account, or use another environment"
+            raise UnsafeError(reason, hint=hint)
+
+    def doubts(self, step: Step) -> bool:
+        """Whether an answer to this step has to be read back: the sub-account's header is not listed for its calls."""
+        return self.scope.sub_account is not None and not all(map(is_listed, step.calls))
 
     def blank(self) -> State:
         """The state before the first write."""
@@ -95,6 +105,7 @@ async def connect(
     *,
     key: str,
     base_url: str = DEFAULT_BASE_URL,
+    sub_account: str | None = None,
     home: Path | None = None,
     concurrency: int = 8,
     settle: float = 60.0,
@@ -104,7 +115,7 @@ async def connect(
     environ: Mapping[str, str] | None = None,
     hand_on: bool = True,
 ) -> AsyncIterator[Account]:
-    """Open the account that a key speaks for; nothing is sent yet.
+    """Open the account that a key speaks for, or a sub-account of it; nothing is sent yet.
 
     `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is
     told one line about each request. `environ` names a bucket's server and credentials, and is handed to the programs
@@ -112,14 +123,25 @@ async def connect(
     Raises HostError, CredentialsError or StoreError before a byte is sent.
     """
     base = check_base_url(base_url)
+    if sub_account is not None and not is_visible(sub_account):
+        raise UsageError("that cannot be the id of a sub-account", hint="apreconcile sub-account list")
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
     given = os.environ if environ is None else environ
     store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
-    client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
+    client = (ScopedClient if sub_account else Client)(
+        base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
+    )  # fmt: skip
     async with client:
-        yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now, sinks)
+        scope = Scope(base.host, sub_account)
+        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, sinks)
+
+
+def check_url(environment: Environment) -> None:
+    """Raise HostError if the spec names a URL to which no key may go."""
+    if environment.access.base_url is not None:
+        check_base_url(environment.access.base_url)
 
 
 def holder() -> Holder:

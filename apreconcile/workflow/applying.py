@@ -81,7 +81,7 @@ async def apply(
     if not approvers:
         weights = replace(weights, granted=weights.granted | frozenset(granted))
     warnings = weights.warnings
-    before = account.client.requests
+    before, doubts = account.client.requests, account.client.doubts
     settled = planned.settlement.state != planned.state
     if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
@@ -109,6 +109,7 @@ async def apply(
     stopped = stopped or (bool(plan.probes) and stop.soft.is_set())
     return _report(
         run, outcomes, converged=converged, stopped=stopped or (done > 0 and converged is None),
+        doubted=account.client.doubts > doubts,
         warnings=warnings, verified=verified, requests=account.client.requests - before,
     )  # fmt: skip
 
@@ -119,6 +120,7 @@ def _report(
     *,
     converged: bool | None,
     stopped: bool,
+    doubted: bool,
     warnings: tuple[str, ...],
     verified: tuple[Verified, ...],
     requests: int,
@@ -129,7 +131,7 @@ def _report(
         exit=exit_code(
             plan, outcomes, verified=verified,
             converged=converged, unsaved=run.record.unsaved is not None,
-            conflict=run.record.conflict, stopped=stopped,
+            conflict=run.record.conflict, stopped=stopped, doubted=doubted,
         ),
         converged=converged if converged is None or all(one.word is Word.DONE for one in outcomes) else False,
         digest=planned.digest,
@@ -192,7 +194,8 @@ def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, approva
     work = Work(
         send=account.client.send, ready=account.client.ready, record=record, pace=account.pace, stop=stop,
         watch=watch, relist=relist, marker=lambda one: by_name[one.kind].marker(one),
-        concurrency=account.concurrency, seen=seen, deliver=delivering(account.manifest, account.sinks),
+        concurrency=account.concurrency, seen=seen, doubtful=account.doubts,
+        deliver=delivering(account.manifest, account.sinks),
     )  # fmt: skip
     return _Run(account, planned, record, work, approvals)
 

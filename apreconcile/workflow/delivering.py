@@ -17,7 +17,8 @@ from apreconcile.programs.sinks import Sinks, Wish
 def sinks_of(manifest: Manifest, environ: Mapping[str, str]) -> Sinks:
     """The way to the sinks of a spec, whose own files take no secret. `environ` is what programs are given of."""
     files = {wanted.place.file for wanted in manifest.resources}
-    return Sinks(environ, frozenset(Path(file).resolve() for file in files))
+    keys = frozenset(one.access.key_env for one in manifest.environments if one.access.key_env)
+    return Sinks(environ, frozenset(Path(file).resolve() for file in files), keys)
 
 
 async def check_sinks(manifest: Manifest, sinks: Sinks | None, steps: Iterable[Step]) -> None:

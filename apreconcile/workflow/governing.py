@@ -45,7 +45,7 @@ async def govern(manifest: Manifest, paths: Sequence[str], ref: str) -> Manifest
     try:
         tree = await _find(paths or (DEFAULT_SPEC,), ref)
         sources = [source for path in tree.paths for source in await tree.specs(path)]
-        policy = await _policy(tree, dict(sources), manifest.environment)
+        policy = await _policy(tree, dict(sources), manifest.chosen.name)
     except UnsafeError:
         raise
     except SpecError as problem:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from apreconcile.core.errors import Error
-from apreconcile.core.spec.manifest import load_manifest
+from apreconcile.core.spec.manifest import load_manifest, load_manifests, load_name
 from apreconcile.core.spec.text import MAX_BYTES
 from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
@@ -23,25 +23,45 @@ def load(
     *,
     variables: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
-    environment: str = "default",
+    environment: str | None = None,
 ) -> Manifest:
-    """The spec in these files and folders, `./agentphone.yaml` if none is named.
+    """The spec in these files and folders, `./agentphone.yaml` if none is named, as it is for one environment.
 
     `variables` are those of `--var`; `environ` is what `${env.NAME}` reads, the process' own if left out. Raises
-    SpecError with every problem of the spec, and Error for a file that cannot be read.
+    SpecError with every problem of the spec, UsageError for an environment that it does not have, or if it has several
+    and none is named, and Error for a file that cannot be read.
     """
-    files = [file for path in paths or (DEFAULT_SPEC,) for file in _files(Path(path), named=bool(paths))]
-    sources = [(str(file), _read(file)) for file in files]
+    sources, home = _sources(paths)
     return load_manifest(
-        sources,
-        kinds=KINDS,
-        variables=variables or {},
-        environ=os.environ if environ is None else environ,
-        read_file=read_named,
-        read_bytes=read_beside,
-        environment=environment,
-        home=str(files[0].parent),
-    )
+        sources, kinds=KINDS, variables=variables or {}, environ=os.environ if environ is None else environ,
+        read_file=read_named, read_bytes=read_beside, environment=environment, home=home,
+    )  # fmt: skip
+
+
+def load_all(
+    paths: Sequence[str] = (), *, variables: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Manifest, ...]:
+    """The spec as it is for each of its environments. Raises SpecError with the problems of all of them, and Error."""
+    sources, home = _sources(paths)
+    return load_manifests(
+        sources, kinds=KINDS, variables=variables or {}, environ=os.environ if environ is None else environ,
+        read_file=read_named, read_bytes=read_beside, home=home,
+    )  # fmt: skip
+
+
+def known_as(paths: Sequence[str], environment: str | None) -> str:
+    """What the state calls the environment that `-e` names; of the spec nothing else is looked at.
+
+    Raises as `load` does for an environment, and SpecError only where the spec's environments cannot be made out.
+    """
+    sources, _ = _sources(paths)
+    return load_name(sources, kinds=KINDS, environment=environment)
+
+
+def _sources(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], str]:
+    """The files of a spec with what is in them, and the folder of the first."""
+    files = [file for path in paths or (DEFAULT_SPEC,) for file in _files(Path(path), named=bool(paths))]
+    return [(str(file), _read(file)) for file in files], str(files[0].parent)
 
 
 def _files(path: Path, *, named: bool) -> list[Path]:

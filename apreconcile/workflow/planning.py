@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -15,9 +15,10 @@ from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
 from apreconcile.core.findings import Findings
 from apreconcile.core.outcome import Outcome
-from apreconcile.core.plan import Plan, Step
+from apreconcile.core.plan import Plan, Probe, Step
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.probes import probes
+from apreconcile.core.scoping import believed, is_blind
 from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State, to_second
@@ -91,8 +92,21 @@ async def plan(
         raise Error(f"neither the spec nor the state has {strangers[0]}", hint=hint)
     made, left = await explain(account, found, before, only=only)
     warnings = (*_busy(account, state), *settlement.said, *made.warnings)
-    made = replace(made, warnings=warnings, probes=probes(found, made, only) if verify else ())
+    tests, untold = _probes(account, found, made, only) if verify else ((), ())
+    made = replace(made, warnings=(*warnings, *untold), probes=tests)
     return Planned(made, found, version, state, settlement, left)
+
+
+def _probes(
+    account: Account, found: Findings, made: Plan, only: Sequence[Address]
+) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
+    """The test events of a plan, but for those that might be sent outside of the sub-account; which these are."""
+    asked = probes(found, made, only)
+    blind = [one for one in asked if account.scope.sub_account and is_blind(one.call)]
+    why = "whether that call minds the sub-account, nobody knows"
+    return tuple(one for one in asked if one not in blind), tuple(
+        f"{one.address}: no test event is sent: {why}" for one in blind
+    )
 
 
 async def _steady(
@@ -161,9 +175,11 @@ async def explain(
     account: Account, found: Findings, before: int, *, only: Sequence[Address] = ()
 ) -> tuple[Plan, tuple[Step, ...]]:
     """Ask what the changes raise, and make the plan. `before` is the count of requests when looking began."""
-    asked = questions(found, account.now())
+    asked = questions(found, account.now(), account.scope)
     replies = await together(_answer(account, one) for one in asked)
-    answers = dict(zip(asked, replies, strict=True))
+    answers: Mapping[Question, Reply] = dict(zip(asked, replies, strict=True))
+    if account.scope.sub_account:
+        answers = believed(answers, found.snapshot)
     requests = account.client.requests - before
     return make_plan(found, answers, scope=account.scope, now=account.now(), requests=requests, only=only)
 

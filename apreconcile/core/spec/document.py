@@ -16,9 +16,6 @@ from .variables import Scope, meant
 
 VERSION = 1
 PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-LATER = ("environments",)
-"""Keys that a later version brings."""
-
 ONCE = ("version", "project", "state")
 """Keys whose values every file must agree on."""
 LISTS = ("moved", "forget", "policy")
@@ -37,6 +34,7 @@ class Document:
     sections: Mapping[str, Mapping[str, Entry]]
     defaults: Mapping[str, Mapping[str, Entry]]
     lists: Mapping[str, Sequence[Entry]]
+    environments: Mapping[str, Entry]
 
 
 def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) -> Document:
@@ -47,6 +45,7 @@ def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) ->
     sections: dict[str, dict[str, Entry]] = {plural: {} for plural in plurals}
     defaults: dict[str, dict[str, Entry]] = {plural: {} for plural in plurals}
     lists: dict[str, list[Entry]] = {name: [] for name in LISTS}
+    environments: dict[str, Entry] = {}
     joined = _Joining(findings)
     for root in roots:
         for name, entry in root.entries.items():
@@ -56,14 +55,16 @@ def join(roots: Iterable[Table], kinds: tuple[Kind, ...], findings: Findings) ->
                 lists[name].append(entry)
             elif name == "variables":
                 joined.into(variables, entry, name)
+            elif name == "environments":
+                joined.into(environments, entry, name)
             elif name in sections:
                 joined.into(sections[name], entry, name)
             elif name == "defaults":
                 for plural, inner in joined.known(entry, name, plurals):
                     joined.into(defaults[plural], inner, f"defaults.{plural}")
             else:
-                joined.refuse(entry, name, (*ONCE, "variables", "defaults", *plurals, *LISTS))
-    return Document(once, variables, sections, defaults, lists)
+                joined.refuse(entry, name, (*ONCE, "variables", "environments", "defaults", *plurals, *LISTS))
+    return Document(once, variables, sections, defaults, lists, environments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,9 @@ class _Joining:
             self.findings.add(entry.node.place, message, subject=name, hint=f"say `{name}` in one file only")
 
     def refuse(self, entry: Entry, name: str, known: tuple[str, ...]) -> None:
-        """A key that is not known, or not yet."""
-        if name in LATER:
-            message, hint = f"`{name}` comes in a later version", "take it out"
-        else:
-            message, hint = f"there is no key `{name}`", meant(name, known) or f"keys are {', '.join(known)}"
-        self.findings.add(entry.place, message, hint=hint)
+        """A key that is not known."""
+        hint = meant(name, known) or f"keys are {', '.join(known)}"
+        self.findings.add(entry.place, f"there is no key `{name}`", hint=hint)
 
 
 def _written(entry: Entry) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from apreconcile.core import phone
+from apreconcile.core.address import Address
 from apreconcile.core.call import Secret
 from apreconcile.core.errors import Error
 from apreconcile.core.kind import ClearsWith, Fixed, Items, Kind, Phone, Refers, Wish
@@ -26,12 +27,16 @@ ANY = ("import", "protect")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What is at hand while a spec is read. `keys` has every key by kind; it is None if not all files could be read."""
+    """What is at hand while a spec is read. `keys` has every key by kind; it is None if not all files could be read.
+
+    `excluded` are the addresses that this environment leaves out, with the place that says so.
+    """
 
     findings: Findings
     scope: Scope
     read_file: ReadFile
     keys: Mapping[str, Mapping[str, Entry]] | None
+    excluded: Mapping[Address, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,12 @@ _Pair: TypeAlias = tuple[_Named, _Named]
 
 
 def read_names(
-    document: Document, kinds: Sequence[Kind], scope: Scope, *, whole: bool
+    document: Document, kinds: Sequence[Kind], scope: Scope, keys: Collection[Address], *, whole: bool
 ) -> tuple[dict[Address, Address], tuple[Address, ...]]:
-    """For each former address the one it has now, and the addresses to forget. `whole` unless a file is unread."""
-    keys = {kind.address(key) for kind in kinds for key in document.sections[kind.plural]}
+    """For each former address the one it has now, and the addresses to forget.
+
+    `keys` are the addresses that the spec has, in whichever environment; `whole` unless a file is unread.
+    """
     reader = _Reader(scope, tuple(kind.name for kind in kinds), keys, whole=whole)
     pairs = [pair for node in reader.items(document, "moved") if (pair := reader.pair(node))]
     moved = {old: (new, place) for (old, place), (new, _) in reversed(pairs)}

@@ -17,8 +17,10 @@ from apreconcile.core.place import Place
 from apreconcile.core.policy import LIFETIME, Approvers, Limit, Permit, Policy, Prices
 from apreconcile.core.risk import Risk
 from apreconcile.core.url import is_host
+from apreconcile.core.wanted import ENVIRONMENT
 
 from .findings import Findings
+from .lasting import LENGTHS, lasting
 from .source import read
 from .tree import Array, Entry, Node, Scalar, Table
 from .variables import meant
@@ -39,12 +41,8 @@ PERMITTED = (Risk.SPENDS, Risk.ROTATES_SECRET, Risk.REROUTES)
 
 AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 PRICED = re.compile(r"[A-Z]{2}(/[A-Za-z0-9_-]{1,40})?")
-ENVIRONMENT = re.compile(r"[a-z0-9-]{1,40}")
-LASTING = re.compile(r"([0-9]{1,8})([smhd]?)")
-LONGEST = timedelta(days=366)
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NEVER = {
     Risk.IRREVERSIBLE: "what cannot be taken back always wants a person",
     Risk.UNPROTECTS: "a protection is lifted by a person",
@@ -250,14 +248,11 @@ class _Reader:
         return data
 
     def _lasting(self, node: Node) -> timedelta | None:
-        subject, hint = "approvers: maxLifetime", "write 90, 90s, 5m, 24h or 7d"
-        found = LASTING.fullmatch(node.text) if isinstance(node, Scalar) else None
-        seconds = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else None
-        if seconds is None:
-            self._tell(node, "is no length of time", subject, hint)
-        elif not timedelta(0) < seconds <= LONGEST:
-            self._tell(node, f"must be more than nothing and at most {LONGEST.days}d", subject, hint)
-        return seconds
+        length = lasting(node)
+        if isinstance(length, timedelta):
+            return length
+        self._tell(node, length, "approvers: maxLifetime", LENGTHS)
+        return None
 
     def _amount(self, node: Node, subject: str) -> Decimal | None:
         """US dollars, exactly as they are written."""

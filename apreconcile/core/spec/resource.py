@@ -66,6 +66,12 @@ def references(kind: Kind, read: Fields, desk: Desk) -> None:
         known = desk.keys[mark.kind]
         if key in known or name in read.inherited:
             continue
+        left_out = desk.excluded.get(Address(mark.kind, key))
+        if left_out:
+            hint = "leave this out, too, or let the field be something else in this environment"
+            message = f"this environment leaves out {mark.kind}.{key}, at {left_out}"
+            desk.findings.add(entry.node.place, message, subject=f"{read.subject}: {name}", hint=hint)
+            continue
         bare = key.removeprefix(f"{mark.kind}.")
         listed = f"there are {', '.join(sorted(known)[:_MANY])}" if known else f"the spec has no {mark.kind}"
         hint = f"write the key alone: {bare}" if bare in known else meant(key, known) or listed

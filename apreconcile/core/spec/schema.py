@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 from apreconcile.core.address import KEY
 from apreconcile.core.kind import ClearsWith, Kind, Phone, Refers
 from apreconcile.core.risk import Risk
-from apreconcile.core.wanted import BUCKET
+from apreconcile.core.wanted import BUCKET, DEFAULT, ENVIRONMENT
 
 from .document import PROJECT, VERSION
+from .lasting import LASTING
 from .names import SIDES
-from .policy import ENVIRONMENT, LASTING, LIMITS, PERMITTED, PRICED
+from .policy import LIMITS, PERMITTED, PRICED
 from .shape import Shape, shape
 from .sinks import NAME as LINE
 from .variables import NAME
@@ -31,6 +32,11 @@ _PROTECT = {
     "type": "boolean",
     "description": "Never delete or forget it; remembered, also once its block is gone. Lifted by false, approved.",
 }
+_VARIABLES = {
+    "type": "object", "description": "What ${var.NAME} stands for; --var NAME=VALUE wins over the default.",
+    "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+    "additionalProperties": {"anyOf": [{"$ref": "#/definitions/default"}, {"type": "null"}]},
+}  # fmt: skip
 _NOISE = frozenset({"title", "default"})
 
 
@@ -45,16 +51,13 @@ def json_schema(kinds: Sequence[Kind]) -> Json:
             "description": "Names the state, and marks the numbers.",
             "anyOf": [{"type": "string", "pattern": f"^{PROJECT.pattern}$"}, _VARIABLE],
         },
-        "variables": {
-            "description": "What ${var.NAME} stands for; --var NAME=VALUE wins over the default.",
-            **_map({"anyOf": [{"$ref": "#/definitions/default"}, {"type": "null"}]}, NAME.pattern),
-        },
+        "variables": _VARIABLES,
         "defaults": _object(defaults, "Fields that every resource of a kind has, unless it says otherwise."),
+        "environments": _environments(sections, kinds),
         "policy": _policy(),
         "state": _object({"store": {"anyOf": [*_STORES, _VARIABLE]}, "remote": _TEXT}, "Where the state is kept."),
     }
-    names = "|".join(kind.name for kind in kinds)
-    address = {"anyOf": [{"type": "string", "pattern": rf"^({names})\.{KEY.pattern}$"}, _VARIABLE]}
+    address = {"anyOf": [_address(kinds), _VARIABLE]}
     move = {
         **_object(dict.fromkeys(SIDES, address), "The address that it had, and the one that it has."),
         "required": list(SIDES),
@@ -109,6 +112,37 @@ def _sinks() -> list[Json]:
     ]
 
 
+def _address(kinds: Sequence[Kind]) -> Json:
+    names = "|".join(kind.name for kind in kinds)
+    return {"type": "string", "pattern": rf"^({names})\.{KEY.pattern}$"}
+
+
+def _environments(sections: Json, kinds: Sequence[Kind]) -> Json:
+    """Overlays: what an environment says, it says otherwise than the base."""
+    access = {
+        "keyEnv": {"type": "string", "pattern": f"^{LINE.pattern}$", "description": "The variable that has its key."},
+        "baseUrl": _TEXT,
+        "subAccount": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    }
+    said = {
+        "account": _object(access, "Whose account it has; written out, without variables."),
+        "as": {"const": DEFAULT, "description": "It was there before there were environments."},
+        "ephemeral": {
+            **_object({"ttl": _lasting()}, "Used as -e NAME:INSTANCE; its numbers end after this time."),
+            "required": ["ttl"],
+        },
+        "exclude": {"type": "array", "description": "What of the base it leaves out.", "items": _address(kinds)},
+        "variables": _VARIABLES,
+        **sections,
+    }
+    about = {"description": "By name, what is otherwise there: maps merge by key, all else replaces."}
+    return {**about, **_map(_object(said, "One environment."), ENVIRONMENT.pattern)}
+
+
+def _lasting() -> Json:
+    return {"anyOf": [{"type": "string", "pattern": f"^{LASTING.pattern}$"}, {"type": "integer", "minimum": 1}]}
+
+
 def _policy() -> Json:
     """What the owner allows, written out: no variables."""
     count, amount, text = {"type": "integer", "minimum": 0}, {"type": "number", "minimum": 0}, {"type": "string"}
@@ -118,7 +152,7 @@ def _policy() -> Json:
         "type": "object", "required": ["asOf"], "properties": {"asOf": text}, "additionalProperties": amount,
         "propertyNames": {"pattern": f"^(asOf|{PRICED.pattern})$"},
     }  # fmt: skip
-    lasting = {"anyOf": [{"type": "string", "pattern": f"^{LASTING.pattern}$"}, {"type": "integer", "minimum": 1}]}
+    lasting = _lasting()
     approvers = _object(
         {"signers": _TEXT, "required": {"type": "integer", "minimum": 1}, "maxLifetime": lasting, "revoked": _TEXT},
         "Whose signatures count; files in the spec's folder.",

@@ -7,7 +7,7 @@ read the environment but no other variable, so there are neither chains nor cycl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -19,8 +19,6 @@ from apreconcile.core.wanted import API_KEYS
 from .findings import Findings
 from .text import UNCLEAN
 from .tree import Entry, Node, Scalar, Table
-
-"""They go to AgentPhone as a key, and nowhere else."""
 
 MAX_TEXT = 10_000_000
 """So many characters may all strings with variables have together."""
@@ -45,7 +43,8 @@ Value = str | Secret
 class Scope:
     """The values that strings may use. None for `values` allows no variable; a `Gap` has its problem told already.
 
-    Unless `complete`, a file of the spec could not be read, and nobody knows which variables there are.
+    Unless `complete`, a file of the spec could not be read, and nobody knows which variables there are. The variables
+    `keys` go to AgentPhone as a key, and nowhere else.
     """
 
     def __init__(
@@ -55,11 +54,13 @@ class Scope:
         findings: Findings,
         *,
         complete: bool = True,
+        keys: Collection[str] = API_KEYS,
     ) -> None:
         self.values = values
         self.environ = environ
         self.findings = findings
         self.complete = complete
+        self.keys = keys
         self.left = MAX_TEXT
 
     def text(self, scalar: Scalar, subject: str) -> Value | None:
@@ -119,7 +120,7 @@ class Scope:
     def _environment(self, named: re.Match[str], place: Place, subject: str) -> Value | Gap:
         name = named["env"]
         value, message, hint = self.environ.get(name), "", f"set it: export {name}=…"
-        if name in API_KEYS:
+        if name in self.keys:
             message, hint = f"`{name}` is AgentPhone's own key and goes nowhere else", "use another variable"
         elif value is None:
             message = f"the environment variable `{name}` is not set"
@@ -140,6 +141,7 @@ def scope(
     findings: Findings,
     *,
     complete: bool = True,
+    keys: Collection[str] = API_KEYS,
 ) -> Scope:
     """The scope of a spec: its variables with what `--var` gave, or else with their defaults."""
     for name in given:
@@ -149,9 +151,9 @@ def scope(
         elif UNCLEAN.search(given[name]):
             hint = "give it as UTF-8 text"
             findings.add_whole("the value has control characters or is not UTF-8", subject=f"--var {name}", hint=hint)
-    defaults = Scope(None, environ, findings)
+    defaults = Scope(None, environ, findings, keys=keys)
     values = {name: _declared(name, entry, given.get(name), defaults) for name, entry in declared.items()}
-    return Scope(values, environ, findings, complete=complete)
+    return Scope(values, environ, findings, complete=complete, keys=keys)
 
 
 def _declared(name: str, entry: Entry, given: str | None, defaults: Scope) -> Value | Gap:

@@ -85,8 +85,9 @@ def test_a_whole_policy_is_what_it_says():
 
 
 def test_only_the_planned_environment_s_permits_are_taken():
-    assert [one.risk for one in load(HEAD + WHOLE, environment="staging").policy.permits] == [Risk.REROUTES]
-    assert load(HEAD + WHOLE, environment="prod").policy.permits == ()
+    spec = f"{HEAD}environments: {{staging: {{}}, prod: {{}}}}\n{WHOLE}"
+    assert [one.risk for one in load(spec, environment="staging").policy.permits] == [Risk.REROUTES]
+    assert load(spec, environment="prod").policy.permits == ()
 
 
 def test_no_policy_allows_what_would_be_allowed_without_one():

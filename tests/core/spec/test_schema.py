@@ -150,7 +150,9 @@ def test_what_loads_fits(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "version: 2", "project: Acme", "agnts: {}", "environments: {}", "agents: []", "state: {store: redis}", "state: {stor: local}", "state: {remote: 5}",
+        "version: 2", "project: Acme", "agnts: {}", "environments: []", "environments: {Prod: {}}", "environments: {a: {agent: {}}}",
+            "environments: {a: {as: prod}}", "environments: {a: {ephemeral: {}}}", "environments: {a: {exclude: [x]}}",
+            "environments: {a: {account: {key: x}}}", "environments: {a: {agents: {x: null}}}", "agents: []", "state: {store: redis}", "state: {stor: local}", "state: {remote: 5}",
         "variables: {a: x}", "variables: {a: {default: 5}}", "variables: {1a: {}}", "defaults: {agents: {import: x}}", "defaults: {zzz: {}}",
         "agents: {A_b: {name: A}}", "agents: {a: {langage: en-US}}", "agents: {a: {name: 5}}", "agents: {a: {name: ''}}", "agents: {a: {name: null}}",
         "agents: {a: {name: {fil: x}}}", "agents: {a: {name: {file: x, more: y}}}", "agents: {a: {voiceMode: webhok}}", "agents: {a: {voiceMode: {file: x}}}",
@@ -193,6 +195,7 @@ def test_the_same_models_give_the_same_bytes():
         "project",
         "variables",
         "defaults",
+        "environments",
         "policy",
         "state",
         *(kind.plural for kind in KINDS),
