@@ -12,7 +12,7 @@ from apreconcile.core import phone
 from apreconcile.core.cloning import Choices, Numbers, Transfers
 from apreconcile.core.errors import UsageError
 from apreconcile.core.url import is_host
-from apreconcile.core.wanted import ENVIRONMENT, Manifest
+from apreconcile.core.wanted import ENVIRONMENT, Access, Manifest
 from apreconcile.core.wire import Wire
 from apreconcile.core.writing import spec_text
 from apreconcile.show import escape
@@ -57,16 +57,16 @@ class _Rewrite(click.ParamType[tuple[str, str]]):
 )
 @click.option(
     "--numbers",
-    type=click.Choice(list(Numbers)),
-    default=Numbers.OMIT,
+    type=click.Choice([one.value for one in Numbers]),
+    default=Numbers.OMIT.value,
     metavar="buy|bind|omit",
     help="Buy new ones in the same areas, bind some that the other account has, or have none. [omit]",
 )
 @click.option(
     "--transfer-numbers",
     "transfers",
-    type=click.Choice(list(Transfers)),
-    default=Transfers.KEEP,
+    type=click.Choice([one.value for one in Transfers]),
+    default=Transfers.KEEP.value,
     metavar="keep|drop",
     help="Whether its agents transfer calls to the same people. [keep]",
 )
@@ -77,8 +77,8 @@ def clone(
     target: str,
     live: bool,
     rewrites: tuple[tuple[str, str], ...],
-    numbers: Numbers,
-    transfers: Transfers,
+    numbers: str,
+    transfers: str,
 ) -> None:
     """Print a spec whose only environment is --to, made from --from: without ids, secrets, or a way back.
 
@@ -86,7 +86,7 @@ def clone(
     """  # fmt: skip
     _check(source, target)
     terminal = settings.terminal
-    choices = Choices(numbers, transfers, dict(rewrites))
+    choices = Choices(Numbers(numbers), Transfers(transfers), dict(rewrites))
 
     async def written(account: Account) -> Clone:
         reached = _reached(account.manifest, target)
@@ -95,7 +95,7 @@ def clone(
     made = within(replace(settings, environment=source), written, offline=not live)
     lines = head(source, target, made.bill, given=made.cloned.variables, read=made.cloned.names)
     for line in lines:
-        terminal.tell(line)
+        terminal.remark(line)
     for warning in made.warnings:
         terminal.warn(warning)
     terminal.write("".join(f"# {line}\n" for line in lines).encode() + spec_text(made.document).encode())
@@ -111,8 +111,8 @@ def _check(source: str, target: str) -> None:
 
 def _reached(manifest: Manifest, target: str) -> Mapping[str, Wire]:
     """How the account of the clone is reached: as the spec says, else with a key of its own."""
-    known = next((one.access for one in manifest.environments if one.name == target), None)
-    if known is None:
-        return {"keyEnv": f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}"}
+    known = next((one.access for one in manifest.environments if one.name == target), Access())
     said = {"keyEnv": known.key_env, "baseUrl": known.base_url, "subAccount": known.sub_account}
+    if not known.key_env and not known.sub_account:
+        said["keyEnv"] = f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}"
     return {name: value for name, value in said.items() if value}

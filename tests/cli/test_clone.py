@@ -1,0 +1,125 @@
+"""`clone` from outside: two accounts, and nothing of the one reaches the other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SPEC = """\
+version: 1
+project: acme
+state: {store: local}
+agents:
+  support:
+    name: Support
+    voiceMode: hosted
+    systemPrompt: "Read https://hooks.acme.dev/faq."
+    transferNumber: "+12125550111"
+    customTools: [{name: look, description: Look, url: "https://api.acme.dev/${env.WORD}", headers: {X: planted-value}}]
+numbers: {main: {areaCode: "415", agent: support}}
+webhooks: {events: {url: "https://hooks.acme.dev/events", secret: {writeTo: {file: .env}}}}
+policy: {maxBuys: {perApply: 3}}
+environments:
+  prod: {account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}
+  staging: {account: {keyEnv: STAGING_KEY, baseUrl: "BASE"}}
+"""
+ENV = {"PROD_KEY": "key-of-prod", "STAGING_KEY": "key-of-staging", "WORD": "planted-word", "SUPPORT_LOOK_X": "x"}
+ALL = ("--rewrite", "hooks.acme.dev=hooks.stg.dev", "--rewrite", "api.acme.dev=api.stg.dev")
+
+
+def applied(ap, *args):
+    plan = json.loads(ap("plan", *args, "--format", "json", env=ENV).out)
+    tokens = [word for step in plan["steps"] if step["token"] for word in ("--approve", step["token"])]
+    result = ap("apply", *args, "--yes", *tokens, env=ENV)
+    assert result.code == 0, result
+
+
+def sent(world, key):
+    headers = {"Authorization": f"Bearer {key}"}
+    return [
+        (one["method"], one["path"]) for one in world.http.get("/_sandbox/requests", headers=headers).json()["data"]
+    ]
+
+
+@pytest.fixture
+def prod(folder, ap, world):
+    """An account that is as the spec wants it."""
+    (folder / "agentphone.yaml").write_text(SPEC.replace("BASE", world.url))
+    applied(ap, "-e", "prod")
+    return world
+
+
+def test_a_clone_is_another_account_s_and_no_call_of_it_reaches_the_source(prod, ap, folder):
+    before = sent(prod, "key-of-prod")
+    result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "buy", *ALL, env=ENV)
+    assert (result.code, sent(prod, "key-of-prod")) == (0, before), "from the spec nothing is sent"
+    (folder / "b").mkdir()
+    (folder / "b/clone.yaml").write_text(result.out)
+    env = {name: value for name, value in ENV.items() if name != "PROD_KEY"}
+    assert ap("validate", "b/clone.yaml", env=env).code == 0
+    applied(ap, "-f", "b/clone.yaml", "-e", "staging")
+    assert ap("plan", "-f", "b/clone.yaml", "-e", "staging", "--detailed-exitcode", env=env).code == 0
+    assert sent(prod, "key-of-prod") == before
+    agents = prod.http.get("/v1/agents", headers={"Authorization": "Bearer key-of-staging"}).json()["data"]
+    assert [one["systemPrompt"] for one in agents] == ["Read https://hooks.stg.dev/faq."]
+
+
+def test_what_it_costs_is_said_first_and_nothing_secret_at_all(prod, ap):
+    result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "buy", *ALL, env=ENV)
+    bill = "A clone of prod for staging. It buys 1 number: +$3.00/month (prices as of 2026-07-17), the first at once."
+    assert result.out.splitlines()[0] == f"# {bill}"
+    assert " ".join(result.err.split()).startswith(bill)
+    assert "Set in the environment before: WORD, SUPPORT_LOOK_X" in result.out
+    for planted in ("planted-word", "planted-value", "key-of-prod"):
+        assert planted not in result.out + result.err
+    for left in (".env", "writeTo", "policy:", "externalId", "apr:"):
+        assert left not in result.out
+
+
+def test_what_is_left_behind_is_said(prod, ap):
+    warned = " ".join(
+        ap("clone", "--from", "prod", "--to", "staging", *ALL, "--rewrite", "z.dev=y.dev", env=ENV).err.split()
+    )
+    assert "warning: nothing names z.dev: --rewrite z.dev did nothing" in warned
+    assert "warning: the sinks of signing secrets are left behind: webhook.events" in warned
+    assert "warning: the policy is left behind: write one for the clone" in warned
+
+
+def test_a_host_of_the_source_that_is_left_is_an_error_and_nothing_is_printed(prod, ap):
+    result = ap("clone", "--from", "prod", "--to", "staging", env=ENV)
+    told = " ".join(result.err.split())
+    assert (result.code, result.out) == (1, "")
+    assert "agent.support: systemPrompt names hooks.acme.dev" in told
+    assert "hint: say what stands there: --rewrite api.acme.dev=NEW --rewrite hooks.acme.dev=NEW" in told
+
+
+def test_from_the_live_account(prod, ap, world):
+    headers = {"Authorization": "Bearer key-of-prod"}
+    world.http.post("/v1/agents", json={"name": "By hand"}, headers=headers).raise_for_status()
+    args = ("--from", "prod", "--to", "fresh", "--live", "--numbers", "bind", "--transfer-numbers", "drop", *ALL)
+    result = ap("clone", *args, env=ENV)
+    assert result.code == 0, result
+    assert "name: By hand" in result.out
+    assert "keyEnv: AGENTPHONE_API_KEY_FRESH" in result.out
+    assert 'import: "${var.number-main}"' in result.out
+    assert "transferNumber" not in result.out
+    assert "Give when it is planned: --var number-main=+1…" in result.out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--from", "prod", "--to", "prod"), "'prod' cannot be cloned to itself"),
+        (("--from", "prod", "--to", "A b"), "'A b' cannot be an environment"),
+        (("--from", "nowhere", "--to", "b"), "there is no environment 'nowhere' in the spec"),
+        (("--from", "prod", "--to", "b", "--rewrite", "https://a.dev/=b.dev"), "is neither HOST=HOST nor +E.164=+E.164"),
+        (("--from", "prod", "--to", "b", "--rewrite", "+14155550100=b.dev"), "is neither HOST=HOST nor +E.164=+E.164"),
+        (("--from", "prod", "--to", "b", "--rewrite", "a.dev"), "is neither HOST=HOST nor +E.164=+E.164"),
+        (("--from", "prod", "--to", "b", "--numbers", "steal"), "'steal' is not one of"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_said(prod, ap, args, said):
+    result = ap("clone", *args, env=ENV)
+    assert (result.code, result.out) == (64, "")
+    assert said in " ".join(result.err.split())

@@ -1,0 +1,85 @@
+"""For every spec and account: a clone that is planned, applied and exported is its source but for what was rewritten."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from generated import FEW, accounts, specs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apreconcile import workflow
+from apreconcile.core.cloning import Choices, Numbers, Transfers
+from apreconcile.core.writing import spec_text
+
+REWRITES = {"a.dev": "stg.a.dev", "b.dev": "b.dev", "t.dev": "tools.stg.dev", "+14155550101": "+13105550100"}
+NUMBERS = st.sampled_from([Numbers.BUY, Numbers.OMIT])
+
+
+def cloned(source: Any, numbers: Numbers, *, live: bool) -> Any:
+    choices = Choices(numbers, Transfers.KEEP, REWRITES)
+    return source.run(lambda one: workflow.clone(one, to="stg", choices=choices, live=live, target={"keyEnv": "B_KEY"}))
+
+
+def planted(trials: Any, clone: Any) -> Any:
+    """The clone, applied to an account of its own."""
+    trial = trials()
+    (trial.folder / "agentphone.yaml").write_text(spec_text(clone.document))
+    trial.environ = {name: f"value-of-{name}" for name in clone.cloned.names}
+    trial.load = lambda: workflow.load(
+        [str(trial.folder / "agentphone.yaml")], environ=trial.environ, environment="stg"
+    )
+    return trial.settled()
+
+
+def said(exported: Any, *, rewritten: bool = False, numbers: bool = True) -> Any:
+    """What an export says, without ids; as the clone is to say it, if `rewritten`."""
+    text = json.dumps(exported.document)
+    for old, new in REWRITES.items() if rewritten else ():
+        text = text.replace(f'"https://{old}/', f'"https://{new}/').replace(f'"{old}"', f'"{new}"')
+    tree = json.loads(text)
+    kinds = ("agents", "numbers", "webhooks") if numbers else ("agents", "webhooks")
+    return {
+        plural: {key: {name: one for name, one in entry.items() if name != "import"} for key, entry in tree[plural].items()}
+        for plural in kinds if plural in tree
+    }  # fmt: skip
+
+
+def areas(trial: Any, exported: Any) -> dict[str, str]:
+    """The area of each number, by its key."""
+    phones = {one["id"]: one["phoneNumber"] for one in trial.get("/v1/numbers?limit=100")["data"]}
+    return {key: phones[entry["import"]][2:5] for key, entry in exported.document.get("numbers", {}).items()}
+
+
+def judge(source: Any, clone: Any, trial: Any, numbers: Numbers, before: list[Any]) -> None:
+    """The clone's account is the source's, rewritten; nothing of it reached the source."""
+    theirs, ours = source.export(), trial.export()
+    assert said(ours) == said(theirs, rewritten=True, numbers=numbers is Numbers.BUY)
+    assert ours.names == theirs.names
+    assert areas(trial, ours) == (areas(source, theirs) if numbers is Numbers.BUY else {})
+    assert len(trial.purchases()) == clone.bill.numbers
+    assert trial.plan().plan.empty
+    assert source.writes() == before
+    ids = {entry["import"] for part in theirs.document.values() if isinstance(part, dict) for entry in part.values()}
+    assert not any(ident in (trial.folder / "agentphone.yaml").read_text() for ident in ids)
+
+
+@FEW
+@given(account=accounts(), numbers=NUMBERS)
+def test_a_live_account_is_cloned(trials, account, numbers):
+    source = trials()
+    source.seed(**account)
+    source.spec("agents: {}")
+    before = source.writes()
+    clone = cloned(source, numbers, live=True)
+    judge(source, clone, planted(trials, clone), numbers, before)
+
+
+@FEW
+@given(spec=specs(), numbers=NUMBERS)
+def test_a_spec_is_cloned(trials, spec, numbers):
+    source = trials().spec(spec).settled()
+    before = source.writes()
+    clone = cloned(source, numbers, live=False)
+    judge(source, clone, planted(trials, clone), numbers, before)
