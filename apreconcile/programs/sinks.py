@@ -38,10 +38,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Sinks:
-    """The way to every sink. `environ` is what may be handed on, `own` the files that no secret is written into."""
+    """The way to every sink. `environ` is what may be handed on, `own` the files that no secret is written into.
+
+    `masks` are secret texts that a program may know from its environment, and say: no error repeats them.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     own: frozenset[Path] = frozenset()
+    masks: frozenset[str] = field(default=frozenset(), repr=False)
     seconds: float = TIMEOUT
 
     async def check(self, wishes: Iterable[Wish]) -> None:
@@ -95,7 +99,7 @@ class Sinks:
     async def _problem(
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], secret: Secret | None
     ) -> SinkError | None:
-        masking = Masking((secret.text,) if secret else ())
+        masking = Masking(self.masks | ({secret.text} if secret else set()))
         try:
             ended = await run(
                 command[0], command[1:], folder=folder, environ=environ,

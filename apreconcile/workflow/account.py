@@ -116,7 +116,8 @@ async def connect(
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
     given = os.environ if environ is None else environ
-    store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
+    store = open_store(manifest, home=home, environ=given)
+    sinks = sinks_of(manifest, given, {key, *masks}) if hand_on else None
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
     async with client:
         yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now, sinks)

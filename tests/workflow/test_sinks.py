@@ -485,6 +485,15 @@ def test_the_secret_is_nowhere_but_in_its_sink(trial, capfd):
     assert "***" in failed
 
 
+def test_a_program_that_says_what_it_knows_from_its_environment_tells_nobody(trial):
+    with_program(trial, 'echo "cannot use $TOKEN here" >&2; exit 1')
+    trial.environ |= {"TOKEN": "t0p-of-the-secrets"}
+    trial.spec("agents: {a: {name: A, description: 'say ${env.TOKEN}'}}\n" + hook("{exec: [take]}"))
+    report = trial.apply()
+    assert [one.error for one in report.outcomes if "cannot use *** here" in (one.error or "")]
+    assert "t0p-of-the-secrets" not in repr(report)
+
+
 def test_an_approval_of_a_rotation_is_one_of_its_sink(trial):
     trial.spec(hook()).settled()
     tokens, digests = set(), set()
