@@ -167,6 +167,7 @@ def test_a_file_is_beside_the_spec_that_names_it(trial, monkeypatch, tmp_path):
         ("{file: none/.env}", "there is no folder"),
         ("{file: bin}", "is a folder"),
         ("{file: agentphone.yaml}", "is a file of the spec"),
+        ("{file: .apreconcile/t.default.json}", "where the state lies"),
         ("{exec: [nope]}", "there is no program nope"),
         ("{github: X}", "gh ended with 4, and said: log in"),
     ],
@@ -175,6 +176,7 @@ def test_a_sink_that_cannot_be_used_stops_all_before_the_first_write(trial, writ
     with_program(trial, "echo log in >&2; exit 4", "gh")
     trial.spec("agents: {z: {name: Z}}\n" + hook(write_to))
     spec = (trial.folder / "agentphone.yaml").read_text()
+    (trial.folder / ".apreconcile").mkdir()
     with pytest.raises(SinkError, match=r"nothing was sent: webhook\.w: its secret could not go to") as caught:
         trial.apply()
     assert words in caught.value.message
