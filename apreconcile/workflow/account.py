@@ -21,6 +21,7 @@ from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
 from apreconcile.programs.sinks import Sinks
+from apreconcile.store.local import HOME
 from apreconcile.store.store import Store, Version
 
 from .delivering import sinks_of
@@ -116,7 +117,9 @@ async def connect(
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
     given = os.environ if environ is None else environ
-    store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
+    store = open_store(manifest, home=home, environ=given)
+    own = home or Path(manifest.home) / HOME
+    sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
     async with client:
         yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now, sinks)
