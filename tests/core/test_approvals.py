@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.approval import Approval
@@ -42,6 +42,7 @@ texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).filter(
 )
 
 
+@settings(deadline=None)
 @given(reasons=st.lists(texts, max_size=3), by=st.from_regex(r"[\w.@]{1,20}", fullmatch=True))
 def test_any_reason_and_any_name_comes_back(reasons, by):
     made = tuple(dataclasses.replace(ONE, reason=reason, by=by) for reason in reasons)
@@ -178,9 +179,7 @@ def test_what_is_appended_leaves_the_rest_as_it_was():
         assert read_approvals("a.yaml", after.encode())[-1] == two
 
 
-@pytest.mark.parametrize(
-    "before", ["[]\n", TEXT + "...\n", "".join(f"  {line}\n" for line in TEXT.splitlines())], ids=repr
-)
+@pytest.mark.parametrize("before", ["[]\n", TEXT + "...\n", "".join(f"  {line}\n" for line in TEXT.splitlines())])
 def test_what_cannot_be_appended_to_is_left_alone(before):
     with pytest.raises(Error, match="nothing can be appended") as refused:
         appended("a.yaml", before.encode(), [ONE])
