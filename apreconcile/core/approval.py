@@ -232,7 +232,12 @@ def phrase(step: Step) -> str:
 
 def strangeness(plan: Plan, given: str) -> str:
     """Why a token that names no step of a plan does not, as far as can be said."""
-    head = given.partition("@")[0] + "@"
-    same = next((step.token for step in plan.steps if step.token and step.token.startswith(head)), None)
-    changed = f"; what it approved was changed or done since, and now wants {same}" if same else ""
+    same = alike((step.token for step in plan.steps if step.token), given)
+    changed = f"; what it approved was changed or done since, and now wants {same[0]}" if same else ""
     return f"the token {given or '(empty)'} matches no step of this plan{changed}"
+
+
+def alike(tokens: Iterable[str], given: str) -> list[str]:
+    """Those of some tokens that have the verb and the address of this one, which may be spelled in part."""
+    head = given.partition("@")[0] + "@"
+    return [token for token in tokens if token.startswith(head)]
