@@ -7,6 +7,7 @@ explanation is known by the function and its changed lines.
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -14,8 +15,11 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 EXPLAINED = Path(__file__).with_name("mutants.toml")
@@ -36,18 +40,46 @@ class Mutant:
 
 def main(workers: str) -> int:
     """Run mutmut from scratch, since it keeps what it knew when only tests changed, and judge what is left."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    mutmut = project["tool"]["mutmut"]
+    nameless = renamed([str(ROOT / path) for path in mutmut["pytest_add_cli_args_test_selection"]])
+    if nameless:
+        sys.stdout.write("\n".join([*nameless, ""]))
+        return 1
     shutil.rmtree(ROOT / "mutants", ignore_errors=True)
     subprocess.run([MUTMUT, "run", "--max-children", workers], cwd=ROOT, check=True)
     words = dict(verdicts(_said("results", "--all", "true")))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     found = [mutant(name, _said("show", name)) for name, word in words.items() if word != "killed"]
-    wrong = [*unseen(project["tool"]["mutmut"]["only_mutate"], words), *judged(found, explained(EXPLAINED))]
+    wrong = [*unseen(mutmut["only_mutate"], words), *judged(found, explained(EXPLAINED))]
     sys.stdout.write("\n".join([*wrong, f"{len(words)} mutants, {len(found)} not killed, {len(wrong)} faults", ""]))
     return 1 if wrong else 0
 
 
 def _said(*words: str) -> str:
     return subprocess.run([MUTMUT, *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+@dataclass(slots=True)
+class _Names:
+    """A plugin of pytest that keeps what the tests are called."""
+
+    known: list[str] = field(default_factory=list)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.known = [item.nodeid for item in items]
+
+
+def renamed(tests: Sequence[str]) -> list[str]:
+    """The tests that pytest calls otherwise when one process collects them again, as mutmut does.
+
+    Then mutmut cannot run them, and takes that for a failure: every mutant that they come to would count as noticed.
+    """
+    first, again = _Names(), _Names()
+    for names in (first, again):
+        with redirect_stdout(io.StringIO()):
+            pytest.main(["--collect-only", "-q", *tests], plugins=[names])
+    left = set(again.known)
+    return [f"its name is not the same twice: {name}" for name in first.known if name not in left]
 
 
 def verdicts(text: str) -> Iterator[tuple[str, str]]:

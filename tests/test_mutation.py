@@ -1,5 +1,8 @@
 """What `make mutants` says of a mutant that survived."""
 
+import subprocess
+import sys
+
 import mutation
 import pytest
 from mutation import Mutant, explained, judged, mutant, unseen, verdicts
@@ -25,6 +28,17 @@ change = """
 """
 why = "It is the same."
 '''
+NAMES = """
+import pytest
+
+@pytest.mark.parametrize("text", ["a", "a\\nb"], ids=repr)
+def test_shown(text):
+    pass
+
+@pytest.mark.parametrize("text", ["a", "a\\nb"])
+def test_plain(text):
+    pass
+"""
 
 
 def test_a_mutant_is_known_by_its_function_and_its_changed_lines():
@@ -64,6 +78,16 @@ def test_a_module_of_which_nothing_was_changed_is_a_fault():
     assert unseen(["apreconcile/core/stat.py"], words) == [
         "apreconcile/core/stat.py has no mutants: is it still there?"
     ]
+
+
+def test_a_test_that_mutmut_cannot_name_again_is_a_fault(tmp_path):
+    file = tmp_path / "test_names.py"
+    file.write_text(NAMES)
+    ask = f"import mutation; print(*mutation.renamed([{str(file)!r}]), sep='\\n')"
+    run = subprocess.run(
+        [sys.executable, "-c", ask], cwd=mutation.ROOT / "tests", capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "its name is not the same twice: test_names.py::test_shown['a\\\\nb']\n"
 
 
 def test_every_explained_mutant_is_of_lines_that_are_there():

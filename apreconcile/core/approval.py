@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from .address import Address
 from .call import canonical
 from .change import Create, Protect
 from .place import Place
@@ -155,7 +156,7 @@ def persons(voices: Iterable[Voice]) -> int:
     """How many people they are at least: who shares a principal or a key with another may be the same one."""
     groups: list[set[str]] = []
     for voice in voices:
-        signs = {f"by {voice.approval.by}" if voice.approval else "", f"key {voice.key}"}
+        signs = {f"by {voice.approval and voice.approval.by}", f"key {voice.key}"}
         same = [group for group in groups if group & signs]
         groups = [group for group in groups if group not in same] + [signs.union(*same)]
     return len(groups)
@@ -204,21 +205,22 @@ def held(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
 
 def takeable(plan: Plan, granted: Collection[Name]) -> tuple[Step, ...]:
     """The steps that would be taken now: neither held nor waiting for one that is."""
-    out = set()
-    taken, waiting = [], {step.name for step in held(plan, granted)}
+    waiting = {step.name for step in held(plan, granted)}
+    taken, out = list[Step](), set[Address]()
     for step in plan.steps:
         protects = isinstance(step.change, Protect)
-        waits = any(str(at) in out for at in step.after if at != step.address) or str(step.address) in out
-        if (waits and not protects) or step.name in waiting:
-            out |= set() if protects else {str(step.address)}
-        else:
+        waits = not protects and not out.isdisjoint((step.address, *step.after))
+        if not waits and step.name not in waiting:
             taken.append(step)
+        elif not protects:
+            out.add(step.address)
     return tuple(taken)
 
 
 def probing(plan: Plan, granted: Collection[Name]) -> tuple[Probe, ...]:
-    """The test events that would be sent now: those whose steps would be taken."""
-    left = {step.address for step in plan.steps} - {step.address for step in takeable(plan, granted)}
+    """The test events that would be sent now: those of which every step would be taken."""
+    taken = {step.name for step in takeable(plan, granted)}
+    left = {step.address for step in plan.steps if step.name not in taken}
     return tuple(probe for probe in plan.probes if probe.address not in left)
 
 
@@ -230,7 +232,12 @@ def phrase(step: Step) -> str:
 
 def strangeness(plan: Plan, given: str) -> str:
     """Why a token that names no step of a plan does not, as far as can be said."""
-    head, _, _ = given.partition("@")
-    same = next((step.token for step in plan.steps if step.token and step.token.partition("@")[0] == head), None)
-    changed = f"; what it approved was changed or done since, and now wants {same}" if same else ""
+    same = alike((step.token for step in plan.steps if step.token), given)
+    changed = f"; what it approved was changed or done since, and now wants {same[0]}" if same else ""
     return f"the token {given or '(empty)'} matches no step of this plan{changed}"
+
+
+def alike(tokens: Iterable[str], given: str) -> list[str]:
+    """Those of some tokens that have the verb and the address of this one, which may be spelled in part."""
+    head = given.partition("@")[0] + "@"
+    return [token for token in tokens if token.startswith(head)]

@@ -10,16 +10,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from .address import Address
-from .approval import Approval
+from .approval import Approval, alike
 from .errors import ApprovalsError, Error, PlanFileError, Problem
 from .kind import Kind
 from .planfile import AGAIN, Document, name_of
 from .risk import Risk
 from .spec.findings import Findings
-from .spec.source import Source, read
-from .spec.text import UNCLEAN, decode
+from .spec.source import EMPTY, Source, read
+from .spec.text import UNCLEAN
 from .spec.tree import Array, Entry, Node, Scalar, Table
 from .spec.variables import meant
 from .writing import list_text
@@ -29,7 +30,7 @@ LARGEST = 1_000_000
 LONGEST = 1_000
 """Characters of a reason."""
 
-TOKEN = re.compile(r"[a-z]+:(?P<address>[A-Za-z]+\.[a-z0-9][a-z0-9-]*)@(?P<digits>[0-9a-f]{32})")
+TOKEN = re.compile(r"(?P<verb>[a-z]+):(?P<address>[A-Za-z]+\.[a-z0-9][a-z0-9-]*)@(?P<digits>[0-9a-f]{32})")
 ARMOR = re.compile(
     r"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/]+\n){0,300}[A-Za-z0-9+/]+={0,2}\n-----END SSH SIGNATURE-----\n?"
 )
@@ -79,20 +80,14 @@ def read_approvals(name: str, data: bytes) -> tuple[Approval, ...]:
         hint = "take those out that are spent, or use several files"
         findings.add_whole(f"the file has more than {LARGEST:,} bytes", hint=hint)
         raise ApprovalsError(tuple(findings.problems))
-    if _says_nothing(name, data):
-        return ()
     source = read(name, data)
+    if [problem.message for problem in source.problems] == [EMPTY]:
+        return ()
     findings.problems.update(replace(problem, hint=_of_approvals(problem)) for problem in source.problems)
     approvals = _entries(source, findings)
     if findings.problems:
         raise ApprovalsError(findings.quoted([source], frozenset()))
     return approvals
-
-
-def _says_nothing(name: str, data: bytes) -> bool:
-    """Whether a file has no more than comments."""
-    text = decode(name, data)
-    return isinstance(text, str) and all(line.strip() == "" or line.lstrip()[0] == "#" for line in text.split("\n"))
 
 
 def _of_approvals(problem: Problem) -> str:
@@ -124,23 +119,22 @@ def _entry(node: Node, findings: Findings) -> Approval | None:
     if len(findings.problems) > before:
         return None
     approval = Approval(**given, place=node.place)
-    if not approval.digest.startswith(approval.approve.partition("@")[2]):
+    if not approval.approve.endswith(f"@{approval.digest[:32]}"):
         place = node.entries["digest"].node.place
         findings.add(place, "does not begin with the digits of the token", subject="digest", hint=FORM["digest"])
     return approval
 
 
 def _text(name: str, entry: Entry, findings: Findings) -> str:
-    """The text of a field, in its form."""
+    """What a field says; it means nothing if it is not a text in its form."""
     node = entry.node
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+    text = node.value if isinstance(node, Scalar) else None
+    if not isinstance(text, str):
         quoted = f'quote it: {name}: "{node.text}"' if isinstance(node, Scalar) and node.text else FORM[name]
         findings.add(node.place, "must be text", subject=name, hint=quoted)
-        return ""
-    fault = fault_of(name, node.value)
-    if fault:
+    elif fault := fault_of(name, text):
         findings.add(node.place, fault, subject=name, hint=FORM[name])
-    return node.value
+    return str(text)
 
 
 def fault_of(name: str, text: str) -> str | None:
@@ -154,16 +148,15 @@ def appended(name: str, before: bytes, more: Sequence[Approval]) -> bytes:
 
     What comes of it is read again: it holds the same entries as before, and these.
     """
-    there = read_approvals(name, before)
+    entries = partial(read_approvals, name)
+    there = entries(before)
     gap = b"" if not before or before.endswith(b"\n") else b"\n"
     after = before + gap + approvals_text(more).encode()
-    whole = None
     with suppress(ApprovalsError):
-        whole = read_approvals(name, after)
-    if whole != (*there, *more):
-        hint = "write it as a list with `- ` at the start of the lines, or name a new file: --out FILE"
-        raise Error(f"nothing can be appended to {name}", hint=hint)
-    return after
+        if entries(after) == (*there, *more):
+            return after
+    hint = "write it as a list with `- ` at the start of the lines, or name a new file: --out FILE"
+    raise Error(f"nothing can be appended to {name}", hint=hint)
 
 
 def approvals_text(approvals: Iterable[Approval]) -> str:
@@ -188,7 +181,7 @@ def chosen(document: Document, tokens: Iterable[str], kinds: Sequence[Kind]) -> 
 
 
 def _near(token: str, tokens: Collection[str]) -> str:
-    near = [one for one in tokens if one.partition("@")[0] == token.partition("@")[0]] or list(tokens)
+    near = alike(tokens, token) or list(tokens)
     return f"give it whole: {near[0]}" if near else "no step of it wants an approval"
 
 
@@ -199,7 +192,7 @@ def fits(step: Document, kinds: Sequence[Kind]) -> bool:
         return False
     if not str(step.get("digest")).startswith(spelled["digits"]):
         return False
-    address, verb, name = Address.parse(step["address"]), step["token"].partition(":")[0], name_of(step)[1]
+    address, verb, name = Address.parse(step["address"]), spelled["verb"], name_of(step)[1]
     kind = next((kind for kind in kinds if address and kind.name == address.kind), None)
     if kind is None or "unprotect" in (verb, name):
         return kind is not None and (verb, name) == ("unprotect", "protect")

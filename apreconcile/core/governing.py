@@ -143,12 +143,12 @@ def _too_dear(found: Findings, buying: Sequence[Step]) -> list[Rule]:
     ours = ((at, seen, found.kind(at.kind)) for at, seen in {**found.matching.orphans, **found.matching.bound}.items())
     held = {at: monthly_price(kind, kind.shown(seen), policy) for at, seen, kind in ours}
     adds = {step.address: step.price for step in buying}
-    dark = sorted(at for at, cost in (*held.items(), *adds.items()) if cost is None)
-    if dark:
+    before, more = _sum(held.values()), _sum(adds.values())
+    if before is None or more is None:
+        dark = sorted(at for at, cost in (*held.items(), *adds.items()) if cost is None)
         reason = f"policy: the price of {', '.join(map(str, dark[:3]))} is unknown, and {limit}"
         return [(reason, _edit("write the price of that country and type into `prices`", policy, "prices"))]
-    before, more = _sum(held.values()), _sum(adds.values())
-    if before is None or more is None or before + more <= policy.monthly:
+    if before + more <= policy.monthly:
         return []
     reason = f"policy: what is ours costs {money(before)} a month, this plan adds {money(more)}, and {limit}"
     return [(reason, _edit("raise it", policy, rule))]
@@ -179,7 +179,7 @@ def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple
 def _permit(step: Step, permits: Mapping[Risk, Permit], policy: Policy) -> str | None:
     risks = sorted(step.risks & wanting(policy))
     again = isinstance(step.change, Create) and step.change.again is not None
-    if not (step.token and risks) or again or step.risks & NEVER or not permits.keys() >= set(risks):
+    if not risks or again or step.risks & NEVER or not permits.keys() >= set(risks):
         return None
     return "; ".join(_permit_in_words(permits[risk]) for risk in risks)
 
@@ -208,7 +208,7 @@ class _Book:
         begun = {
             intent.address
             for intent in (*self.found.closed, *state.intents.values())
-            if (intent.token or "").startswith(f"{RELEASE}:") and self._is_recent(intent.opened)
+            if intent.token and intent.token.startswith(f"{RELEASE}:") and self._is_recent(intent.opened)
         }
         return len(stones) + len(begun - here)
 
@@ -231,7 +231,7 @@ def _amount(line: Purchase) -> Decimal | None:
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """All of them; None if one is unknown."""
     known = list(amounts)
-    return None if None in known else sum((one for one in known if one is not None), FREE)
+    return None if None in known else Decimal(sum(one for one in known if one is not None))
 
 
 def money(amount: Decimal) -> str:
@@ -240,7 +240,7 @@ def money(amount: Decimal) -> str:
 
 
 def _at(policy: Policy, rule: str) -> str:
-    return f" ({policy.places[rule]})" if rule in policy.places else ""
+    return f" ({policy.places[rule]})"
 
 
 def _edit(what: str, policy: Policy, rule: str) -> str:

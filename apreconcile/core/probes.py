@@ -8,13 +8,13 @@ from .address import Address
 from .call import IdOf
 from .change import Adopt, Create
 from .findings import Findings
-from .plan import Plan, Probe
+from .plan import Plan, Probe, blocked
 
 
 def probes(found: Findings, plan: Plan, only: Sequence[Address]) -> tuple[Probe, ...]:
     """Those for what the state holds, and for what this plan makes or adopts; of `only`, if that names any.
 
-    None where it is not safe to write.
+    None to what is blocked, which is not as it should be, and none at all where it is not safe to write.
     """
     if plan.unsafe:
         return ()
@@ -22,6 +22,7 @@ def probes(found: Findings, plan: Plan, only: Sequence[Address]) -> tuple[Probe,
     ours = {at for at in bound if at not in taken}
     ours |= {step.address for step in plan.steps if isinstance(step.change, Create | Adopt)}
     asked = {found.manifest.moved.get(at, at) for at in only} or ours
+    asked -= {one.address for one in blocked(plan)}
     sent = []
     for wanted in found.manifest.resources:
         at, probe = wanted.address, found.kind(wanted.address.kind).probe

@@ -37,7 +37,7 @@ def without_protected(
     for change in changes:
         if isinstance(change, Delete | Forget) and state.resources[change.address].protect:
             kind = kind_of(change.address.kind)
-            verb = kind.verb.get("delete", "delete") if isinstance(change, Delete) else "forget"
+            verb = kind.verb["delete"] if isinstance(change, Delete) else "forget"
             done = "forgotten" if verb == "forget" else f"{verb}d"
             reason = f"{kind.called(change.live, state.resources[change.address])} is protected: it is not {done}"
             lines = "\n".join(_block(change.address, change.live, manifest, state, kind_of))
@@ -54,7 +54,7 @@ def _block(at: Address, live: Seen, manifest: Manifest, state: State, kind_of: C
     """The lines of a spec that lift a protection: the thing as it is, and its parent if the spec lacks that, too."""
     kind = kind_of(at.kind)
     parents = (one for one, held in state.resources.items() if one.kind == kind.parent and held.id == live.parent)
-    parent = next(parents, None) if live.parent else None
+    parent = next(parents, None)
     whose = f"{parent.kind}: {parent.key}, " if parent else ""
     same = "" if kind.marked else f"import: {live.id}, "  # a number has nothing that it must say
     lines = [f"{kind.plural}:", f"  {at.key}: {{{whose}{same}protect: false}}"]

@@ -38,13 +38,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Sinks:
-    """The way to every sink. `environ` is what may be handed on, `own` the files that no secret is written into.
+    """The way to every sink. `environ` is what may be handed on.
 
-    `keys` are variables that hold keys of AgentPhone, whatever they are called: no program gets them.
+    No secret is written into the files and folders of `own`. `masks` are secret texts that a program may know from its
+    environment, and say: no error repeats them. `keys` are variables that hold keys of AgentPhone, whatever they are
+    called: no program gets them.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     own: frozenset[Path] = frozenset()
+    masks: frozenset[str] = field(default=frozenset(), repr=False)
     keys: frozenset[str] = frozenset()
     seconds: float = TIMEOUT
 
@@ -57,8 +60,9 @@ class Sinks:
             try:
                 if sink.file is not None:
                     target = await check_line(folder / sink.file, str(sink.name))
-                    if target in self.own:
-                        raise SinkError(f"{target} is a file of the spec", hint="name an env file, such as .env")
+                    for one in self.own & {target, *target.parents}:
+                        where = "a file of the spec" if one == target else f"in {one}, where the state lies"
+                        raise SinkError(f"{target} is {where}", hint="name an env file, such as .env")
                     other = lines.setdefault((target, sink.name), wish.address)
                     if other != wish.address:
                         raise SinkError(f"{other} writes to that line of {target} too", hint="use another name")
@@ -100,7 +104,7 @@ class Sinks:
     async def _problem(
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], secret: Secret | None
     ) -> SinkError | None:
-        masking = Masking((secret.text,) if secret else ())
+        masking = Masking(self.masks | ({secret.text} if secret else set()))
         try:
             ended = await run(
                 command[0], command[1:], folder=folder, environ=environ,

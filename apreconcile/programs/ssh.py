@@ -109,7 +109,8 @@ async def verify(
     good = _GOOD.fullmatch(ended.out.decode(errors="replace"))
     if ended.code == 0 and good and good[1] == by:
         return Verdict(good[2])
-    return Verdict(None, f"its signature is not that of {by}: {_last_line(ended) or 'no such signer'}")
+    why = _last_line(ended) or f"no key of {by} in the list of signers made it, or that key is revoked"
+    return Verdict(None, f"its signature is not that of {by}: {why}")
 
 
 def _last_line(ended: Ended) -> str:

@@ -23,6 +23,7 @@ from apreconcile.live.limits import Pace
 from apreconcile.live.record import Holder
 from apreconcile.live.scoped import ScopedClient
 from apreconcile.programs.sinks import Sinks
+from apreconcile.store.local import HOME
 from apreconcile.store.store import Store, Version
 
 from .delivering import sinks_of
@@ -129,7 +130,9 @@ async def connect(
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
     given = os.environ if environ is None else environ
-    store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
+    store = open_store(manifest, home=home, environ=given)
+    own = home or Path(manifest.home) / HOME
+    sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
     client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip

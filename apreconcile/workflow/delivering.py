@@ -14,11 +14,14 @@ from apreconcile.live.applying import Deliver
 from apreconcile.programs.sinks import Sinks, Wish
 
 
-def sinks_of(manifest: Manifest, environ: Mapping[str, str]) -> Sinks:
-    """The way to the sinks of a spec, whose own files take no secret. `environ` is what programs are given of."""
-    files = {wanted.place.file for wanted in manifest.resources}
+def sinks_of(manifest: Manifest, environ: Mapping[str, str], *, home: Path, masks: Iterable[str]) -> Sinks:
+    """The way to the sinks of a spec, whose own files and the folder `home` of its state take no secret.
+
+    `environ` is what programs are given of; `masks` are what no error may repeat of what they say.
+    """
+    own = {home, *(Path(wanted.place.file) for wanted in manifest.resources)}
     keys = frozenset(one.access.key_env for one in manifest.environments if one.access.key_env)
-    return Sinks(environ, frozenset(Path(file).resolve() for file in files), keys)
+    return Sinks(environ, frozenset(one.resolve() for one in own), frozenset(masks), keys)
 
 
 async def check_sinks(manifest: Manifest, sinks: Sinks | None, steps: Iterable[Step]) -> None:

@@ -137,6 +137,8 @@ class _Tree:
 
 async def _find(paths: Sequence[str], ref: str) -> _Tree:
     """The commit, in the one repository that all of the spec is in."""
+    if not ref:
+        raise UnsafeError("--policy-from names no commit: it is empty", hint="name one, such as origin/main")
     places = [_inside(path) for path in paths]
     tops = {top for top, _ in places}
     top = places[0][0]
@@ -182,12 +184,16 @@ async def _git(args: Sequence[str], top: Path, ref: str) -> bytes:
         hint = f"name it whole: refs/remotes/{quote(ref)}" if "is ambiguous" in ended.err else _fetch(ref)
         if "dubious ownership" in ended.err:
             hint = f"git config --global --add safe.directory {quote(str(top))}"
+        if "single revision" in ended.err:
+            words = "there is no such commit here"
         raise UnsafeError(f"the policy of {ref} cannot be read: {words[:_LONGEST] or 'git failed'}", hint=hint)
     return ended.out
 
 
 def _fetch(ref: str) -> str:
     """The command that may bring what a ref names; a clone of one branch has no others."""
+    if ref.startswith("refs/") and not ref.startswith("refs/remotes/"):
+        return f"git fetch origin {quote(f'{ref}:{ref}')}"
     remote, slash, branch = ref.removeprefix("refs/remotes/").partition("/")
     return (
         f"git fetch {quote(remote)} {quote(f'{branch}:refs/remotes/{remote}/{branch}')}"

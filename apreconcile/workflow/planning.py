@@ -83,6 +83,11 @@ async def plan(
     state, version = await account.recall()
     before = account.client.requests
     settlement, found = await _steady(account, state, wait, adopt=adopt)
+    if found.matching.older:  # or another run wrote both since the state was read
+        now, latest = await account.recall()
+        if latest != version:
+            state, version = now, latest
+            settlement, found = await _steady(account, state, wait, adopt=adopt)
     there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
     strangers = [at for at in only if at not in there and not lenient]
     if strangers:

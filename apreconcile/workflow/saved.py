@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from apreconcile.core.address import Address
 from apreconcile.core.agreement import agree
+from apreconcile.core.outcome import Word
 from apreconcile.core.plan import monthly, unpriced
 from apreconcile.core.planfile import Document, check_current, check_home, check_intact, to_json
 
@@ -39,5 +40,8 @@ async def plan_again(
     new = tuple(step for step in made.steps if step.name in agreement.new)
     cost = replace(made.cost, monthly_delta=monthly(taken), unpriced=unpriced(taken))
     blocked = made.blocked if only else ()
-    restricted = replace(made, steps=taken, blocked=blocked, cost=cost)
+    behind = {one.address for one in agreement.words.values() if one.word is not Word.DONE}
+    behind |= {step.address for step in new}
+    probes = tuple(probe for probe in made.probes if probe.address not in behind)
+    restricted = replace(made, steps=taken, blocked=blocked, cost=cost, probes=probes)
     return replace(fresh, plan=restricted, left=(*new, *fresh.left), agreement=agreement)

@@ -213,7 +213,14 @@ def test_what_names_no_commit_is_not_read(repo, ap, ref):
 
 
 def test_a_missing_branch_has_the_command_that_brings_it(repo, ap):
-    assert "git fetch origin release:refs/remotes/origin/release" in refused(ap, "origin/release")
+    said = refused(ap, "origin/release")
+    assert "the policy of origin/release cannot be read: there is no such commit here" in said
+    assert "git fetch origin release:refs/remotes/origin/release" in said
+    assert "git fetch origin refs/tags/v1:refs/tags/v1" in refused(ap, "refs/tags/v1")
+
+
+def test_a_variable_of_the_pipeline_that_is_not_set_is_no_policy(repo, ap):
+    assert "--policy-from names no commit" in refused(ap, "")
 
 
 def test_a_name_with_two_meanings_is_refused(repo, ap):

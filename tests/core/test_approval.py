@@ -2,20 +2,34 @@
 
 import dataclasses
 import itertools
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import Approval, Voice, digest, held, persons, phrase, strangeness, token
+from apreconcile.core.approval import (
+    Approval,
+    Voice,
+    digest,
+    held,
+    persons,
+    phrase,
+    probing,
+    strangeness,
+    takeable,
+    token,
+)
 from apreconcile.core.approval import weigh as weigh_voices
-from apreconcile.core.call import Call, IdOf, Secret
-from apreconcile.core.change import Create, Delete, Update
+from apreconcile.core.call import Call, Check, IdOf, Secret
+from apreconcile.core.change import Adopt, Create, Delete, Move, Protect, Update
 from apreconcile.core.place import Place
-from apreconcile.core.plan import Plan, Scope, Step
+from apreconcile.core.plan import Delivery, Plan, Probe, Scope, Step
 from apreconcile.core.policy import Approvers
 from apreconcile.core.risk import Risk
+from apreconcile.core.sink import Sink
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import State
 from apreconcile.core.wanted import Wanted
@@ -54,56 +68,98 @@ def body(**more):
     return changed(BUY, calls=(Call(call.method, call.path, {**call.body, **more}),))
 
 
+def releasing(seen):
+    return {"step": changed(RELEASE, change=Delete(N, seen)), "verb": "release"}
+
+
+def shown(**more):
+    """A step that goes only while this is shown."""
+    return changed(BUY, guards=(Check(Call("GET", ("v1", "numbers")), {"status": "active", **more}),))
+
+
+def delivered(name):
+    return changed(BUY, delivery=Delivery(Sink(file="env", name=name), Call("GET", ("v1", "webhooks")), "secret", ()))
+
+
 OTHERS = {
-    "another verb": of(verb="rebuy"),
-    "another project": of(state=dataclasses.replace(STATE, project="acme2")),
-    "another environment": of(state=dataclasses.replace(STATE, environment="prod")),
-    "another host": of(scope=Scope("api.agentphone.to")),
-    "another sub-account": of(scope=Scope("api.agentphone.ai", "sub")),
-    "another document": of(state=dataclasses.replace(STATE, id="d0d")),
-    "another turn": of(state=dataclasses.replace(STATE, turns={N: 1})),
-    "another area": of(body(areaCode="212")),
-    "another agent": of(body(agentId=IdOf(Address("agent", "b")))),
-    "another secret": of(body(tag=Secret("y"))),
-    "a field more": of(body(type="sms")),
-    "a text for a hole": of(body(agentId="agent.a")),
-    "another risk": of(changed(BUY, risks=frozenset({Risk.SPENDS, Risk.REROUTES}))),
-    "a call more": of(changed(BUY, calls=(*BUY.calls, *RELEASE.calls))),
-    "calls in another order": of(changed(BUY, calls=(*RELEASE.calls, *BUY.calls))),
-    "another method": of(changed(BUY, calls=(Call("PUT", BUY.calls[0].path, BUY.calls[0].body),))),
-    "a query": of(changed(BUY, calls=(Call("POST", BUY.calls[0].path, BUY.calls[0].body, (("a", "b"),)),))),
-    "another action": of(changed(BUY, change=Update(N, WANTED, LIVE, (), {}))),
-    "a lost one before": of(changed(BUY, change=Create(N, WANTED, (), "m", "num_0"))),
-    "another address": of(changed(BUY, change=Create(Address("number", "m"), WANTED, (), "m"))),
-    "a release": of(RELEASE, "release"),
-    "a release of another id": of(changed(RELEASE, change=Delete(N, Seen("number", "num_2", LIVE.body))), "release"),
-    "a release of another number": of(
-        changed(RELEASE, change=Delete(N, Seen("number", "num_1", {**LIVE.body, "phoneNumber": "+1"}))), "release"
-    ),
+    "another verb": {"verb": "rebuy"},
+    "another project": {"state": dataclasses.replace(STATE, project="acme2")},
+    "another environment": {"state": dataclasses.replace(STATE, environment="prod")},
+    "another host": {"scope": Scope("api.agentphone.to")},
+    "another sub-account": {"scope": Scope("api.agentphone.ai", "sub")},
+    "another document": {"state": dataclasses.replace(STATE, id="d0d")},
+    "another salt": {"state": dataclasses.replace(STATE, seed="5eee")},
+    "another turn": {"state": dataclasses.replace(STATE, turns={N: 1})},
+    "another area": {"step": body(areaCode="212")},
+    "another agent": {"step": body(agentId=IdOf(Address("agent", "b")))},
+    "another secret": {"step": body(tag=Secret("y"))},
+    "a field more": {"step": body(type="sms")},
+    "a text for a hole": {"step": body(agentId="agent.a")},
+    "another risk": {"step": changed(BUY, risks=frozenset({Risk.SPENDS, Risk.REROUTES}))},
+    "a call more": {"step": changed(BUY, calls=(*BUY.calls, *RELEASE.calls))},
+    "calls in another order": {"step": changed(BUY, calls=(*RELEASE.calls, *BUY.calls))},
+    "another method": {"step": changed(BUY, calls=(Call("PUT", BUY.calls[0].path, BUY.calls[0].body),))},
+    "a query": {"step": changed(BUY, calls=(Call("POST", BUY.calls[0].path, BUY.calls[0].body, (("a", "b"),)),))},
+    "another action": {"step": changed(BUY, change=Update(N, WANTED, LIVE, (), {}))},
+    "what is lost": {"step": changed(BUY, change=Move(N, A, WANTED, None, "m"))},
+    "a lost one before": {"step": changed(BUY, change=Create(N, WANTED, (), "m", "num_0"))},
+    "another address": {"step": changed(BUY, change=Create(Address("number", "m"), WANTED, (), "m"))},
+    "something that must be true": {"step": shown()},
+    "something else that must be true": {"step": shown(status="released")},
+    "somebody who is handed its secret": {"step": delivered("HOOK")},
+    "somebody else who is handed its secret": {"step": delivered("HOOK_2")},
+    "a release": {"step": RELEASE, "verb": "release"},
+    "a release of another id": releasing(Seen("number", "num_2", LIVE.body)),
+    "a release of another number": releasing(Seen("number", "num_1", {**LIVE.body, "phoneNumber": "+1"})),
 }
 
 
 @pytest.mark.parametrize("case", OTHERS)
 def test_any_change_of_meaning_is_another_token(case):
-    assert OTHERS[case] != of()
+    assert of(**OTHERS[case]) != of()
 
 
 def test_no_two_meanings_share_a_token():
-    assert len(set(OTHERS.values()) | {of()}) == len(OTHERS) + 1
+    assert len({of(**other) for other in OTHERS.values()} | {of()}) == len(OTHERS) + 1
+
+
+def test_what_must_be_true_is_salted_in_a_token_so_that_it_cannot_be_guessed_from_there():
+    """A phone number has few digits. Apart from the salt, the two documents are the same."""
+    bare = changed(shown(phoneNumber="+14155550100"), calls=())
+    other = dataclasses.replace(STATE, seed="5eee")
+    assert of(bare) != of(bare, state=other)
+    assert of(changed(bare, guards=())) == of(changed(bare, guards=()), state=other)
+
+
+def test_all_that_a_token_means_is_this_so_that_what_was_approved_counts_in_the_next_version_too():
+    step = changed(delivered("HOOK"), guards=shown().guards, risks=frozenset(Risk))
+    state = dataclasses.replace(STATE, turns={N: 3, A: 7})
+    (guard,), (call,) = step.guards, step.calls
+    meaning = {
+        "verb": "buy", "address": "number.n", "project": "acme", "environment": "default",
+        "scope": ["api.agentphone.ai", "sub"], "action": "create",
+        "risks": ["irreversible", "reroutes", "rotates-secret", "spends", "unprotects"], "target": None,
+        "still": [guard.meaning(state.salt)], "calls": [call.meaning(state.salt)], "document": "d0c", "turn": 3,
+        "sink": ["env", "HOOK", [], None],
+    }  # fmt: skip
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    assert (
+        digest(step, "buy", state=state, scope=Scope("api.agentphone.ai", "sub")) == sha256(text.encode()).hexdigest()
+    )
 
 
 SAME = {
-    "a new serial": of(state=dataclasses.replace(STATE, serial=99, write="x")),
-    "other words": of(changed(BUY, why=("because",))),
-    "another place in the order": of(changed(BUY, stage=7, after=(A,))),
-    "another turn elsewhere": of(state=dataclasses.replace(STATE, turns={A: 5})),
-    "another name of the variable": of(body(tag=Secret("x", ("OTHER",)))),
+    "a new serial": {"state": dataclasses.replace(STATE, serial=99, write="x")},
+    "other words": {"step": changed(BUY, why=("because",))},
+    "another place in the order": {"step": changed(BUY, stage=7, after=(A,))},
+    "another turn elsewhere": {"state": dataclasses.replace(STATE, turns={A: 5})},
+    "another name of the variable": {"step": body(tag=Secret("x", ("OTHER",)))},
 }
 
 
 @pytest.mark.parametrize("case", SAME)
 def test_an_identical_plan_keeps_its_tokens(case):
-    assert SAME[case] == of()
+    assert of(**SAME[case]) == of()
 
 
 def test_a_token_is_a_verb_an_address_and_32_hex_digits():
@@ -135,6 +191,16 @@ def test_nothing_but_the_whole_exact_token_counts(text):
     found = weigh(TWO, [text])
     assert found.granted == frozenset()
     assert found.warnings == (strangeness(TWO, text),)
+
+
+def test_a_token_that_matches_nothing_is_told_with_what_its_step_wants_now():
+    plain = plan(changed(BUY, token=None), *TWO.steps)
+    nothing = "matches no step of this plan"
+    assert strangeness(plain, "") == f"the token (empty) {nothing}"
+    assert strangeness(plain, "buy:number.m@0") == f"the token buy:number.m@0 {nothing}"
+    for given in ("buy:number.n@0", "buy:number.n", "buy:number.n@0@0"):
+        said = f"the token {given} {nothing}; what it approved was changed or done since, and now wants {of()}"
+        assert strangeness(plain, given) == said
 
 
 def test_tokens_given_twice_count_once_and_in_any_order():
@@ -192,17 +258,23 @@ def test_an_entry_counts_for_its_step_alone_and_its_name_is_kept():
     assert weighed(Voice(str(BUYS.token))).by == {BUYS.name: ()}
 
 
+def test_where_nobody_has_to_sign_no_signature_is_counted():
+    assert weighed(signed(), signed("bob@x", "SHA256:2")).signed == {BUYS.name: 0}
+
+
+LONG = "it is for longer than the 168 hours that an approval may hold"
 UNTIMELY = {
     "expired this instant": ({"expires": "2027-01-01T00:00:00Z"}, "it expired at 2027-01-01T00:00:00Z"),
-    "endless": ({"expires": "2099-01-01T00:00:00Z"}, "it is for longer than the 168 hours"),
-    "a second too long": ({"expires": "2027-01-07T12:00:01Z"}, "it is for longer than the 168 hours"),
-    "a second too long from now": (
-        {"at": None, "expires": "2027-01-08T00:00:01Z"}, "it is for longer than the 168 hours",
-    ),
+    "endless": ({"expires": "2099-01-01T00:00:00Z"}, LONG),
+    "a second too long": ({"expires": "2027-01-07T12:00:01Z"}, LONG),
+    "a second too long from now": ({"at": None, "expires": "2027-01-08T00:00:01Z"}, LONG),
     "dated ahead": (
-        {"at": "2027-01-01T00:05:01Z", "expires": "2027-01-01T00:06:00Z"}, "it is dated in the future",
+        {"at": "2027-01-01T00:05:01Z", "expires": "2027-01-01T00:06:00Z"},
+        "it is dated in the future (2027-01-01T00:05:01Z)",
     ),
-    "another digest that begins alike": ({"digest": ENTRY.digest[:32] + "0" * 32}, "its digest is not that"),
+    "another digest that begins alike": (
+        {"digest": ENTRY.digest[:32] + "0" * 32}, "its digest is not that of the step",
+    ),
 }  # fmt: skip
 
 
@@ -213,7 +285,7 @@ def test_an_entry_that_does_not_count_is_told_with_its_line(case):
     for approvers in (None, SIGNERS):
         found = weighed(Voice(one.approve, one, "SHA256:1"), approvers=approvers)
         assert (found.granted, found.counted) == (frozenset(), ())
-        assert [said for said in found.warnings if said.startswith("f.yaml:3:5: ann@x: ") and why in said]
+        assert found.warnings == (f"f.yaml:3:5: ann@x: {one.approve} is not approved by this: {why}",)
 
 
 TIMELY = [
@@ -266,6 +338,7 @@ def test_a_signature_for_one_step_is_none_for_another():
 A1, A2, B1, B2, C3 = (signed(by, f"SHA256:{key}") for by, key in ("a1", "a2", "b1", "b2", "c3"))
 PEOPLE = {
     "nobody": ((), 0), "one": ((A1,), 1), "one twice": ((A1, A1), 1), "one with two keys": ((A1, A2), 1),
+    "one with two keys and two reasons": ((A1, signed("a", "SHA256:2", reason="and more")), 1),
     "one key under two names": ((A1, B1), 1), "two": ((A1, B2), 2), "two who share": ((A1, A2, B2), 1),
     "a chain": ((A1, B2, A2), 1), "three": ((A1, B2, C3), 3), "two of three": ((A1, B1, C3), 2),
     "all that there are": ((A1, A2, B1, B2, C3), 2),
@@ -305,3 +378,77 @@ def test_what_is_signed_is_all_of_the_entry_but_its_signature():
     others = [entry(**{name: "x"}).message for name in ("approve", "digest", "by", "reason", "expires", "at")]
     assert len({ENTRY.message, entry(at=None).message, *others}) == 8
     assert entry(signature="other", place=None).message == ENTRY.message
+
+
+# Which steps would be taken, and which test events sent.
+
+W = Address("webhook", "w")
+HOOK = Seen("webhook", "whk", {"id": "whk"})
+
+
+def taking(change, *after):
+    return Step(change, (), frozenset(), 0, after)
+
+
+def making(at, *after):
+    return taking(Create(at, WANTED, (), "m"), *after)
+
+
+def wanting(step):
+    """The step, which is held unless somebody approves it."""
+    return changed(step, risks=frozenset({Risk.SPENDS}))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "left"),
+    [
+        ("a n<a w<a", "a n w"),
+        ("a! n<a w", "w"),
+        ("a! n<a w<n", ""),
+        ("a! n w<na", "n"),
+        ("a n!<a w", "a w"),
+        ("a! n! w", "w"),
+        ("a n! w<a", "a w"),
+    ],
+)
+def test_what_waits_for_something_held_is_not_taken(drawn, left):
+    """Each word is an address, `!` if it is held, and what it comes after."""
+    made, nodes = [], {"a": A, "n": N, "w": W}
+    for word in drawn.split():
+        name, _, after = word.partition("<")
+        step = making(nodes[name[0]], *(nodes[one] for one in after))
+        made.append(wanting(step) if name.endswith("!") else step)
+    assert [step.address for step in takeable(plan(*made), ())] == [nodes[name] for name in left.split()]
+    assert takeable(plan(*made), [step.name for step in made]) == tuple(made), "all of it, once it is approved"
+    permits = [changed(step, permit="by the policy") for step in made]
+    assert takeable(plan(*permits), ()) == tuple(permits)
+
+
+ADOPTED, UPDATED, SHIELDED = (
+    taking(Adopt(W, WANTED, HOOK, "m", "so")), taking(Update(W, WANTED, HOOK, (), {}), W),
+    taking(Protect(W, WANTED, HOOK, protect=False), W),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "left", "tested"),
+    [
+        ([ADOPTED, UPDATED], ["adopt", "update"], True),
+        ([wanting(ADOPTED), UPDATED], [], False),
+        ([wanting(ADOPTED), changed(UPDATED, after=())], [], False),
+        ([ADOPTED, wanting(UPDATED)], ["adopt"], False),
+        ([SHIELDED, UPDATED], ["unprotect", "update"], True),
+        ([wanting(SHIELDED), UPDATED], ["update"], False),
+        ([SHIELDED, wanting(UPDATED)], ["unprotect"], False),
+        ([wanting(UPDATED), SHIELDED], ["unprotect"], False),
+        ([], [], True),
+        ([wanting(making(A))], [], True),
+        ([wanting(making(A)), changed(UPDATED, after=(A,))], [], False),
+    ],
+)
+def test_of_one_address_only_its_protection_stands_alone_and_it_is_tested_once_all_is_done(steps, left, tested):
+    sent = Probe(W, Call("POST", ("v1", "webhooks", "test")))
+    made = dataclasses.replace(plan(*steps), probes=(sent,))
+    assert [step.verb for step in takeable(made, ())] == left
+    assert probing(made, ()) == ((sent,) if tested else ())
+    assert probing(made, [step.name for step in steps]) == (sent,)

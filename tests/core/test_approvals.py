@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.approval import Approval
-from apreconcile.core.approvals import LARGEST, appended, approvals_text, chosen, fault_of, fits, read_approvals
+from apreconcile.core.approvals import FORM, LARGEST, appended, approvals_text, chosen, fault_of, fits, read_approvals
 from apreconcile.core.errors import ApprovalsError, Error, PlanFileError
 from apreconcile.core.spec.text import UNCLEAN
 from apreconcile.kinds import KINDS
@@ -30,6 +30,12 @@ def problems(text):
     return [(one.place, one.subject, one.message) for one in refused.value.problems]
 
 
+def hints(text):
+    with pytest.raises(ApprovalsError) as refused:
+        read_approvals("a.yaml", text.encode())
+    return {one.message: one.hint for one in refused.value.problems}
+
+
 def test_what_is_written_is_read():
     assert read_approvals("a.yaml", TEXT.encode()) == (ONE,)
     bare = dataclasses.replace(ONE, at=None, signature=None)
@@ -42,6 +48,7 @@ texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).filter(
 )
 
 
+@settings(deadline=None)
 @given(reasons=st.lists(texts, max_size=3), by=st.from_regex(r"[\w.@]{1,20}", fullmatch=True))
 def test_any_reason_and_any_name_comes_back(reasons, by):
     made = tuple(dataclasses.replace(ONE, reason=reason, by=by) for reason in reasons)
@@ -51,7 +58,7 @@ def test_any_reason_and_any_name_comes_back(reasons, by):
     assert read_approvals("a.yaml", data) == made
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n\n  # nor here", "[]", "--- []\n"])
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n\n  # nor here", "\ufeff# nothing", "[]", "--- []\n"])
 def test_a_file_may_hold_nothing(text):
     assert read_approvals("a.yaml", text.encode()) == ()
 
@@ -128,10 +135,10 @@ WRONG = {
 def test_a_file_with_one_wrong_entry_is_refused_whole(case):
     name, value, message = WRONG[case]
     text = TEXT + with_field(name, value)
-    (found,) = problems(text)
-    assert message in found[2]
-    line = int(found[0].split(":")[1])
-    assert line > TEXT.count("\n"), "its line is that of the wrong entry"
+    ((place, subject, said),) = problems(text)
+    assert said.startswith(message)
+    assert subject == ("" if "`" in message else name), "whose text is wrong"
+    assert int(place.split(":")[1]) > TEXT.count("\n"), "its line is that of the wrong entry"
 
 
 def test_every_problem_is_told_at_once_with_a_hint():
@@ -144,6 +151,35 @@ def test_every_problem_is_told_at_once_with_a_hint():
     assert all(one.hint and one.source for one in found.problems)
     assert [one.hint for one in found.problems if "`expire`" in one.message] == ["did you mean `expires`?"]
     assert found.message == f"the approvals have {len(found.problems)} problems"
+
+
+MADE_BY = "write one: apreconcile approve PLAN TOKEN --by NAME --reason TEXT --out FILE"
+HINTS = {
+    "no list": ("approve: x\n", "a file of approvals must be a list", MADE_BY),
+    "no map": ("- 12\n", "an approval must be a map", MADE_BY),
+    "what is deep": ("[" * 120, "maps and lists are nested 100 levels deep", MADE_BY),
+    "what is no YAML": ("-\tby: [", "not YAML: a tab cannot indent a line", "indent with spaces"),
+    "an unknown field": (
+        with_field("scope", "all"), "there is no field `scope`",
+        "fields are approve, digest, by, reason, at, expires, signature",
+    ),
+    "a field that lacks": (
+        with_field("expires", None), "`expires` is missing", "write it in UTC: 2027-01-31T12:00:00Z",
+    ),
+    "a text in no form": (with_field("digest", "x"), "is not a whole sha256", FORM["digest"]),
+    "no text": (with_field("by", 12), "must be text", 'quote it: by: "12"'),
+    "nothing for a text": ("- {by: }\n", "must be text", FORM["by"]),
+    "a list for a text": (with_field("reason", ["moved"]), "must be text", FORM["reason"]),
+    "a digest of something else": (
+        with_field("digest", "0" * 64), "does not begin with the digits of the token", FORM["digest"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_a_problem_is_told_whole_with_what_to_write_instead(case):
+    text, message, hint = HINTS[case]
+    assert hints(text)[message] == hint
 
 
 SHAPES = {
@@ -166,31 +202,42 @@ def test_bytes_that_are_no_text_and_files_that_are_too_large_are_refused():
     assert problems(TEXT.encode("utf-16"))
     assert problems(b"\xff" + TEXT.encode())
     assert problems(TEXT.replace("moved", '"\\e[2J"'))
-    assert "more than 1,000,000 bytes" in problems(b"#" * (LARGEST + 1))[0][2]
+    assert problems(b"#" * (LARGEST + 1)) == [("a.yaml", "", "the file has more than 1,000,000 bytes")]
+    assert hints("#" * (LARGEST + 1)) == {
+        "the file has more than 1,000,000 bytes": "take those out that are spent, or use several files"
+    }
     assert read_approvals("a.yaml", b"#" * LARGEST) == ()
 
 
 def test_what_is_appended_leaves_the_rest_as_it_was():
     two = dataclasses.replace(ONE, by="bob@example.com", signature=None)
-    for before in ("", "# ours\n", "# ours", TEXT, f"# before\n{TEXT}# behind", f"---\n{TEXT}"):
-        after = appended("a.yaml", before.encode(), [two]).decode()
-        assert after.startswith(before)
-        assert read_approvals("a.yaml", after.encode())[-1] == two
+    for before in ("", "# ours\n", TEXT, f"---\n{TEXT}"):
+        assert appended("a.yaml", before.encode(), [two]).decode() == before + approvals_text([two])
+    for before in ("# ours", f"# before\n{TEXT}# behind"):
+        assert appended("a.yaml", before.encode(), [two]).decode() == f"{before}\n{approvals_text([two])}"
+    assert read_approvals("a.yaml", appended("a.yaml", TEXT.encode(), [two])) == (ONE, two)
 
 
-@pytest.mark.parametrize(
-    "before", ["[]\n", TEXT + "...\n", "".join(f"  {line}\n" for line in TEXT.splitlines())], ids=repr
-)
+@pytest.mark.parametrize("before", ["[]\n", TEXT + "...\n", "".join(f"  {line}\n" for line in TEXT.splitlines())])
 def test_what_cannot_be_appended_to_is_left_alone(before):
-    with pytest.raises(Error, match="nothing can be appended") as refused:
+    with pytest.raises(Error, match=r"^nothing can be appended to a\.yaml$") as refused:
         appended("a.yaml", before.encode(), [ONE])
-    assert "--out" in str(refused.value.hint)
+    assert refused.value.hint == (
+        "write it as a list with `- ` at the start of the lines, or name a new file: --out FILE"
+    )
+
+
+def test_a_comment_ends_where_yaml_ends_it_so_that_no_entry_hides_behind_one():
+    for end in ("\r", "\r\n", "\x85", "\u2028"):
+        (found,) = read_approvals("a.yaml", f"# ours{end}{TEXT}".encode())
+        assert found == ONE
 
 
 def test_nothing_is_appended_to_what_is_no_file_of_approvals():
     for before in ("version: 1\n", "- {}\n", TEXT + "- x\n"):
-        with pytest.raises(ApprovalsError):
+        with pytest.raises(ApprovalsError) as refused:
             appended("a.yaml", before.encode(), [ONE])
+        assert {one.file for one in refused.value.problems} == {"a.yaml"}
 
 
 def step(token, action="delete", **more):
@@ -218,11 +265,18 @@ def test_steps_are_chosen_by_their_whole_tokens():
 
 @pytest.mark.parametrize("token", ["", "*", "release:number.n", STEPS[0]["token"][:-1], STEPS[0]["token"] + "0", "all"])
 def test_nothing_is_chosen_by_less_than_a_token(token):
-    with pytest.raises(PlanFileError, match="no step with the token") as refused:
-        chosen(PLAN, [STEPS[1]["token"], token], KINDS)
-    assert "@" in str(refused.value.hint)
-    with pytest.raises(PlanFileError, match="no step with the token"):
-        chosen({**PLAN, "steps": []}, [token], KINDS)
+    for steps, hint in ((STEPS, f"give it whole: {STEPS[0]['token']}"), ([], "no step of it wants an approval")):
+        with pytest.raises(PlanFileError) as refused:
+            chosen({**PLAN, "steps": steps}, [*(one["token"] for one in steps), token], KINDS)
+        assert refused.value.message == f"the plan has no step with the token {token or '(empty)'}"
+        assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize("token", ["delete:agent.a", "delete:agent.a@", "delete:agent.a@0", "delete:agent.a@0@0"])
+def test_less_than_a_token_is_told_which_one_may_be_meant(token):
+    with pytest.raises(PlanFileError) as refused:
+        chosen(PLAN, [token], KINDS)
+    assert refused.value.hint == f"give it whole: delete:agent.a@{DIGITS}"
 
 
 CROOKED = {
@@ -251,8 +305,10 @@ CROOKED = {
 def test_a_step_whose_token_says_another_thing_is_refused(case):
     crooked = CROOKED[case]
     assert not fits(crooked, KINDS)
-    with pytest.raises(PlanFileError, match="is another than the token says"):
+    with pytest.raises(PlanFileError) as refused:
         chosen({**PLAN, "steps": [crooked]}, [crooked["token"]], KINDS)
+    assert refused.value.message == f"the step of {crooked['token']} in the plan file is another than the token says"
+    assert refused.value.hint == "make it again: apreconcile plan --out FILE"
 
 
 def test_every_token_that_a_kind_makes_fits():

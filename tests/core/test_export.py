@@ -127,7 +127,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=repr)
+@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("field", ["name", "description", "systemPrompt"])
 def test_any_text_reads_back_as_itself(field, text):
     exported = of(agent("agt", **{field: text}))
@@ -135,7 +135,7 @@ def test_any_text_reads_back_as_itself(field, text):
     assert loaded(exported).resources[0].fields[field] == text
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=repr)
+@pytest.mark.parametrize("text", TEXTS)
 def test_any_text_inside_a_tool_reads_back_as_itself(text):
     tool = {
         "name": "t",

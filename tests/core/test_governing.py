@@ -16,6 +16,7 @@ from apreconcile.core.plan import Scope
 from apreconcile.core.planfile import dump, load, to_json
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.planshape import first_fault
+from apreconcile.core.policy import PRICES
 from apreconcile.core.snapshot import Seen, Snapshot
 from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.state import Intent, Purchase, Resource, State, Tombstone
@@ -239,6 +240,12 @@ def test_a_price_is_that_of_country_and_type_or_unknown(rules, fields, price):
     assert (None if step.price is None else str(step.price)) == price
 
 
+def test_a_price_in_words_has_a_sign_only_where_it_is_a_change():
+    assert PRICES.said(["US/sms", "US"]) == "$3.00/month"
+    assert PRICES.said(["US"], "-") == "-$3.00/month"
+    assert PRICES.said(["US/imessage"], "+") == "price unknown"
+
+
 def test_an_unknown_price_is_said_and_not_summed():
     plan = planned(
         spec("{}", more="numbers: {a: {}, b: {type: imessage}}\n"), number("old", type="shared-imessage", country="CA")
@@ -294,9 +301,22 @@ def test_releases_of_the_plan_are_not_taken_off_and_strangers_are_not_counted():
 def test_an_unknown_price_is_over_every_limit():
     plan = planned(spec("{maxMonthlyCost: 999999.00}", more="numbers: {a: {}, b: {type: imessage}}\n"))
     assert steps(plan) == []
-    (reason,) = set(reasons(plan).values())
-    assert "the price of number.b is unknown, and maxMonthlyCost is $999999.00" in reason
-    assert "prices" in plan.blocked[0].hint
+    assert set(reasons(plan).values()) == {
+        "policy: the price of number.b is unknown, and maxMonthlyCost is $999999.00 (agentphone.yaml:3:10)"
+    }
+    assert plan.blocked[0].hint == "write the price of that country and type into `prices` in the policy"
+
+
+def test_of_many_unknown_prices_three_are_named_and_the_table_that_lacks_them():
+    rules = "{maxMonthlyCost: 9.00, prices: {asOf: 2026-11-01, CA: 1.00}}"
+    plan = planned(spec(rules, ["d", "c", "b", "'1'"], "agents: {a: {name: A}}\n"), number("1"))
+    assert steps(plan) == ["create agent.a"]
+    assert set(reasons(plan).values()) == {
+        "policy: the price of number.1, number.b, number.c is unknown, and maxMonthlyCost is $9.00 (agentphone.yaml:3:10)"
+    }
+    assert {one.hint for one in plan.blocked} == {
+        "write the price of that country and type into `prices` at agentphone.yaml:3:32"
+    }
 
 
 def test_a_plan_that_buys_nothing_is_not_stopped_by_the_cost():
@@ -324,6 +344,7 @@ def moving(rules):
 def test_rerouting_wants_an_approval_only_where_the_policy_says_so():
     (free,) = moving("{}").steps
     assert (free.token, free.wants_approval) == (None, False)
+    assert free.price == 0, "what is neither bought nor released costs what it did"
     (step,) = moving("{approve: [reroutes]}").steps
     assert step.verb == "reroute"
     assert step.token.startswith("reroute:number.1@")
@@ -388,6 +409,8 @@ def test_a_permit_alone_asks_for_no_approval():
         ("ab", [bought(1)], True),
         ("abc", [bought(1, "1.00")], True),
         ("abc", [bought(1, "1.01")], False),
+        ("abc", [bought(1, "0.00")], True),
+        ("abc", [bought(1, "0.50"), bought(2, "0.50")], True),
         ("abc", [bought(25, "100.00")], True),
         ("abc", [bought(1, "9.00", "denied")], True),
         ("abc", [bought(1, "9.00", "unknown")], False),
@@ -497,6 +520,25 @@ def test_what_two_programs_could_read_differently_is_not_allowed(url, secret):
     assert not secret or len(url) < 9 or url not in f"{stop}"
 
 
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("https://evil.dev/x", "events would go to evil.dev"),
+        ("https://evil.dev\\@hooks.acme.dev/x", "its url names no host that every program reads alike"),
+    ],
+)
+def test_where_events_would_go_is_said_only_if_there_is_one_answer(url, where):
+    (stop,) = judged(url)
+    assert stop.reason == f"policy: {where}, which is not in allowedWebhookHosts (agentphone.yaml:3:10)"
+
+
+@pytest.mark.parametrize("host", ["xooks.acme.dev", "ooks.acme.dev", "a.hooks.acme.dev", "xhooks.acme.dev", "acme.dev"])
+def test_without_a_star_a_host_is_allowed_alone_and_whole(host):
+    rules = "{allowedWebhookHosts: [hooks.acme.dev]}"
+    assert judged(f"https://{host}/x", rules)
+    assert not judged("https://hooks.acme.dev/x", rules)
+
+
 def test_there_are_enough_of_them():
     assert len(NASTY) >= 25
 
@@ -524,7 +566,9 @@ def test_a_secret_url_is_judged_and_not_shown():
     text = spec(LISTED, more="webhooks: {w: {url: '${env.HOOK}'}}\n")
     plan = planned(text, environ={"HOOK": "https://evil.example/s3cret"})
     assert steps(plan) == []
-    assert "a host that is a secret" in reasons(plan)["webhook.w"]
+    assert reasons(plan)["webhook.w"] == (
+        "policy: events would go to a host that is a secret, which is not in allowedWebhookHosts (agentphone.yaml:3:10)"
+    )
     assert "evil" not in str(to_json(plan))
     assert steps(planned(text, environ={"HOOK": "https://hooks.acme.dev/s3cret"})) == ["create webhook.w"]
 

@@ -99,7 +99,9 @@ def test_a_key_counts_while_it_is_valid_and_not_revoked(keys, tmp_path, monkeypa
     assert (judged(signature, listed(key, options='valid-after="20270601115959Z"'))).key == fingerprint(key)
     for name, revoked in (("mine", key), ("his", other)):
         subprocess.run(["ssh-keygen", "-q", "-k", "-f", tmp_path / name, f"{revoked}.pub"], check=True)
-    assert (judged(signature, listed(key), revoked=(tmp_path / "mine").read_bytes())).key is None
+    gone = judged(signature, listed(key), revoked=(tmp_path / "mine").read_bytes())
+    assert gone.key is None
+    assert "that key is revoked" in (gone.doubt or "")
     assert (judged(signature, listed(key), revoked=(tmp_path / "his").read_bytes())).key == fingerprint(key)
     assert (judged(signature, listed(key), revoked=key.with_suffix(".pub").read_bytes())).key is None
     assert (judged(signature, listed(key), revoked=b"no list of keys\n")).key is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -351,3 +352,38 @@ def test_only_lists_of_several_pages_are_read_twice_before_something_is_made(tri
     planned = trial.spec("agents: {x: {name: X}}").plan()
     assert [step.action for step in planned.plan.steps] == ["create"]
     assert planned.plan.requests == len(trial.requests()) == requests
+
+
+class Overtaken:
+    """A store of a run that another one overtakes, once, just after it read the state."""
+
+    def __init__(self, store, overtake):
+        self.store, self.overtake, self.place = store, overtake, store.place
+
+    async def read(self):
+        found, overtake = await self.store.read(), self.overtake
+        self.overtake = None
+        if overtake:
+            await overtake()
+        return found
+
+    async def swap(self, state, version):
+        return await self.store.swap(state, version)
+
+
+def test_what_another_run_buys_meanwhile_does_not_make_the_state_too_old(trial):
+    trial.spec("agents: {a: {name: A}}").settled()
+    trial.spec("agents: {a: {name: A}}\nnumbers: {n: {agent: a}}")
+
+    async def late(account):
+        async def overtake():
+            async with trial.open() as other:
+                planned = await workflow.plan(other)
+                tokens = [step.token for step in planned.plan.steps]
+                assert (await workflow.apply(other, planned, approve=tokens)).exit == 0
+
+        return await workflow.plan(replace(account, store=Overtaken(account.store, overtake)))
+
+    planned = trial.run(late)
+    assert (blocks(planned.plan), planned.plan.empty, len(trial.ledger())) == ([], True, 1)
+    assert planned.state.serial == trial.state["serial"]

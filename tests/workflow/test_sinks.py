@@ -166,6 +166,7 @@ def test_a_file_is_beside_the_spec_that_names_it(trial, monkeypatch, tmp_path):
         ("{file: none/.env}", "there is no folder"),
         ("{file: bin}", "is a folder"),
         ("{file: agentphone.yaml}", "is a file of the spec"),
+        ("{file: .apreconcile/t.default.json}", "where the state lies"),
         ("{exec: [nope]}", "there is no program nope"),
         ("{github: X}", "gh ended with 4, and said: log in"),
     ],
@@ -174,6 +175,7 @@ def test_a_sink_that_cannot_be_used_stops_all_before_the_first_write(trial, writ
     with_program(trial, "echo log in >&2; exit 4", "gh")
     trial.spec("agents: {z: {name: Z}}\n" + hook(write_to))
     spec = (trial.folder / "agentphone.yaml").read_text()
+    (trial.folder / ".apreconcile").mkdir()
     with pytest.raises(SinkError, match=r"nothing was sent: webhook\.w: its secret could not go to") as caught:
         trial.apply()
     assert words in caught.value.message
@@ -438,6 +440,15 @@ def test_the_secret_is_nowhere_but_in_its_sink(trial, capfd):
     texts += [*capfd.readouterr(), *trial.heard, json.dumps(trial.state)]
     assert [one for one in texts if text in one] == []
     assert "***" in failed
+
+
+def test_a_program_that_says_what_it_knows_from_its_environment_tells_nobody(trial):
+    with_program(trial, 'echo "cannot use $TOKEN here" >&2; exit 1')
+    trial.environ |= {"TOKEN": "t0p-of-the-secrets"}
+    trial.spec("agents: {a: {name: A, description: 'say ${env.TOKEN}'}}\n" + hook("{exec: [take]}"))
+    report = trial.apply()
+    assert [one.error for one in report.outcomes if "cannot use *** here" in (one.error or "")]
+    assert "t0p-of-the-secrets" not in repr(report)
 
 
 def test_an_approval_of_a_rotation_is_one_of_its_sink(trial):

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from apreconcile import workflow
+from apreconcile.core import planfile
 from apreconcile.core.address import Address
 from apreconcile.core.outcome import Arrival, Word
 from apreconcile.core.planfile import load, to_json
@@ -236,3 +237,35 @@ def test_an_error_shows_no_secret_and_is_cut(trials, front):
     assert error.startswith("*** *** *** ")
     assert len(error) <= 256
     assert "\x1b" not in error
+
+
+def test_what_is_blocked_is_sent_none(trial, receiver):
+    spec(trial, receiver)
+    trial.settled()
+    trial.spec(f"""
+        policy: {{allowedWebhookHosts: [hooks.acme.dev]}}
+        agents: {{a: {{name: A}}}}
+        webhooks: {{w: {{url: "{receiver.url}/w"}}, of-a: {{agent: a, url: "{receiver.url}/a"}}}}
+    """)
+    plan = trial.plan(verify=True).plan
+    assert (sorted(str(one.address) for one in plan.blocked), plan.probes) == (["webhook.of-a", "webhook.w"], ())
+    assert (verify(trial).exit, receiver.paths) == (5, [])
+
+
+@pytest.mark.parametrize("late", ["stale", "new"])
+def test_what_a_saved_plan_leaves_as_it_is_is_sent_none(trial, receiver, late):
+    spec(trial, receiver)
+    trial.settled()
+    spec(trial, receiver, more=", timeout: 20" if late == "stale" else "")
+    saved = planfile.load(planfile.dump(trial.plan().plan))
+    spec(trial, receiver, more=", timeout: 25")
+
+    async def both(account):
+        planned = await workflow.plan_again(account, saved, verify=True)
+        return planned.plan.probes, await workflow.apply(account, planned)
+
+    probes, report = trial.run(both)
+    expected = [] if late == "stale" else ["webhook.of-a"]
+    assert [str(probe.address) for probe in probes] == expected
+    assert [str(one.address) for one in report.verified] == expected
+    assert receiver.paths == ["/a"] * len(expected)

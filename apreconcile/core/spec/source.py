@@ -41,6 +41,9 @@ MAX_VALUES = 500_000
 MAX_TEXT = 10_000_000
 """So many characters may they have together."""
 
+EMPTY = "the file is empty"
+"""What is wrong with a file that has nothing but comments."""
+
 Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -147,7 +150,7 @@ class _Builder:
         """The text is at its end."""
         if self.root is None:
             hint = "a spec begins with `version: 1` and `project: NAME`"
-            raise _StopError(Problem(self.name, 0, 0, "the file is empty", hint=hint))
+            raise _StopError(Problem(self.name, 0, 0, EMPTY, hint=hint))
         self.finished = True
 
     def scalar(self, event: ScalarEvent, place: Place) -> None:
