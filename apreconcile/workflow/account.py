@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Account:
     settle: float
     pace: Pace
     now: Callable[[], datetime]
+    beside: Callable[[str], Store]
+    """The store of another environment's state."""
     sinks: Sinks | None = None
 
     async def recall(self, *, even_unused: bool = False) -> tuple[State, Version]:
@@ -130,12 +132,16 @@ async def connect(
     pace = pace or Pace()
     given = os.environ if environ is None else environ
     store, sinks = open_store(manifest, home=home, environ=given), sinks_of(manifest, given) if hand_on else None
+
+    def beside(name: str) -> Store:
+        return open_store(replace(manifest, environment=name), home=home, environ=given)
+
     client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip
     async with client:
         scope = Scope(base.host, sub_account)
-        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, sinks)
+        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)
 
 
 def check_url(environment: Environment) -> None:
