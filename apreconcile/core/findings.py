@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .change import Blocked, Change
+from .elsewhere import Elsewhere
 from .kind import Kind
 from .match import Matching
 from .snapshot import Snapshot
@@ -28,6 +29,7 @@ class Findings:
     unsettled: tuple[Blocked, ...] = ()
     closed: tuple[Intent, ...] = ()
     """Changes of earlier runs whose outcome nobody wrote down."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     def kind(self, name: str) -> Kind:
         """The kind with this name."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .change import Blocked
+from .elsewhere import Elsewhere, strangers
 from .kind import Kind
 from .marker import MARK
 from .snapshot import Seen, Snapshot
@@ -30,6 +31,7 @@ class Ground:
     snapshot: Snapshot
     state: State
     kinds: Mapping[str, Kind]
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     holders: dict[tuple[str, str], Address] = field(init=False)
     _hanging: dict[str, list[tuple[Kind, Seen]]] = field(init=False, default_factory=dict)
 
@@ -82,7 +84,7 @@ class Ground:
             reason = f"the state knows {known} agents and numbers, and this account shows none of them"
             hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
             found.insert(0, Blocked(None, reason, hint, exit=9))
-        return found
+        return found + strangers(self.manifest, self.snapshot, self.state, self.elsewhere, self.kinds)
 
     def left_holder(self, seen: Seen) -> Address | None:
         """The address that holds something in the state and has left the spec."""
@@ -93,6 +95,8 @@ class Ground:
         """Why something live may not be taken by an address that does not hold it yet."""
         if holder := self.holders.get((kind.name, seen.id)):
             return f"{seen.id} is {holder} already"
+        if theirs := self.elsewhere.holder(seen):
+            return f"{seen.id} is {theirs}"
         foreign = self._foreign(kind, seen)
         if foreign and not self._is_left_over(foreign, kind):
             return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"

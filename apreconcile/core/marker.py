@@ -8,8 +8,16 @@ from .wire import Wire
 
 MARK = "apr:"
 """What every marker begins with: it is somebody's."""
+PARTS = 3
+"""Project, environment and key."""
 FORGOTTEN = "apr-forgotten:"
 """What a marker begins with once it is nobody's any more; anybody's import may overwrite it."""
+
+
+def whose(tag: str | None) -> tuple[str, str]:
+    """The project and the environment that a marker names; empty for what is none, or nobody's."""
+    parts = (tag or "").removeprefix(MARK).split("/")
+    return (parts[0], parts[1]) if tag and tag.startswith(MARK) and len(parts) == PARTS else ("", "")
 
 
 def adopted(body: Mapping[str, Wire], marker: str) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .address import Address
 from .change import Blocked
 from .diff import equal
+from .elsewhere import Elsewhere
 from .ground import Ground
 from .kind import Kind
 from .naming import pasted, rename
@@ -45,10 +46,20 @@ class Matching:
 
 
 def match(
-    manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind], *, adopt: bool = False
+    manifest: Manifest,
+    snapshot: Snapshot,
+    state: State,
+    kinds: Sequence[Kind],
+    *,
+    adopt: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Matching:
-    """Match every address of the spec and of the state. `adopt` takes offers that have exactly one candidate."""
-    return _Matcher(Ground(manifest, snapshot, state, {kind.name: kind for kind in kinds}), adopt).run()
+    """Match every address of the spec and of the state. `adopt` takes offers that have exactly one candidate.
+
+    What is held `elsewhere` is not taken.
+    """
+    by_name = {kind.name: kind for kind in kinds}
+    return _Matcher(Ground(manifest, snapshot, state, by_name, elsewhere or Elsewhere()), adopt).run()
 
 
 def slots(manifest: Manifest, snapshot: Snapshot, state: State, kinds: Sequence[Kind]) -> frozenset[str | None]:
@@ -166,6 +177,10 @@ class _Matcher:
                 at, f"`import:` names {named}, but {known} says {seen.id}", "correct or remove the import: line"
             )
             return
+        other = self.ground.elsewhere.holder(seen) if how is not None else None
+        if other:
+            self._block(at, f"{seen.id} is {other}", "each environment has things of its own", code=9)
+            return
         for reason, hint in kind.alarms(seen):
             self.found.blocked.append(Blocked(at, reason, hint, exit=9))
             self.found.bound[at] = seen
@@ -190,7 +205,9 @@ class _Matcher:
             self._block(holder, f"looks like {at} under another key", hint)
             self.found.renamed.add(holder)
         elif reason := self.ground.refused(kind, seen):
-            self._block(at, f"`import: {named}`: {reason}", "import something else, or remove it there first")
+            code = 9 if self.ground.elsewhere.holder(seen) else 5
+            hint = "import something else, or remove it there first"
+            self._block(at, f"`import: {named}`: {reason}", hint, code=code)
         else:
             self._bind(wanted, kind, seen, "imported")
 
@@ -209,8 +226,11 @@ class _Matcher:
                 self._block(holder, f"looks like {at} under another key", hint)
                 self.found.renamed.add(holder)
             return
-        live = kind.shown(seen)
-        if all(equal(kind, name, value, live.get(name)) for name, value in wanted.fields.items()):
+        other, live = self.ground.elsewhere.holder(seen), kind.shown(seen)
+        if other:
+            hint = f"one account has one: exclude: [{at}], or a sub-account of its own"
+            self._block(at, f"its slot has {other}", hint, code=9)
+        elif all(equal(kind, name, value, live.get(name)) for name, value in wanted.fields.items()):
             self._bind(wanted, kind, seen, "its slot has exactly this webhook")
         elif self.adopt:
             self._bind(wanted, kind, seen, "taken from its slot by --adopt")
@@ -270,5 +290,5 @@ class _Matcher:
                 self.found.orphans[at] = seen
         self.found.gone = tuple(gone)
 
-    def _block(self, at: Address, reason: str, hint: str) -> None:
-        self.found.blocked.append(Blocked(at, reason, hint))
+    def _block(self, at: Address, reason: str, hint: str, *, code: int = 5) -> None:
+        self.found.blocked.append(Blocked(at, reason, hint, code))

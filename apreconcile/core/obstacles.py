@@ -130,6 +130,7 @@ def unclaimed(found: Findings) -> tuple[Seen, ...]:
         if found.kind(seen.kind).marked
         and not str(found.kind(seen.kind).marker(seen) or "").startswith(MARK)
         and seen.id not in state.ignored
+        and not found.elsewhere.holder(seen)
         and (state.id == "none" or seen.id in state.unclaimed)
     )
 

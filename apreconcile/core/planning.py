@@ -29,6 +29,7 @@ from .change import (
     action,
 )  # fmt: skip
 from .diff import concealed, difference, digest_of_sink, first_fields
+from .elsewhere import Elsewhere, unknown
 from .facts import Question, Words, World
 from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
@@ -54,16 +55,19 @@ def find_changes(
     adopt: bool = False,
     unsettled: Sequence[Blocked] = (),
     closed: Sequence[Intent] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Findings:
     """Match, compare, and say what differs; nothing is asked yet.
 
-    `unsettled` is what settling left open, `closed` are the changes whose outcome nobody had written down.
+    `unsettled` is what settling left open, `closed` are the changes whose outcome nobody had written down, `elsewhere`
+    is what other environments hold.
     """
     names = rename(manifest, state)
-    matching = match(manifest, snapshot, names.state, kinds, adopt=adopt)
+    there = elsewhere or Elsewhere()
+    matching = match(manifest, snapshot, names.state, kinds, adopt=adopt, elsewhere=there)
     blocked = [*names.blocked, *matching.blocked]
     found = Findings(
-        manifest, snapshot, names.state, tuple(kinds), matching, (), (), state, tuple(unsettled), tuple(closed)
+        manifest, snapshot, names.state, tuple(kinds), matching, (), (), state, tuple(unsettled), tuple(closed), there
     )
     changes: list[Change] = []
     stopped = {one.address for one in blocked} | names.state.opened
@@ -301,7 +305,8 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
 
 
 def _notices(found: Findings) -> list[str]:
-    said = list(found.manifest.warnings)
+    said = [*found.manifest.warnings, *found.elsewhere.warnings]
+    said += unknown(found.manifest, found.snapshot, {kind.name: kind for kind in found.kinds})
     blocked = {one.address for one in found.blocked}
     naming = {change.address for change in found.changes if isinstance(change, Adopt | Move)}
     for wanted in found.manifest.resources:

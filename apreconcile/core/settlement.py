@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from .address import Address
 from .change import Blocked
 from .diff import digest, equal
+from .elsewhere import Elsewhere
 from .ground import invisible
 from .kind import Default, Fixed, Kind
 from .marker import FORGOTTEN, MARK
@@ -52,18 +53,20 @@ def settle(
     now: datetime,
     patience: timedelta,
     busy: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Settlement:
     """Settle every open intent that the lists can settle. `patience` is how long lists may lag behind writes.
 
     A change of what exists needs no settling: whether it took is a difference, or none. Its intent is closed. With
-    `busy` another run is at work, and what is open may be under way. In another account nothing is settled.
+    `busy` another run is at work, and what is open may be under way. What is held `elsewhere` was not made here. In
+    another account nothing is settled.
     """
     if invisible(snapshot, state, kinds):
         return Settlement(state)
     closed = tuple(intent for intent in state.intents.values() if not intent.creates)
     for intent in closed:
         state = state.close(intent.address)
-    court = _Court(manifest, snapshot, state, now, patience, busy)
+    court = _Court(manifest, snapshot, state, now, patience, busy, elsewhere or Elsewhere())
     for kind in kinds:
         group = court.open_of(kind)
         if not group:
@@ -91,6 +94,7 @@ class _Court:
     now: datetime
     patience: timedelta
     busy: bool
+    elsewhere: Elsewhere
     said: list[str] = field(default_factory=list)
 
     def open_of(self, kind: Kind) -> list[Intent]:
@@ -165,7 +169,8 @@ class _Court:
     def _free(self, kind: Kind) -> list[Seen]:
         """What is nobody's."""
         held = {one.id for at, one in self.state.resources.items() if at.kind == kind.name}
-        return [seen for seen in self.snapshot.of(kind.name) if seen.id not in held]
+        free = (seen for seen in self.snapshot.of(kind.name) if seen.id not in held)
+        return [seen for seen in free if not self.elsewhere.holder(seen)]
 
     def _fresh(self, kind: Kind, intent: Intent) -> list[Seen]:
         """What is nobody's, and was not there before."""

@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +53,8 @@ class Account:
     settle: float
     pace: Pace
     now: Callable[[], datetime]
+    beside: Callable[[str], Store]
+    """The store of another environment's state."""
     sinks: Sinks | None = None
 
     async def recall(self, *, even_unused: bool = False) -> tuple[State, Version]:
@@ -133,12 +135,16 @@ async def connect(
     store = open_store(manifest, home=home, environ=given)
     own = home or Path(manifest.home) / HOME
     sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
+
+    def beside(name: str) -> Store:
+        return open_store(replace(manifest, environment=name), home=home, environ=given)
+
     client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip
     async with client:
         scope = Scope(base.host, sub_account)
-        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, sinks)
+        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)
 
 
 def check_url(environment: Environment) -> None:

@@ -229,13 +229,13 @@ async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool | Non
 
 
 async def _left(run: _Run, done: Collection[Address]) -> tuple[str, ...]:
-    account = run.account
+    account, there = run.account, run.planned.elsewhere
     snapshot = await observe(account.client.send, account.manifest, run.record.state, KINDS, pause=account.pace.pause)
-    found = find_changes(account.manifest, snapshot, run.record.state, KINDS)
+    found = find_changes(account.manifest, snapshot, run.record.state, KINDS, elsewhere=there)
     remembered = _remembered(run, found)
     if remembered != run.record.state:
         run.record.soon(lambda state: replace(state, resources=remembered.resources))
-        found = find_changes(account.manifest, snapshot, remembered, KINDS)
+        found = find_changes(account.manifest, snapshot, remembered, KINDS, elsewhere=there)
     changes = [f"{one.address} did not converge: {_fields(one)}" for one in found.changes if one.address in done]
     stops = [f"{one.address} did not converge: {one.reason}" for one in found.blocked if one.address in done]
     return (*changes, *stops)

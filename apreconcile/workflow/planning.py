@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
@@ -11,6 +11,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.agreement import Agreement
 from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
+from apreconcile.core.elsewhere import Elsewhere
 from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
 from apreconcile.core.findings import Findings
@@ -30,6 +31,7 @@ from apreconcile.live.together import together
 from apreconcile.store.store import Version
 
 from .account import Account
+from .neighbours import elsewhere
 
 FIRST_PAUSE = 1.0
 """Seconds before the second look for what was lost; each pause is twice the one before."""
@@ -49,6 +51,7 @@ class Planned:
     """The state as it was read, with its lock and every open intent."""
     settlement: Settlement
     """What became of these."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     left: tuple[Step, ...] = ()
     agreement: Agreement | None = None
 
@@ -82,14 +85,15 @@ async def plan(
     """
     state, version = await account.recall()
     before = account.client.requests
-    settlement, found = await _steady(account, state, wait, adopt=adopt)
+    there = await elsewhere(account)
+    settlement, found = await _steady(account, state, there, wait, adopt=adopt)
     if found.matching.older:  # or another run wrote both since the state was read
         now, latest = await account.recall()
         if latest != version:
             state, version = now, latest
-            settlement, found = await _steady(account, state, wait, adopt=adopt)
-    there = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
-    strangers = [at for at in only if at not in there and not lenient]
+            settlement, found = await _steady(account, state, there, wait, adopt=adopt)
+    named = {*account.manifest.by_address, *account.manifest.moved, *state.resources}
+    strangers = [at for at in only if at not in named and not lenient]
     if strangers:
         known = [str(at) for at in (*account.manifest.by_address, *state.resources)]
         near = get_close_matches(str(strangers[0]), known, n=1)
@@ -99,7 +103,7 @@ async def plan(
     warnings = (*_busy(account, state), *settlement.said, *made.warnings)
     tests, untold = _probes(account, found, made, only) if verify else ((), ())
     made = replace(made, warnings=(*warnings, *untold), probes=tests)
-    return Planned(made, found, version, state, settlement, left)
+    return Planned(made, found, version, state, settlement, there, left)
 
 
 def _probes(
@@ -115,7 +119,7 @@ def _probes(
 
 
 async def _steady(
-    account: Account, state: State, wait: Callable[[str], None] | None, *, adopt: bool
+    account: Account, state: State, there: Elsewhere, wait: Callable[[str], None] | None, *, adopt: bool
 ) -> tuple[Settlement, Findings]:
     """What differs; looked for again, if lists changed between their pages and something would be made because of it.
 
@@ -126,8 +130,8 @@ async def _steady(
     for reading in range(READS):
         if reading:
             await account.pace.pause(FIRST_PAUSE * 2 ** (reading - 1))
-        settlement, first = await _settled(account, state, wait)
-        found = await look(account, first, settlement, adopt=adopt)
+        settlement, first = await _settled(account, state, there, wait)
+        found = await look(account, first, settlement, there, adopt=adopt)
         makes = any(isinstance(one, Create) and not found.kind(one.address.kind).single for one in found.changes)
         if not (first.paged and (makes or state.opened)):
             return settlement, found
@@ -138,7 +142,9 @@ async def _steady(
     raise UnsafeError(text, hint="wait until nothing else writes to the account, then try again")
 
 
-async def _settled(account: Account, state: State, wait: Callable[[str], None] | None) -> tuple[Settlement, Snapshot]:
+async def _settled(
+    account: Account, state: State, there: Elsewhere, wait: Callable[[str], None] | None
+) -> tuple[Settlement, Snapshot]:
     """What became of open intents, and the lists that say so; read again, while waiting may tell more."""
     patience, longest = timedelta(seconds=account.settle), account.now() + timedelta(seconds=account.settle)
     pause = FIRST_PAUSE
@@ -146,7 +152,7 @@ async def _settled(account: Account, state: State, wait: Callable[[str], None] |
         first = await read_lists(account.client.send, state, KINDS, pause=account.pace.pause)
         settlement = settle(
             account.manifest, first, state, KINDS,
-            now=account.now(), patience=patience, busy=bool(_busy(account, state)),
+            now=account.now(), patience=patience, busy=bool(_busy(account, state)), elsewhere=there,
         )  # fmt: skip
         end = min(settlement.until or longest, longest)
         left = (end - account.now()).total_seconds()
@@ -166,13 +172,15 @@ def _busy(account: Account, state: State) -> tuple[str, ...]:
     return (f"{lock.who} on {lock.where} is applying since {to_second(lock.since)}: plan again when it is done",)
 
 
-async def look(account: Account, first: Snapshot, settlement: Settlement, *, adopt: bool = False) -> Findings:
+async def look(
+    account: Account, first: Snapshot, settlement: Settlement, there: Elsewhere, *, adopt: bool = False
+) -> Findings:
     """Read the slots too, and say what differs."""
     state = settlement.state
     snapshot = await read_slots(account.client.send, account.manifest, first, state, KINDS)
     return find_changes(
         account.manifest, snapshot, state, KINDS,
-        adopt=adopt, unsettled=settlement.open, closed=settlement.closed,
+        adopt=adopt, unsettled=settlement.open, closed=settlement.closed, elsewhere=there,
     )  # fmt: skip
 
 

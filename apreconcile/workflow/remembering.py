@@ -22,6 +22,7 @@ from apreconcile.live.record import stamp
 
 from .account import Account
 from .locking import check_lock
+from .neighbours import elsewhere
 
 
 async def resolve_bind(account: Account, address: Address, ident: str) -> str:
@@ -31,6 +32,9 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     check_lock(state, account.now(), 0)
     kind, marker = kind_of(address), account.manifest.marker(address)
     seen = Seen(kind.name, ident, await _body(account, kind, ident))
+    theirs = (await elsewhere(account)).holder(seen)
+    if theirs:
+        raise UnsafeError(f"{ident} is {theirs}", hint="bind what is of this environment: apreconcile plan lists it")
     _check_ours(state, intent, kind, seen, marker)
     if kind.marked and kind.marker(seen) != marker:
         held = {one.id for one in state.resources.values()}

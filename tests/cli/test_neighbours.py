@@ -1,0 +1,156 @@
+"""Environments beside each other: what one holds no other takes, and a wrong account is found out before a write."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.test_environments import KEYS, applied
+
+SHARED = """\
+version: 1
+project: acme
+agents: {support: {name: Support}}
+numbers: {main: {agent: support}}
+environments: {prod: {}, staging: {}, preview: {ephemeral: {ttl: 2h}}}
+"""
+APART = SHARED.replace(
+    "prod: {}, staging: {}", "prod: {account: {keyEnv: PROD_KEY}}, staging: {account: {keyEnv: STAGING_KEY}}"
+)
+
+
+@pytest.fixture
+def spec(folder):
+    def write(text):
+        (folder / "agentphone.yaml").write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def env(world):
+    return {**KEYS, **world.env}
+
+
+def said(result):
+    return " ".join(result.out.split()) + " | " + " ".join(result.err.split())
+
+
+def test_two_environments_share_an_account_and_take_nothing_of_each_other(spec, ap, world, env):
+    """The second finds an agent of the same name, a number and no offer: all of it is the first's."""
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    plan = applied(ap, "-e", "staging", env=env)
+    assert [(step["address"], step["action"]) for step in plan["steps"]] == [
+        ("agent.support", "create"),
+        ("number.main", "create"),
+    ]
+    assert plan["summary"]["unmanaged"] == 2
+    for name in ("prod", "staging"):
+        assert "No changes" in ap("plan", "-e", name, env=env).out
+
+
+@pytest.mark.parametrize("overlay", [
+    "numbers: {main: {import: ID}}", "numbers: {other: {import: PHONE}}", "agents: {support: {import: AGENT}}",
+])  # fmt: skip
+def test_what_another_environment_holds_is_not_imported(spec, ap, world, env, overlay):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    held = json.loads(ap("state", "show", "-e", "prod", "--format", "json", env=env).out)["resources"]
+    overlay = overlay.replace("ID", held["number.main"]["id"]).replace(
+        "PHONE", f'"{held["number.main"]["phoneNumber"]}"'
+    )
+    spec(SHARED.replace("staging: {}", f"staging: {{{overlay.replace('AGENT', held['agent.support']['id'])}}}"))
+    writes = len(world.writes())
+    for command in (["plan"], ["apply", "--yes", "--adopt"]):
+        result = ap(
+            *command,
+            "-e",
+            "staging",
+            "--only",
+            overlay.partition("s")[0].strip() + ("." + overlay.split("{")[1].partition(":")[0]),
+            env=env,
+        )
+        assert result.code == 9, result
+        assert "of the environment prod" in said(result)
+    assert len(world.writes()) == writes
+
+
+def test_the_projects_webhook_of_another_environment_is_neither_taken_nor_changed(spec, ap, world, env):
+    shared = SHARED.replace("environments", 'webhooks: {events: {url: "https://a.dev"}}\nenvironments')
+    spec(shared)
+    applied(ap, "-e", "prod", env=env)
+    spec(shared.replace("staging: {}", 'staging: {webhooks: {events: {url: "https://staging.dev"}}}'))
+    for adopt in ([], ["--adopt"]):
+        result = ap("plan", "-e", "staging", "--only", "webhook.events", *adopt, env=env)
+        assert (result.code, "its slot has webhook.events of the environment prod" in said(result)) == (9, True), result
+    assert "exclude: [webhook.events]" in said(result)
+
+
+def test_the_key_of_another_environment_is_found_out_by_what_it_shows(spec, ap, world, env):
+    spec(APART)
+    applied(ap, "-e", "prod", env=env)
+    writes = len(world.writes())
+    for command in (["plan"], ["apply", "--yes"]):
+        result = ap(*command, "-e", "staging", env={**env, "STAGING_KEY": env["PROD_KEY"]})
+        assert result.code == 9, result
+        assert "the account of staging shows what is of the environment prod" in said(result)
+        assert "check STAGING_KEY" in said(result)
+    assert len(world.writes()) == writes
+    assert ap("plan", "-e", "staging", env=env).code == 0
+
+
+def test_the_marker_alone_tells_where_the_state_is_elsewhere(spec, ap, world, env, folder):
+    spec(APART)
+    applied(ap, "-e", "prod", env=env)
+    (folder / ".apreconcile/acme.prod.json").unlink()
+    result = ap("plan", "-e", "staging", env={**env, "STAGING_KEY": env["PROD_KEY"]})
+    assert (result.code, "with the marker 'apr:acme/prod/main'" in said(result)) == (9, True), result
+
+
+def test_an_environment_that_was_there_under_another_name_is_told(spec, ap, world, env):
+    spec(SHARED.partition("environments")[0])
+    applied(ap, env=env)
+    spec(APART)
+    result = ap("plan", "-e", "prod", env={**env, "PROD_KEY": env["AGENTPHONE_API_KEY"]})
+    assert (result.code, "write `as: default` into it" in said(result)) == (9, True), result
+    spec(SHARED)
+    result = ap("plan", "-e", "prod", env=env)
+    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (0, True)
+
+
+def test_two_states_that_hold_one_thing_write_nothing(spec, ap, world, env, folder):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    state = (folder / ".apreconcile/acme.prod.json").read_text()
+    (folder / ".apreconcile/acme.staging.json").write_text(
+        state.replace('"environment": "prod"', '"environment": "staging"')
+    )
+    result = ap("apply", "-e", "staging", "--yes", env=env)
+    assert (result.code, "two states hold it" in said(result)) == (9, True), result
+
+
+def test_instances_of_a_preview_share_an_account_and_hold_their_own(spec, ap, world, env):
+    spec(SHARED)
+    applied(ap, "-e", "preview:one", env=env)
+    plan = applied(ap, "-e", "preview:two", env=env)
+    assert [step["action"] for step in plan["steps"]] == ["create", "create"]
+
+
+def test_a_neighbours_state_that_cannot_be_read_is_said(spec, ap, world, env, folder):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    (folder / ".apreconcile/acme.prod.json").write_text("{}")
+    result = ap("plan", "-e", "staging", env=env)
+    assert (result.code, "what the environment prod holds is not known" in said(result)) == (0, True), result
+
+
+def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    ident = json.loads(ap("state", "show", "-e", "prod", "--format", "json", env=env).out)["resources"]["agent.support"]["id"]
+    world.fault("POST /v1/agents", "drop")
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
+    result = ap("resolve", "agent.support", "--bind", ident, "-e", "staging", env=env)
+    assert (result.code, "is agent.support of the environment prod" in said(result)) == (9, True), result
