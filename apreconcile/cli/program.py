@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": "Look at the account and show what would change.",
     "show": "Show a saved plan.",
     "apply": "Plan, ask, make the changes, and look again.",
+    "drift": "What differs from the spec, and who moved.",
     "approve": "Write, and sign, an approval of a step.",
     "export": "Write the live account down as a spec.",
     "resolve": "Settle an unknown outcome by hand.",
