@@ -26,6 +26,7 @@ COMMANDS = {
     "resolve": "Settle an unknown outcome by hand.",
     "secret": "A webhook's signing secret.",
     "state": "What is remembered of an account.",
+    "doctor": "Check key, host, store and programs.",
     "schema": "Print the JSON Schema of a spec, for editors.",
     "completion": "Print the completion script of a shell.",
     "sandbox": "A local AgentPhone, to try things on.",

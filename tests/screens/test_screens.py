@@ -309,6 +309,23 @@ def test_who_moved(stage, golden):
     golden("drift")
 
 
+def test_the_doctor(stage, golden, monkeypatch):
+    said = {"git": "git version 2.43.0", "ssh": "OpenSSH_8.4p1", "ssh-keygen": ""}
+    for name, text in said.items():
+        file = stage.folder.parent / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\necho '{text}'\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stage.folder.parent / "bin"))
+    assert stage.run("apreconcile doctor") == 0
+    begin(stage)
+    stage.seed(numbers=[{"country": "US", "areaCode": "212"}])
+    assert stage.run("apreconcile doctor") == 0
+    monkeypatch.delenv("AGENTPHONE_API_KEY")
+    assert stage.run("apreconcile doctor --base-url https://example.com") == 1
+    golden("doctor")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")
