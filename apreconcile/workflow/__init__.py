@@ -5,6 +5,7 @@ from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .cloning import Clone, clone
 from .copying import state_copy
+from .drifting import drift
 from .exporting import export
 from .governing import check_hosts, govern
 from .loading import load
@@ -34,6 +35,7 @@ __all__ = [
     "check_url",
     "clone",
     "connect",
+    "drift",
     "export",
     "govern",
     "kind_of",

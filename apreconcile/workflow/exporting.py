@@ -11,15 +11,20 @@ from apreconcile.live.observe import observe_all
 from .account import Account
 
 
-async def export(account: Account) -> Exported:
-    """The whole live account as a spec with `import:` lines; nothing is written."""
-    return (await looked(account))[1]
+async def export(account: Account, *, prompts: str | None = None) -> Exported:
+    """The whole live account as a spec with `import:` lines; nothing is written.
+
+    With `prompts`, a folder beside the spec, its `files` are long prompts that the spec names.
+    """
+    return (await looked(account, prompts=prompts))[1]
 
 
-async def looked(account: Account) -> tuple[Snapshot, Exported]:
+async def looked(account: Account, *, prompts: str | None = None) -> tuple[Snapshot, Exported]:
     """All that the account shows, and the spec that says so."""
     snapshot = await observe_all(account.client.send, KINDS, pause=account.pace.pause)
     manifest, (state, _) = account.manifest, await account.recall()
     known = {(at.kind, held.id): (at, held) for at, held in state.resources.items()}
-    project, environment = manifest.project, manifest.environment
-    return snapshot, write_down(snapshot, KINDS, project=project, environment=environment, known=known)
+    return snapshot, write_down(
+        snapshot, KINDS,
+        project=manifest.project, environment=manifest.environment, known=known, prompts=prompts,
+    )  # fmt: skip
