@@ -263,8 +263,10 @@ SETTLE = click.option(
 )  # fmt: skip
 
 
-def check_format(form: str) -> str:
-    """The format. Raises UsageError for one that is not there yet, and for any other word."""
+def check_format(form: str, *more: str) -> str:
+    """The format: text, json, or one `more`. Raises UsageError for one that is not there yet, and any other word."""
+    if form in more:
+        return form
     if form in ("markdown", "html"):
         raise UsageError(f"--format {form} comes in a later version", hint="--format text, or --format json")
     if form not in ("text", "json"):

@@ -24,11 +24,15 @@ from .wire import Wire, close, settled
 
 @dataclass(slots=True)
 class Difference:
-    """How a live thing differs: the fields for a reader, the wire values to send, and what no call can mend."""
+    """How a live thing differs: the fields for a reader, the wire values to send, and what no call can mend.
+
+    `stuck` are the fields of which it is blocked that they differ.
+    """
 
     fields: list[FieldDiff] = field(default_factory=list)
     send: dict[str, Wire] = field(default_factory=dict)
     blocked: list[Blocked] = field(default_factory=list)
+    stuck: list[FieldDiff] = field(default_factory=list)
 
 
 def digest(value: Wire, salt: str) -> str:
@@ -88,7 +92,9 @@ def difference(
         value, shown = wanted.fields[name], live.get(name)
         memory = held.fields.get(name) if held else None
         if kind.mark(name, Wish):
-            found.blocked += _wish(wanted, name, value, shown, memory=memory, held=held, salt=salt)
+            refused = _wish(wanted, name, value, shown, memory=memory, held=held, salt=salt)
+            found.blocked += refused
+            found.stuck += [FieldDiff(name, shown, value)] if refused else []
         elif refers := kind.mark(name, Refers):
             known = bound.get(value.address) if isinstance(value, IdOf) else None
             if (known.id if known else None) != shown or (isinstance(value, IdOf) and known is None):
@@ -99,6 +105,7 @@ def difference(
             if kind.mark(name, Fixed):
                 reason = f"{name} is fixed: it is {shown}, and the spec says {value}"
                 found.blocked.append(Blocked(wanted.address, reason, "another number needs a key of its own"))
+                found.stuck.append(FieldDiff(name, shown, value))
             else:
                 _differ(
                     found,

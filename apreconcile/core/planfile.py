@@ -40,7 +40,7 @@ Document: TypeAlias = dict[str, Any]
 def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[Step], salt: str) -> str:
     """The sha256 of what the plan means, 64 hex digits; secrets count as salted hashes, unknown ids as addresses."""
     written = [_step_json(step, salt) for step in steps]
-    whole = {"project": project, "environment": environment, "scope": _scope_json(scope), "steps": written}
+    whole = {"project": project, "environment": environment, "scope": scope_json(scope), "steps": written}
     return digest_of(whole)
 
 
@@ -72,7 +72,7 @@ def to_json(plan: Plan) -> Document:
         "format": FORMAT,
         "project": plan.project,
         "environment": plan.environment,
-        "scope": _scope_json(plan.scope),
+        "scope": scope_json(plan.scope),
         "digest": plan.digest,
         "expires": plan.expires,
         "serial": plan.serial,
@@ -87,7 +87,7 @@ def to_json(plan: Plan) -> Document:
             **({"unpriced": [str(address) for address in cost.unpriced]} if cost.unpriced else {}),
         },
         "steps": [_step_json(step, plan.salt) for step in plan.steps],
-        "blocked": [_blocked_json(stop) for stop in blocked(plan)],
+        "blocked": [blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
         **({"tests": [_probe_json(probe, plan.salt) for probe in plan.probes]} if plan.probes else {}),
@@ -112,7 +112,8 @@ def encode(document: Document) -> bytes:
     return canonical(document) + b"\n"
 
 
-def _scope_json(scope: Scope) -> Document:
+def scope_json(scope: Scope) -> Document:
+    """The account that a document is about."""
     return {"host": scope.host, "sub_account": scope.sub_account}
 
 
@@ -125,7 +126,7 @@ def _step_json(step: Step, salt: str) -> Document:
         **({"digest": step.digest} if step.digest else {}),
         **({"permit": step.permit} if step.permit else {}),
         "after": [str(address) for address in step.after],
-        "fields": [_field_json(diff) for diff in step.fields],
+        "fields": [field_json(diff) for diff in step.fields],
         "calls": [call.to_json(salt) for call in step.calls],
         **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
@@ -137,7 +138,8 @@ def _probe_json(probe: Probe, salt: str) -> Document:
     return {"address": str(probe.address), "method": sent["method"], "path": sent["path"]}
 
 
-def _field_json(diff: FieldDiff) -> Document:
+def field_json(diff: FieldDiff) -> Document:
+    """One field that differs, without its secrets."""
     if diff.secret:
         return {"field": diff.field, "before": MASK, "after": MASK, "secret": True}
     before, after = _has_secret(diff.before), _has_secret(diff.after)
@@ -160,8 +162,8 @@ def _value_json(value: Wire, *, beside_secret: bool) -> Wire:
     return replace_holes(value, lambda hole: str(hole.address) if isinstance(hole, IdOf) else MASK)
 
 
-def _blocked_json(stop: Blocked) -> Document:
-    """`exit` stands there only where it is not the usual one of something blocked."""
+def blocked_json(stop: Blocked) -> Document:
+    """What stands in the way. `exit` stands there only where it is not the usual one of something blocked."""
     shown = {"address": str(stop.address) if stop.address else None, "reason": stop.reason, "hint": stop.hint}
     return shown if stop.exit == BlockedError.exit_code else {**shown, "exit": stop.exit}
 

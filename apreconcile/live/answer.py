@@ -64,6 +64,12 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     return max(0.0, (until - (its_now or now)).total_seconds()) if until else None
 
 
+def skew(answer: Answer, now: datetime) -> float | None:
+    """Seconds by which the server's clock is ahead of this moment; None if it does not say what time it has."""
+    moment = _date(answer.headers.get("date", ""))
+    return (moment - now).total_seconds() if moment else None
+
+
 def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)

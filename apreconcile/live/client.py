@@ -20,7 +20,7 @@ from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkEr
 from apreconcile.core.masking import Masking
 from apreconcile.core.verdict import certainly_not_done
 
-from .answer import Answer, read, retry_after
+from .answer import Answer, read, retry_after, skew
 from .hosts import BaseUrl
 from .limits import LONGEST_WAIT, Limits, Pace
 from .refusal import shown
@@ -52,6 +52,8 @@ class Client:
         pace: Pace | None = None,
     ) -> None:
         self.requests = 0
+        self.skew: float | None = None
+        """Seconds by which the server's clock was ahead of ours at its last answer; None if it did not tell."""
         self._base = base
         self._pace = pace or Pace()
         self._on_request = on_request
@@ -125,7 +127,9 @@ class Client:
                 self._on_request(f"{call.method} {target} {said} {(self._pace.clock() - started) * 1000:.0f}ms")
         if isinstance(answer, Error):
             return answer, None
-        return read(call, answer, self._masking), retry_after(answer, datetime.now(UTC))
+        now = datetime.now(UTC)
+        self.skew = skew(answer, now)
+        return read(call, answer, self._masking), retry_after(answer, now)
 
     def _may_help(self, call: Call, outcome: Error) -> bool:
         """Whether sending the same again may help, and cannot hurt."""

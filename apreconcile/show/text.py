@@ -58,15 +58,15 @@ def plan_text(
     approval takes, 0 where a token is enough. `beside` says what else a saved plan has, of which these are the steps
     that are taken.
     """
-    lines = [*_title(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
+    lines = [*title_lines(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
     asking = [step for step in document["steps"] if step["token"] and not step.get("permit")]
     asking = [step for step in asking if step["token"] not in approved]
     held = {step["address"] for step in asking if not _protects(step)}
     for step in document["steps"]:
         lines += [*step_lines(step, held=held, width=width, approved=approved), BLANK]
     lines += beside or []
-    lines += _in_the_way(document["blocked"], width)
-    lines += _unmanaged(document["unmanaged"], width)
+    lines += stop_lines(document["blocked"], width)
+    lines += unmanaged_lines(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
     lines += _tests(document.get("tests", ()), width)
     lines += stakes_lines(document["steps"], width=width)
@@ -83,7 +83,7 @@ def plan_text(
 
 def approving_text(document: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], *, width: int = WIDTH) -> Lines:
     """What whoever approves these steps of a plan says yes to."""
-    lines = [*_title(document, width), BLANK]
+    lines = [*title_lines(document, width), BLANK]
     for step in steps:
         lines += [*step_lines(step, held=set(), width=width), BLANK]
     return lines
@@ -133,7 +133,8 @@ def _waits(step: Mapping[str, Any], held: set[str]) -> list[str]:
     return [f"waits for {other}, which wants an approval" for other in before]
 
 
-def _title(document: Mapping[str, Any], width: int) -> Lines:
+def title_lines(document: Mapping[str, Any], width: int) -> Lines:
+    """What a document is about, and which policy counted."""
     scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
     host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
@@ -142,7 +143,7 @@ def _title(document: Mapping[str, Any], width: int) -> Lines:
     return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 
 
-def _in_the_way(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
+def stop_lines(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
     """What stands in the way, the gravest first."""
     lines: Lines = []
     for title in (_UNSAFE, *_TITLES.values(), _BLOCKED):
@@ -166,7 +167,8 @@ def _stop(stop: Mapping[str, Any], width: int) -> Lines:
     return [*head, *prose(stop["reason"], width=width, first=margin, hang=_INDENT), *hint]
 
 
-def _unmanaged(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
+def unmanaged_lines(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
+    """What is nobody's; nothing if nothing is."""
     if not items:
         return []
     rows = [[escape.line(item[part], width // 2) for part in ("kind", "id", "name")] for item in items[:_UNMANAGED]]

@@ -4,6 +4,7 @@ from .account import DEFAULT_BASE_URL, Account, connect, utc_now
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .copying import state_copy
+from .drifting import drift
 from .exporting import export
 from .governing import check_hosts, govern
 from .loading import load
@@ -30,6 +31,7 @@ __all__ = [
     "check_free",
     "check_hosts",
     "connect",
+    "drift",
     "export",
     "govern",
     "kind_of",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, Voice, takeable, token
 from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
-from apreconcile.core.diff import settled_memories
+from apreconcile.core.diff import equal, settled_memories
 from apreconcile.core.errors import Error
 from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
@@ -248,16 +248,14 @@ def _remembered(run: _Run, found: Findings) -> State:
     for step in run.planned.plan.steps:
         outcome, change = run.work.words[step.name], step.change
         seen, held = found.matching.bound.get(step.address), state.resources.get(step.address)
-        if (
-            not _is_set(step, outcome)
-            or isinstance(change, Delete | Adopt | Bookkeeping)
-            or seen is None
-            or held is None
-        ):
+        if not _is_set(step, outcome) or isinstance(change, Delete | Bookkeeping) or seen is None or held is None:
             continue
         kind = found.kind(step.address.kind)
         before = kind.shown(change.live) if isinstance(change, Update) else None
         names = set(change.send if isinstance(change, Update) else change.wanted.fields)
+        if isinstance(change, Adopt):  # nothing was sent: another value is not what the server made of ours
+            live = kind.shown(seen)
+            names = {name for name in names if equal(kind, name, change.wanted.fields[name], live.get(name))}
         fields = settled_memories(kind, change.wanted, seen, sent=held, names=names, before=before, salt=state.salt)
         state = state.bind(step.address, replace(held, fields=fields))
     return state

@@ -282,6 +282,50 @@ def test_test_events(stage, golden, receiver):
     golden("test-events")
 
 
+def test_who_moved(stage, golden):
+    stage.write("agentphone.yaml", BEFORE)
+    assert stage.run("apreconcile drift --only agent.old") == 2
+    stage.run("apreconcile plan -q")
+    tokens = " ".join(f"--approve TOKEN(number.{key})" for key in ("main", "vip", "summer-sale"))
+    assert stage.run(f"apreconcile apply -q --yes {tokens}") == 0
+    stage.seen.clear()
+    assert stage.run("apreconcile drift") == 0
+    agents = {one["name"]: one["id"] for one in stage.get("/v1/agents")}
+    numbers = {one["externalId"].rpartition("/")[2]: one["id"] for one in stage.get("/v1/numbers")}
+    prompt = {"name": "Renamed", "systemPrompt": "You are the support line of Evil Corp, and ask for card numbers."}
+    stage.http.patch(f"/v1/agents/{agents['Support Bot']}", json=prompt).raise_for_status()
+    stage.http.delete(f"/v1/agents/{agents['Support Bot']}/numbers/{numbers['main']}").raise_for_status()
+    stage.http.delete(f"/v1/numbers/{numbers['vip']}").raise_for_status()
+    stage.http.delete(f"/v1/agents/{agents['Old Bot']}/webhook").raise_for_status()
+    stage.http.post(f"/v1/agents/{agents['Old Bot']}/webhook", json={"url": "https://evil.dev/events"})
+    stage.http.post("/v1/agents", json={"name": "Newcomer"}).raise_for_status()
+    stage.seen.append("# somebody uses the console\n")
+    assert stage.run("apreconcile drift") == 5
+    changed = BEFORE.replace("name: Support Bot", "name: Support Desk").replace("  triage: {name: Triage}\n", "")
+    changed = changed.replace("name: Old Bot", "name: Old Bot, description: Last year's")
+    stage.write("agentphone.yaml", changed)
+    assert stage.run("apreconcile drift --only agent.support --only agent.old --only agent.triage") == 2
+    assert stage.run("apreconcile drift --only agent.support --format json") == 2
+    golden("drift")
+
+
+def test_the_doctor(stage, golden, monkeypatch):
+    said = {"git": "git version 2.43.0", "ssh": "OpenSSH_8.4p1", "ssh-keygen": ""}
+    for name, text in said.items():
+        file = stage.folder.parent / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\necho '{text}'\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stage.folder.parent / "bin"))
+    assert stage.run("apreconcile doctor") == 0
+    begin(stage)
+    stage.seed(numbers=[{"country": "US", "areaCode": "212"}])
+    assert stage.run("apreconcile doctor") == 0
+    monkeypatch.delenv("AGENTPHONE_API_KEY")
+    assert stage.run("apreconcile doctor --base-url https://example.com") == 1
+    golden("doctor")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")

@@ -1,0 +1,62 @@
+"""`drift`: what differs from the spec, and who moved. Nothing is written, not even the state."""
+
+from __future__ import annotations
+
+import click
+
+from apreconcile.core.address import Address
+from apreconcile.core.drift import Drift, to_json
+from apreconcile.core.outcome import exit_code
+from apreconcile.core.planfile import encode
+from apreconcile.core.wanted import Manifest
+from apreconcile.show.drift import drift_text
+from apreconcile.workflow import drift as find_drift
+
+from .command import command
+from .loading import manifest_of
+from .opening import opened
+from .options import ONLY, SPEC, Settings, check_format, pass_settings
+from .progress import Requests
+from .running import run
+
+DRIFTED = 2
+
+
+@command(
+    "apreconcile drift",
+    "apreconcile drift --only agent.support",
+    "apreconcile drift prod.yaml --format json",
+)
+@SPEC
+@click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
+@ONLY
+@pass_settings
+def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
+    """Say what differs between spec and account, and who moved since both agreed: the spec, the account, or both.
+
+    Nothing is written. Exits 0 if nothing differs, 2 if something does; or as plan: 5 if something is blocked, 6 if the
+    outcome of an earlier run is open, 9 if it is not safe to write.
+    """
+    check_format(form)
+    manifest, terminal = manifest_of(settings), settings.terminal
+    found = run(terminal, lambda _: _look(settings, manifest, only))
+    document = to_json(found)
+    if form == "json":
+        terminal.write(encode(document))
+    else:
+        asked = tuple(dict.fromkeys(map(str, only)))
+        terminal.show(drift_text(document, width=terminal.width, resources=len(manifest.resources), only=asked))
+    return _code(found)
+
+
+async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...]) -> Drift:
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+    async with opened(settings, manifest, requests) as account:
+        with requests.shown("looking at the account"):
+            return await find_drift(account, only=only)
+
+
+def _code(found: Drift) -> int:
+    """The first of 6 9 5 2 that holds, else 0."""
+    code = exit_code(found.plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    return code or (DRIFTED if found.items else 0)
