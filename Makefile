@@ -5,7 +5,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALL := $(PIP) --no-build-isolation --editable
-CODE := apreconcile tests bench
+CODE := apreconcile action tests bench
 
 # Branch coverage in percent: of all, and of what is pure, where the aim is 100.
 COVERED := 97

@@ -1,0 +1,177 @@
+"""A pull request is planned, in one comment; one from a fork is only validated, and nothing of ours goes there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.action.conftest import BUYING, SPEC, TOKEN
+
+
+def marked(hub):
+    return [one for one in hub.api.comments if one["body"].startswith("<!-- apreconcile-action ")]
+
+
+def test_a_pull_request_has_one_comment_that_is_written_anew(hub):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    for _ in range(130):
+        hub.api.add("looks good", "ann")
+    ran = hub.on_pull_request()
+    assert (ran.code, ran.outputs["command"], ran.outputs["exit-code"]) == (0, "plan", "2"), ran.log
+    (comment,) = marked(hub)
+    saved = json.loads(Path(ran.outputs["plan"]).read_text())
+    token = next(step["token"] for step in saved["steps"] if step["token"])
+    assert saved["digest"] == ran.outputs["digest"]
+    assert token in comment["body"]
+    assert "apreconcile approve plan.json" in comment["body"]
+    assert "actions/runs/42" in comment["body"]
+    assert comment["body"].partition("\n")[2] == ran.summary
+    hub.commit({"agentphone.yaml": SPEC})
+    hub.refresh()
+    again = hub.on_pull_request()
+    assert (again.code, again.outputs["exit-code"]) == (0, "2")
+    assert marked(hub) == [comment]
+    assert token not in comment["body"]
+    assert "create agent.support" in comment["body"]
+    assert hub.world.writes() == []
+
+
+def test_a_comment_of_somebody_else_is_never_taken_for_ours(hub):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.on_pull_request()
+    (ours,) = marked(hub)
+    first = ours["body"].partition("\n")[0]
+    theirs = [hub.api.add(f"{first}\nNo changes.", "mallory"), hub.api.add(f"> {first}\nquoted")]
+    hub.api.comments.reverse()
+    hub.on_pull_request()
+    assert [one["body"] for one in theirs] == [f"{first}\nNo changes.", f"> {first}\nquoted"]
+    assert len(hub.api.comments) == 3
+
+
+def test_each_spec_has_a_comment_of_its_own(hub):
+    hub.begin({"a.yaml": SPEC, "b.yaml": SPEC.replace("acme", "beta")}).branch({})
+    for name in ("a.yaml", "b.yaml"):
+        hub.inputs = {"spec": f"{name}\n"}
+        assert hub.on_pull_request().code == 0
+    assert [re.findall(r"(acme|beta)/default", one["body"]) for one in hub.api.comments] == [["acme"], ["beta"]]
+
+
+def test_a_limit_that_the_change_lifts_for_itself_still_holds(hub):
+    limited = SPEC + "policy: {maxBuys: {perApply: 0}}\n"
+    hub.begin({"agentphone.yaml": limited})
+    hub.branch({"agentphone.yaml": limited.replace("perApply: 0", "perApply: 9") + BUYING})
+    ran = hub.on_pull_request()
+    assert (ran.code, ran.outputs["exit-code"]) == (5, "5"), ran.log
+    (comment,) = marked(hub)
+    assert "plan: blocked (exit 5)" in comment["body"]
+    assert "number.main" in comment["body"]
+    assert "maxBuys" in comment["body"]
+    hub.inputs = {"policy-from": "spec"}
+    assert hub.on_pull_request().code == 0
+
+
+@pytest.mark.parametrize("broken", ["agents: [", SPEC + "agents: {x: {nmae: X}}\n"])
+def test_a_spec_that_is_wrong_fails_the_check_and_says_why_in_the_comment(hub, broken):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC})
+    assert hub.on_pull_request().code == 0
+    hub.commit({"agentphone.yaml": broken})
+    hub.refresh()
+    ran = hub.on_pull_request()
+    assert (ran.code, ran.outputs["plan"], ran.outputs["results"]) == (1, "", "")
+    (comment,) = marked(hub)
+    assert "plan: an error (exit 1)" in comment["body"]
+    assert "agentphone.yaml:" in comment["body"]
+
+
+@pytest.mark.parametrize("command", ["auto", "plan", "apply", "drift"])
+def test_a_fork_is_only_validated(hub, command):
+    """Also if the workflow hands it a key: no request is sent, and no comment is tried."""
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.inputs = {"command": command}
+    ran = hub.on_pull_request(fork=True)
+    assert (ran.code, ran.outputs["command"]) == (0, "validate"), ran.log
+    assert "comes from a fork" in ran.log
+    assert "agentphone.yaml is valid: 1 agent, 1 number" in ran.summary
+    assert (hub.world.requests(), hub.api.requests) == ([], [])
+    hub.commit({"agentphone.yaml": SPEC + "numbers: {x: {agent: nobody}}\n"})
+    hub.refresh()
+    assert hub.on_pull_request(fork=True).code == 1
+
+
+def test_a_change_without_a_known_origin_is_a_fork(hub):
+    hub.begin({"agentphone.yaml": SPEC}).branch({})
+    gone = {"head": {"repo": None}, "base": {"repo": {"id": 1}, "sha": "0" * 39 + "1"}}
+    hub.inputs = {"policy-from": "spec"}
+    ran = hub.run("pull_request", {"number": 7, "pull_request": gone}, "refs/pull/7/merge")
+    assert (ran.code, ran.outputs["command"], hub.world.requests()) == (0, "validate", [])
+    bot = hub.on_pull_request(actor="dependabot[bot]", key=False)
+    assert (bot.code, bot.outputs["command"], hub.world.requests()) == (0, "validate", [])
+
+
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "issue_comment", "", "released"])
+@pytest.mark.parametrize("command", ["auto", "validate", "apply"])
+def test_an_event_that_anybody_can_cause_runs_nothing(hub, event, command):
+    hub.begin({"agentphone.yaml": SPEC})
+    hub.inputs = {"command": command}
+    ran = hub.run(event, {"number": 7})
+    assert (ran.code, ran.outputs["exit-code"]) == (9, "9")
+    assert "anybody could have caused it" in ran.summary
+    assert (hub.world.requests(), hub.api.requests) == ([], [])
+
+
+def test_a_pull_request_is_not_applied(hub):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.inputs = {"command": "apply"}
+    ran = hub.on_pull_request()
+    assert (ran.code, "before it is merged" in ran.summary, hub.world.requests()) == (9, True, [])
+
+
+@pytest.mark.parametrize("status", [403, 302, 500])
+def test_a_comment_that_cannot_be_written_is_a_warning_and_the_token_goes_nowhere_else(hub, status):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.api.refuse = status
+    ran = hub.on_pull_request()
+    assert ran.code == 0
+    assert f"::warning::the comment was not written: GitHub answered {status}" in ran.log
+    assert len(hub.api.requests) == 1
+    assert "create number.main (buy)" in ran.summary
+    assert TOKEN not in ran.log + ran.summary
+
+
+HOSTILE = "Hi ```\n</details><img src=x> @everyone #1\n::error::you\n##[error]me\n````` ~~~\n[x](javascript:x)"
+
+
+def test_a_plan_cannot_speak_to_the_runner_or_to_the_reader(hub):
+    """What the spec and the account say is text: no command of the log, and nothing but a fence in the comment."""
+    told = json.dumps({"name": HOSTILE, "systemPrompt": HOSTILE, "voiceMode": "hosted"})
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + f"  hostile: {told}\n"})
+    ran = hub.on_pull_request()
+    assert ran.code == 0, ran.log
+    (comment,) = marked(hub)
+    tokens = MarkdownIt("commonmark").parse(comment["body"])
+    kinds = [token.type for token in tokens if token.nesting >= 0]
+    assert kinds == ["html_block", "heading_open", "inline", "paragraph_open", "inline", "fence"], kinds
+    assert "::error::you" in tokens[-1].content
+    inside = None
+    for line in ran.log.splitlines():
+        found = re.fullmatch(r"::(stop-commands::)?([0-9a-f]{32})(::)?", line)
+        if found:
+            inside = found[2] if found[1] else None
+        elif "error" in line:
+            assert inside
+            assert inside not in line
+
+
+def test_a_plan_that_is_too_long_for_a_comment_is_in_the_summary(hub):
+    many = "".join(f"  a{n}: {{name: {'x' * 60}, description: {'y' * 200}}}\n" for n in range(300))
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + many})
+    ran = hub.on_pull_request()
+    assert ran.code == 0, ran.log
+    (comment,) = marked(hub)
+    assert len(comment["body"]) < 1000
+    assert "too long for a comment" in comment["body"]
+    assert "create agent.a299" in ran.summary
