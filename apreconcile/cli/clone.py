@@ -40,8 +40,8 @@ class _Rewrite(click.ParamType[tuple[str, str]]):
 
 
 @command(
-    "apreconcile clone --from prod --to staging --rewrite hooks.acme.dev=hooks.staging.acme.dev > staging.yaml",
-    "apreconcile clone --from prod --to load-test --live --numbers buy --transfer-numbers drop > load-test.yaml",
+    "apreconcile clone --from prod --to qa --rewrite acme.dev=qa.acme.dev > qa.yaml",
+    "apreconcile clone --from prod --to qa --live --numbers buy > qa.yaml",
 )
 @SPEC
 @click.option("--from", "source", required=True, metavar="ENV", help="The environment to start from.")

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from apreconcile.core.diagnosis import exit_of, to_json
-from apreconcile.core.errors import Error, UsageError
+from apreconcile.core.errors import Error
 from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import DEFAULT, Access, Manifest
 from apreconcile.show.doctor import doctor_text
@@ -74,7 +74,5 @@ def _spec(settings: Settings) -> Manifest | Error | None:
         return None
     try:
         return manifest_of(settings)
-    except UsageError:
-        raise
     except Error as problem:
         return problem
