@@ -84,7 +84,7 @@ def report(document: Mapping[str, Any]) -> str:
 
 def _result(step: Mapping[str, Any]) -> str:
     because = step.get("because")
-    known = [step.get("phoneNumber"), step.get("id"), because and f"because of {because}", step.get("error")]
+    known = [step.get("phoneNumber"), step.get("id"), because and f"because: {because}", step.get("error")]
     return ", ".join(code(str(one)) for one in known if one)
 
 
