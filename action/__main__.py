@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,11 +47,8 @@ def main() -> int:
 
 
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
-    """The inputs as action.yml hands them on, lists with a line each; results go to an empty folder."""
-    results = Path(environ["RUNNER_TEMP"]) / "apreconcile-results"
-    results.mkdir(exist_ok=True)
-    for old in results.iterdir():
-        old.unlink()
+    """The inputs as action.yml hands them on, lists with a line each; results go to a new folder."""
+    results = Path(tempfile.mkdtemp(prefix="apreconcile-", dir=environ["RUNNER_TEMP"]))
     text = {name: environ.get(f"INPUT_{name}", "") for name in ("COMMAND", "ENVIRONMENT", "POLICY_FROM")}
     lists = {name: environ.get(f"INPUT_{name}", "").splitlines() for name in ("SPEC", "APPROVALS", "VAR")}
     specs, approvals, variables = (tuple(filter(None, map(str.strip, lines))) for lines in lists.values())

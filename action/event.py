@@ -89,6 +89,8 @@ def decide(event: Event, wanted: str) -> tuple[str, str]:
             return VALIDATE, "the change is Dependabot's, which is handed no secret"
         if wanted == APPLY:
             raise RefusedError("a pull request is not applied before it is merged", "apply on: push")
+    if wanted == APPLY and event.name != "push" and not event.is_of_default_branch:
+        raise RefusedError(f"{event.ref} is not the default branch", "merge it, and apply what is merged")
     if wanted != AUTO:
         return wanted, ""
     if event.name == "push":

@@ -38,7 +38,7 @@ def _told(event: Event, command: str) -> str | None:
         hint = "name it: 'policy-from: COMMIT', or 'policy-from: spec' for that of the commit itself"
         raise RefusedError(f"on {event.name} nothing tells from which commit the policy is", hint)
     before = _commit(event.payload, "before")
-    again = "see that the policy is right, and apply on workflow_dispatch, with 'policy-from: spec'"
+    again = "see that the policy is right, and apply by hand: workflow_dispatch with 'policy-from: spec'"
     if not before.strip("0"):
         raise RefusedError("this push made the branch: there is no commit before it that has a policy", again)
     if event.payload.get("forced"):

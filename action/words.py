@@ -13,6 +13,7 @@ LONGEST_COMMENT, LONGEST_SUMMARY = 65_536, 1_000_000
 """GitHub counts a comment in characters, of which there are never more than bytes."""
 
 _ENDINGS = {
+    0: "done",
     1: "an error",
     2: "changes are pending",
     3: "held for approvals",
@@ -25,7 +26,12 @@ _ENDINGS = {
     64: "wrong inputs",
     130: "interrupted",
 }
-_FINE = {"validate": "valid", "plan": "no changes", "drift": "none"}
+_SAID = {
+    ("validate", 0): "valid",
+    ("plan", 0): "nothing to do",
+    ("drift", 0): "none",
+    ("drift", 2): "spec and account differ",
+}
 
 
 def short(commit: str) -> str:
@@ -41,7 +47,8 @@ def marker(specs: Sequence[str], environment: str) -> str:
 
 def heading(command: str, code: int, commit: str, policy: str | None, address: str) -> str:
     """What was done and how it ended, of which commit, by whose policy, and where the whole of it is."""
-    ending = _FINE.get(command, "done") if code == 0 else f"{_ENDINGS.get(code, 'ended')} (exit {code})"
+    told = _SAID.get((command, code)) or _ENDINGS.get(code, "ended")
+    ending = f"{told} (exit {code})" if code else told
     source = f" · policy of {short(policy)}" if policy else ""
     return f"### apreconcile {command}: {ending}\n\n{short(commit)}{source} · [log and files]({address})\n"
 
@@ -77,7 +84,7 @@ def report(document: Mapping[str, Any]) -> str:
 
 def _result(step: Mapping[str, Any]) -> str:
     because = step.get("because")
-    known = [step.get("phoneNumber"), step.get("id"), because and f"because of {because}", step.get("error")]
+    known = [step.get("phoneNumber"), step.get("id"), because and f"because: {because}", step.get("error")]
     return ", ".join(code(str(one)) for one in known if one)
 
 

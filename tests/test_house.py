@@ -17,7 +17,8 @@ from apreconcile.kinds import KINDS
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "apreconcile"
 MODULES = sorted(HOUSE.rglob("*.py"))
-SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
+ACTION = sorted((ROOT / "action").glob("*.py"))
+SOURCES = [*MODULES, *ACTION, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
 
 MODULE_LINES, MODULE_MEDIAN = 400, 120
 FUNCTION_LINES, FUNCTION_P90 = 60, 30
@@ -47,7 +48,7 @@ def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_named)
+@pytest.mark.parametrize("path", [*MODULES, *ACTION], ids=_named)
 def test_a_module_says_first_what_is_true_of_it_and_ends_in_time(path: Path) -> None:
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert re.match(r"(?s)\S.{10,}?[.?:](\s|$)", said), "the docstring's first sentence"

@@ -107,7 +107,7 @@ class Ran:
 
 @dataclass
 class Hub:
-    """`dev` is a person's clone. `inputs` are those of the workflow, `environ` is more of its environment."""
+    """`dev` is a person's clone, and `person` their environment. `inputs` are those of the workflow, `environ` is more of its."""
 
     folder: Path
     world: World
@@ -115,6 +115,7 @@ class Hub:
     inputs: dict[str, str] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    person: dict[str, str] = field(default_factory=dict)
 
     @property
     def bare(self) -> Path:
@@ -165,9 +166,9 @@ class Hub:
         call("push", "--quiet", "origin", "main", folder=self.dev)
         return before, call("rev-parse", "main", folder=self.dev)
 
-    def on_pull_request(self, *, fork: bool = False, **more: Any) -> Ran:
+    def on_pull_request(self, *, fork: bool = False, branch: str = "change", **more: Any) -> Ran:
         repos = {"head": {"id": 2 if fork else 1}, "base": {"id": 1}}
-        sides = {"head": "change", "base": "main"}
+        sides = {"head": branch, "base": "main"}
         change = {
             side: {"repo": repos[side], "ref": ref, "sha": call("rev-parse", ref, folder=self.dev)}
             for side, ref in sides.items()

@@ -63,7 +63,7 @@ def test_the_scripts_pass_shellcheck():
         scripts += ["\n".join(job[part]) for part in ("script", "before_script") if part in job]
     assert len(scripts) == 7
     for script in scripts:
-        passes("shellcheck", "--shell=sh", "-", stdin=f"{script}\n")
+        passes("shellcheck", "--shell=sh", "-", stdin=f"set -e\n{script}\n")
 
 
 def test_every_action_of_others_is_pinned_by_its_commit_and_its_version_is_said():

@@ -90,6 +90,10 @@ def test_a_person_says_whose_policy_counts_where_no_event_does(hub):
     ran = hub.run("workflow_dispatch", {})
     assert (ran.code, ran.outputs["command"]) == (0, "apply"), ran.log
     assert hub.world.writes() == ["POST /v1/agents"]
+    hub.branch({"agentphone.yaml": SPEC.replace("Support}", "Other}")})
+    ran = hub.run("workflow_dispatch", {}, "refs/heads/change")
+    assert (ran.code, "is not the default branch" in ran.summary) == (9, True), ran.log
+    assert hub.world.writes() == ["POST /v1/agents"]
 
 
 def test_an_old_run_brings_no_old_spec_back(hub):
@@ -101,6 +105,9 @@ def test_an_old_run_brings_no_old_spec_back(hub):
     writes = hub.world.writes()
     ran = hub.on_push(*old)
     assert (ran.code, "refs/heads/main is at" in ran.summary, hub.world.writes()) == (4, True, writes), ran.log
+    hub.environ = {"GITHUB_SHA": call("rev-parse", "main", folder=hub.dev)}
+    ran = hub.on_push(*old)
+    assert (ran.code, "is checked out, and this run is of" in ran.summary, hub.world.writes()) == (9, True, writes)
 
 
 def test_another_branch_and_a_merge_queue_are_validated_and_a_dispatch_is_planned(hub):

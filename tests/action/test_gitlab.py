@@ -1,0 +1,107 @@
+"""The jobs of the GitLab template, their scripts run as a runner of GitLab runs them, with its variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.action.conftest import BUYING, NOBODY, ROOT, SPEC
+from tests.store.conftest import QUIET, call
+
+TEMPLATE = yaml.safe_load((ROOT / "examples/gitlab/apreconcile.gitlab-ci.yml").read_text())
+LIMITED = SPEC + "policy: {maxBuys: {perApply: 0}}\n"
+
+
+@pytest.fixture
+def job(hub):
+    """Run a job's script in a clone of its own: exit code and log."""
+
+    def run(name, ref, **variables):
+        folder = hub.folder / f"runner{next(hub.numbers)}"
+        call("clone", "--quiet", f"file://{hub.bare}", folder, folder=hub.folder)
+        call("checkout", "--quiet", "--detach", f"origin/{ref}", folder=folder)
+        tools = hub.folder / "bin"
+        tools.mkdir(exist_ok=True)
+        (tools / "apreconcile").write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m apreconcile "$@"\n')
+        (tools / "apreconcile").chmod(0o755)
+        environ = {
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(folder), **QUIET, "CI": "true",
+            **TEMPLATE["variables"], **hub.world.env, "CI_DEFAULT_BRANCH": "main", **variables,
+        }  # fmt: skip
+        script = "set -eo pipefail\n" + "\n".join(TEMPLATE[name]["script"])
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder, env=environ, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=120, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout, folder
+
+    return run
+
+
+def pushed(before, after):
+    return {"CI_COMMIT_BEFORE_SHA": before, "CI_COMMIT_SHA": after, "CI_COMMIT_BRANCH": "main"}
+
+
+def test_a_merge_request_is_planned_by_the_policy_of_its_target(hub, job):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    code, log, folder = job("apreconcile-plan", "change", CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
+    assert (code, "create number.main (buy)" in log) == (0, True), log
+    assert json.loads((folder / "plan.json").read_text())["policy"].startswith("refs/remotes/origin/main")
+    assert TEMPLATE["apreconcile-plan"]["artifacts"]["paths"] == ["plan.json"]
+    call("checkout", "--quiet", "main", folder=hub.dev)
+    hub.commit({"agentphone.yaml": LIMITED})
+    call("push", "--quiet", "origin", "main", folder=hub.dev)
+    code, log, _ = job("apreconcile-plan", "change", CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
+    assert (code, "maxBuys" in log) == (5, True), log
+    code, log, _ = job("apreconcile-validate", "change")
+    assert (code, "is valid" in log) == (0, True), log
+    assert hub.world.writes() == []
+
+
+def test_a_push_is_applied_by_the_policy_before_it_and_what_is_held_can_be_approved(hub, job):
+    hub.begin({"agentphone.yaml": LIMITED}).branch({"agentphone.yaml": SPEC + BUYING})
+    before, after = hub.merge()
+    code, log, _ = job("apreconcile-apply", "main", **pushed(before, after))
+    assert (code, "maxBuys" in log) == (5, True), log
+    hub.branch({"readme.md": "now it counts"})
+    code, log, folder = job("apreconcile-apply", "main", **pushed(*hub.merge()))
+    assert code == 3, log
+    (step,) = json.loads((folder / "plan.json").read_text())["steps"]
+    approval = subprocess.run(
+        [sys.executable, "-m", "apreconcile", "approve", folder / "plan.json", step["token"], "--by", "ann", "--reason", "x"],
+        capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+    ).stdout  # fmt: skip
+    hub.branch({"approvals.yaml": approval})
+    code, log, _ = job("apreconcile-apply", "main", **pushed(*hub.merge()))
+    assert (code, hub.world.writes().count("POST /v1/numbers")) == (0, 1), log
+
+
+def test_a_push_that_does_not_tell_what_was_before_is_not_applied(hub, job):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    before, after = hub.merge()
+    assert job("apreconcile-apply", "main", **pushed(NOBODY, after))[0] == 9
+    elsewhere = call("commit-tree", f"{before}^{{tree}}", "-m", "forced away", folder=hub.dev)
+    assert job("apreconcile-apply", "main", **pushed(elsewhere, after))[0] == 9
+    assert job("apreconcile-apply", "main", **pushed(before, before))[0] == 4
+    assert hub.world.requests() == []
+
+
+def test_drift_ends_with_2(hub, job):
+    hub.begin({"agentphone.yaml": SPEC})
+    code, log, _ = job("apreconcile-drift", "main")
+    assert (code, "agent.support" in log) == (2, True), log
+    assert hub.world.writes() == []
+
+
+def test_only_what_may_have_the_key_is_planned():
+    """The rules, in GitLab's own words: nobody but GitLab evaluates them."""
+    fork = "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_MERGE_REQUEST_PROJECT_ID"
+    assert fork in TEMPLATE["apreconcile-validate"]["rules"][0]["if"]
+    assert TEMPLATE["apreconcile-plan"]["rules"][-1]["if"] == fork.replace("!=", "==")
+    assert TEMPLATE["apreconcile-apply"]["resource_group"] == "apreconcile"
+    assert "unset AGENTPHONE_API_KEY" in TEMPLATE["apreconcile-validate"]["script"]
