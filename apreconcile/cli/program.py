@@ -16,6 +16,7 @@ The usual way:
 """
 
 COMMANDS = {
+    "init": "Write down an account as a spec, and adopt it.",
     "validate": "Check a spec, offline.",
     "plan": "Look at the account and show what would change.",
     "show": "Show a saved plan.",

@@ -15,8 +15,8 @@ import yaml
 
 from tests.action.conftest import ROOT, action
 
-WORKFLOWS = sorted((ROOT / "examples/github").glob("*.yml"))
-GITLAB = ROOT / "examples/gitlab/apreconcile.gitlab-ci.yml"
+WORKFLOWS = sorted((ROOT / "apreconcile/pipelines/github").glob("*.yml"))
+GITLAB = ROOT / "apreconcile/pipelines/gitlab/apreconcile.gitlab-ci.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 
 

@@ -13,7 +13,7 @@ import yaml
 from tests.action.conftest import BUYING, NOBODY, ROOT, SPEC
 from tests.store.conftest import QUIET, call
 
-TEMPLATE = yaml.safe_load((ROOT / "examples/gitlab/apreconcile.gitlab-ci.yml").read_text())
+TEMPLATE = yaml.safe_load((ROOT / "apreconcile/pipelines/gitlab/apreconcile.gitlab-ci.yml").read_text())
 LIMITED = SPEC + "policy: {maxBuys: {perApply: 0}}\n"
 
 

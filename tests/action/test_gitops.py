@@ -83,7 +83,7 @@ class Walk:
             spec.write_text(f"{spec.read_text()}\n{text}")
             return ""
         if mark == "the workflows are copied":
-            shutil.copytree(ROOT / "examples/github", hub.dev / ".github/workflows")
+            shutil.copytree(ROOT / "apreconcile/pipelines/github", hub.dev / ".github/workflows")
             return ""
         if mark == "main was pushed":
             ran = hub.on_push(call("rev-parse", "main~1", folder=hub.dev), call("rev-parse", "main", folder=hub.dev))
