@@ -97,6 +97,11 @@ def name_of(step: Document) -> tuple[str, str]:
     return (step["address"], "protect" if alone and not step["calls"] else step["action"])
 
 
+def verb_of(step: Document) -> str:
+    """What a step of a plan document does, as `Step.verb` says it; without a token, a protection is put on."""
+    return step["token"].split(":")[0] if step["token"] else name_of(step)[1]
+
+
 def dump(plan: Plan) -> bytes:
     """The plan file, byte for byte: canonical JSON and a newline."""
     return encode(to_json(plan))
