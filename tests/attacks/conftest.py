@@ -123,13 +123,6 @@ class Desk(Trial):
         return [word for at, token in self.tokens().items() if not addresses or at in addresses
                 for word in ("--approve", token)]  # fmt: skip
 
-    def made(self) -> Desk:
-        """Let the account be as the spec wants it."""
-        told = self("apply", "--yes", "--adopt", *self.approving())
-        told = self("apply", "--yes", "--adopt", *self.approving()) if told.code == 3 else told
-        assert told.code == 0, told.said
-        return self
-
     def released(self) -> list[str]:
         """The phone numbers that are gone for ever."""
         return [line["phoneNumber"] for line in self.ledger() if line["type"] == "release"]
