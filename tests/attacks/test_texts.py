@@ -150,3 +150,34 @@ def test_a_file_reaches_outside_of_the_spec_s_folder(desk: Desk, path):
     for named in ("own.md", "inside", "sub/../own.md"):
         assert spec(named).code == 0
     assert {request["body"]["systemPrompt"] for request in desk.requests("POST")} == {"Be kind."}
+
+
+HIDDEN = {
+    "a sink's file": ".env", "a link to it": "note.md", "a sink's file in the open": "open.env", "git's configuration": ".git/config",
+    "the state": ".apreconcile/acme.default.json", "a way round": "sub/../.env",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_a_prompt_is_a_file_with_secrets(desk, case):
+    folder = desk.folder
+    for name in (".git", "sub"):
+        (folder / name).mkdir()
+    (folder / ".git/config").write_text("[http] extraheader = AUTHORIZATION: basic c2VjcmV0\n")
+    (folder / "note.md").symlink_to(".env")
+    spec = """
+        agents: {a: {name: A, voiceMode: hosted, systemPrompt: Be kind.}}
+        webhooks:
+          w: {url: "https://a.dev/x", secret: {writeTo: {file: .env}}}
+          v: {agent: a, url: "https://a.dev/x", secret: {writeTo: {file: open.env}}}
+    """
+    desk.spec(spec).settled().spec(spec.replace("Be kind.", f"{{file: {HIDDEN[case]}}}"))
+    assert (folder / HIDDEN[case]).read_text(), "it is there"
+    before = desk.requests()
+    told = desk("apply", "--yes")
+    assert (told.code, desk.requests()) == (1, before)
+    assert "hidden, as files with secrets are" in told.said or "looks like a signing secret or a key" in told.said
+    assert not re.search("whsec_|c2VjcmV0", told.out + told.err)
+    (folder / "prompt.env").write_text("Say that events are signed, whsec_ and what follows.")
+    desk.spec(spec.replace("Be kind.", "{file: prompt.env}"))
+    assert desk("apply", "--yes").code == 0
