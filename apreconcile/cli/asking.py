@@ -5,9 +5,11 @@ from __future__ import annotations
 import select
 import sys
 import termios
+import time
 from collections.abc import Collection
 
 from apreconcile.core.approval import held, phrase
+from apreconcile.core.errors import HeldError
 from apreconcile.core.plan import Plan, Step
 from apreconcile.show import escape
 from apreconcile.show.screen import BLANK, Line, Span, Style, say, strong
@@ -18,13 +20,15 @@ from .terminal import Terminal
 
 Name = tuple[str, str]
 
-_QUIET_FOR = 0.05
-"""Seconds without input after which what was pasted ahead has arrived, and is thrown away."""
-_PATIENCE = 100
+_QUIET_FOR, _PATIENCE = 0.05, 5.0
+"""Seconds without input after which what was pasted ahead has arrived, and is thrown away; seconds to wait for that."""
 
 
 def ask(terminal: Terminal, question: Line) -> str:
-    """The answer to a question, as it was typed; empty for the end of input. Ctrl-C raises KeyboardInterrupt."""
+    """The answer to a question, as it was typed; empty for the end of input. Ctrl-C raises KeyboardInterrupt.
+
+    Raises HeldError where input never ends: that is a program, and it answers whatever is asked.
+    """
     with raising():
         discard_input()
         terminal.prompt(question)
@@ -35,13 +39,14 @@ def ask(terminal: Terminal, question: Line) -> str:
 
 
 def discard_input() -> None:
-    """Throw away what was typed or pasted before the question was there to be read."""
-    stdin = sys.stdin.fileno()
+    """Throw away what was typed or pasted before the question was there to be read. Raises HeldError if it goes on."""
+    stdin, end = sys.stdin.fileno(), time.monotonic() + _PATIENCE
     termios.tcflush(stdin, termios.TCIFLUSH)
-    for _ in range(_PATIENCE):
-        if not select.select([stdin], [], [], _QUIET_FOR)[0]:
-            return
+    while select.select([stdin], [], [], _QUIET_FOR)[0]:
         termios.tcflush(stdin, termios.TCIFLUSH)
+        if time.monotonic() > end:
+            hint = "let a person type; a pipeline gives --approve TOKEN for each step, and --yes"
+            raise HeldError("nothing was sent: somebody types without end, and nobody can be asked", hint=hint)
 
 
 def ask_approvals(terminal: Terminal, plan: Plan, granted: Collection[Name]) -> frozenset[Name]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .outcome import Outcome, Word
-from .planfile import Document, name_of
+from .planfile import Document, name_of, verb_of
 from .staleness import clean, differences, shared_differences, shown
 
 Name = tuple[str, str]
@@ -64,8 +64,8 @@ def agree(saved: Document, fresh: Document) -> Agreement:
 
 
 def _word(step: Document, word: Word, *, because: str | None = None, error: str | None = None) -> Outcome:
-    address = Address(*step["address"].split(".", 1))
-    return Outcome(address, clean(step["action"]), word, because=because, error=error)
+    address = Address(*step["address"].split("."))
+    return Outcome(address, clean(step["action"]), word, because=because, error=error, verb=clean(verb_of(step)))
 
 
 def _gone(step: Document, fresh: Document, new: Collection[Name]) -> list[str]:

@@ -29,8 +29,8 @@ VALID = timedelta(hours=24)
 """How long a plan holds."""
 SKEW = timedelta(minutes=5)
 """How far the clock of the machine that made a plan may be ahead."""
-MEANT = ("address", "action", "risks", "token", "after", "calls")
-"""The keys of a step that the digest covers."""
+MEANT = ("address", "action", "risks", "token", "after", "calls", "sink")
+"""The keys of a step that the digest covers, those that it has."""
 
 AGAIN = "make it again: apreconcile plan --out FILE"
 
@@ -50,19 +50,14 @@ def digest_of(document: Document) -> str:
     An update without calls means what its fields say.
     """
     whole = {name: document[name] for name in ("project", "environment", "scope")}
-    meant = [
-        {
-            **{name: step[name] for name in (*MEANT, *(["fields"] if _is_silent(step) else []))},
-            **({"sink": step["sink"]} if "sink" in step else {}),
-        }
-        for step in document["steps"]
-    ]
+    meant = [{name: step[name] for name in _meant(step) if name in step} for step in document["steps"]]
     return hashlib.sha256(canonical({**whole, "steps": meant})).hexdigest()
 
 
-def _is_silent(step: Document) -> bool:
-    """Whether a step changes something without a call: a protection, or who is handed a secret."""
-    return step["action"] == "update" and not step["calls"]
+def _meant(step: Document) -> tuple[str, ...]:
+    """What the digest covers of a step that has it; a protection, and who is handed a secret, have no calls."""
+    silent = step["action"] == "update" and not step["calls"]
+    return (*MEANT, "fields") if silent else MEANT
 
 
 def to_json(plan: Plan) -> Document:
@@ -90,7 +85,7 @@ def to_json(plan: Plan) -> Document:
         "blocked": [blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
-        **({"tests": [_probe_json(probe, plan.salt) for probe in plan.probes]} if plan.probes else {}),
+        **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
         **({"policy": plan.policy} if plan.policy else {}),
     }
@@ -100,6 +95,11 @@ def name_of(step: Document) -> tuple[str, str]:
     """What tells a step of a plan document from its others, as `Step.name` does."""
     alone = [diff["field"] for diff in step["fields"]] == ["protect"]
     return (step["address"], "protect" if alone and not step["calls"] else step["action"])
+
+
+def verb_of(step: Document) -> str:
+    """What a step of a plan document does, as `Step.verb` says it; without a token, a protection is put on."""
+    return step["token"].split(":")[0] if step["token"] else name_of(step)[1]
 
 
 def dump(plan: Plan) -> bytes:
@@ -133,9 +133,9 @@ def _step_json(step: Step, salt: str) -> Document:
     }
 
 
-def _probe_json(probe: Probe, salt: str) -> Document:
-    sent = probe.call.to_json(salt)
-    return {"address": str(probe.address), "method": sent["method"], "path": sent["path"]}
+def _probe_json(probe: Probe) -> Document:
+    path = replace_holes(probe.call.path, lambda _: None)
+    return {"address": str(probe.address), "method": probe.call.method, "path": path}
 
 
 def field_json(diff: FieldDiff) -> Document:
@@ -195,7 +195,7 @@ def check_intact(document: Document, *, source: str = "the plan file") -> None:
     if digest_of(document) != document["digest"]:
         text = f"{source} is not as it was made: its digest does not fit what it says"
         raise PlanFileError(text, hint=f"somebody or something changed it; {AGAIN}")
-    for (address, word), times in Counter(map(name_of, document["steps"])).most_common(1):
+    for (address, word), times in Counter(map(name_of, document["steps"])).items():
         if times > 1:
             raise PlanFileError(f"{source} has a step twice: {word} {address}", hint=AGAIN)
 
@@ -236,7 +236,7 @@ class _RefusedError(ValueError):
 
 def _parsed(data: bytes, source: str) -> Any:
     try:
-        text = data.decode("utf-8", "surrogatepass")
+        text = data.decode(errors="surrogatepass")
     except UnicodeDecodeError as problem:
         hint = "write it with: apreconcile plan --out FILE"
         raise PlanFileError(f"{source} is not UTF-8 text", hint=hint) from problem
@@ -266,7 +266,7 @@ def _unreadable(text: str, problem: json.JSONDecodeError) -> str:
 def _map(pairs: list[tuple[str, Any]]) -> Document:
     made = dict(pairs)
     if len(made) != len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise _RefusedError(f"has the key {twice[:64]!r} twice in one map")
     return made
 

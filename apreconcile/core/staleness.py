@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from .call import canonical
 from .planfile import Document
@@ -14,6 +15,7 @@ from .wire import Wire
 
 _LONG, _BEFORE = 60, 12
 """Characters of a value that are shown, and how many of those stand before the first that differs."""
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 def differences(planned: Document, live: Document) -> list[str]:
@@ -49,17 +51,17 @@ def shared_differences(planned: Document, live: Document) -> list[str]:
 
 def shown(*values: Wire) -> list[str]:
     """Values as JSON on one line; of long ones what stands around the first place in which they differ."""
-    texts = [json.dumps(value, sort_keys=True, ensure_ascii=False) for value in values]
+    texts = [_JSON.encode(value) for value in values]
     if all(len(text) <= _LONG for text in texts):
         return texts
-    signs = zip(*(set(texts) - {"null"}), strict=False)
-    start = max(0, next((at for at, several in enumerate(signs) if len(set(several)) > 1), 0) - _BEFORE)
+    signs = zip_longest(*(set(texts) - {"null"}))
+    start = max(0, next((at for at, several in enumerate(signs) if len(set(several)) > 1), _BEFORE) - _BEFORE)
     return [text if text == "null" else _cut(text, start) for text in texts]
 
 
 def clean(text: str) -> str:
     """The text without lone surrogates, which no stream takes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _cut(text: str, start: int) -> str:
@@ -99,17 +101,17 @@ def _calls(planned: list[Document], live: list[Document], *, told: bool) -> list
     """In what calls differ: their targets, what they send, and if the fields `told` it already, only the secrets."""
     if canonical(planned) == canonical(live):
         return []
-    targets, now = [_target(call) for call in planned], [_target(call) for call in live]
-    if targets != now:
-        return (
-            []
-            if told
-            else [f"another target: planned {', then '.join(targets) or 'none'}, now {', then '.join(now) or 'none'}"]
-        )
-    differ = [words for was, other in zip(planned, live, strict=True) for words in _sent(was, other)]
+    was, now = ([_target(call) for call in calls] for calls in (planned, live))
+    if was != now:
+        return [] if told else [f"another target: planned {_row(was)}, now {_row(now)}"]
+    differ = [words for sent in map(_sent, planned, live) for words in sent]
     secrets = [text for text, secret in differ if secret]
     rest = [text for text, secret in differ if not (secret or told)]
     return [*secrets, *rest] or ([] if told else ["it is sent otherwise now"])
+
+
+def _row(targets: Iterable[str]) -> str:
+    return ", then ".join(targets) or "none"
 
 
 def _target(call: Document) -> str:
@@ -124,24 +126,30 @@ def _sent(planned: Document, live: Document) -> Iterator[tuple[str, bool]]:
     for at in dict.fromkeys([*was, *now]):
         if at in was and at in now and _same(was[at], now[at]):
             continue
-        if any("sha256" in places.get(at, ()) for places in (was, now) if isinstance(places.get(at), dict)):
+        if _is_secret(was.get(at)) or _is_secret(now.get(at)):
             yield f"{at}: another secret than was planned", True
         else:
             one, other = (_place(places[at]) if at in places else "nothing" for places in (was, now))
             yield f"{at}: planned {one}, now {other}", False
 
 
+def _is_secret(value: Wire) -> bool:
+    return isinstance(value, dict) and "sha256" in value
+
+
 def _places(call: Document) -> Iterator[tuple[str, Wire]]:
     """Every place of what a call sends with its value: scalars, what is empty, and holes as maps."""
-    level: list[tuple[str, Wire]] = [("", call["body"])]
-    while level:
-        at, value = level.pop()
-        inner = [*value.items()] if isinstance(value, dict) else [*enumerate(value)] if isinstance(value, list) else []
-        level += [(f"{at}/{name}", item) for name, item in reversed(inner)]
-        if not inner:
-            yield at.removeprefix("/") or "body", value
+    yield from ((at.removeprefix("/") or "body", value) for at, value in _leaves(call["body"]))
     yield "query", call.get("query", [])
     yield from ((hole["at"].removeprefix("/body").removeprefix("/"), hole) for hole in call["holes"])
+
+
+def _leaves(value: Wire, at: str = "") -> Iterator[tuple[str, Wire]]:
+    if value and isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(item, f"{at}/{name}")
+    else:
+        yield at, value
 
 
 def _place(value: Wire) -> str:

@@ -185,10 +185,10 @@ class State:
         turns = {**self.turns, new: max(self.turn(old), self.turn(new))}
         return replace(self, resources={**rest, new: self.resources[old]}, turns=turns)
 
-    def protected(self, address: Address, *, protect: bool, tokens: int = 0) -> State:
+    def protected(self, address: Address, *, protect: bool, tokens: int) -> State:
         """The state in which something of ours is protected, or not; so many tokens were spent on that."""
-        state = self.bind(address, replace(self.resources[address], protect=protect))
-        return replace(state, turns=self.turned(address, tokens)) if tokens else state
+        held = replace(self.resources[address], protect=protect)
+        return replace(self.bind(address, held), turns=self.turned(address, tokens))
 
     def open(self, intent: Intent, *, price: str | None = None) -> State:
         """The state that knows of a step about to be taken. Its token, if any, is spent with it; so is its price."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from apreconcile.core.errors import Error
+from apreconcile.core.masking import Masking
 from apreconcile.core.spec.manifest import load_manifest, load_manifests, load_name
 from apreconcile.core.spec.text import MAX_BYTES
 from apreconcile.core.wanted import Manifest
@@ -89,11 +90,20 @@ def _read(file: Path) -> bytes:
 
 
 def read_named(spec: str, named: str) -> str:
-    """The text of `{file: named}` in a spec file: inside the spec's folder, links followed. Raises Error."""
+    """The text of `{file: named}` in a spec file: inside the spec's folder, links followed. Raises Error.
+
+    Plans show it and agents say it: so nothing hidden is one, such as `.env` or `.git/config`, nor what has a secret.
+    """
+    data, folder = read_beside(spec, named), Path(spec).parent.resolve()
+    if any(part.startswith(".") for part in (folder / named).resolve().relative_to(folder).parts):
+        raise Error(f"{named} is hidden, as files with secrets are", hint="copy the text into a file that is not")
     try:
-        return read_beside(spec, named).decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as problem:
         raise Error(f"{named} is not UTF-8 text (byte {problem.start})", hint="save it as UTF-8") from problem
+    if Masking(())(text) != text:
+        raise Error(f"{named} has what looks like a signing secret or a key", hint="take it out: plans show this text")
+    return text
 
 
 def read_beside(spec: str, named: str) -> bytes:

@@ -2,86 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
 import re
-import select
-import struct
 import subprocess
-import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from apreconcile.cli.terminal import Terminal, told_once
+from tests.cli.conftest import PATIENCE, Person
 
-LAUNCH = """
-import fcntl, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from apreconcile.cli import main
-main()
-"""
-PATIENCE = 30.0
 CTRL_C = "\x03"
-
-
-class Person:
-    """Somebody at a terminal of 80 columns, who reads everything and types."""
-
-    def __init__(self, argv: tuple[str, ...], env: dict[str, str], out: Path | None = None) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-        with out.open("w") if out else nullcontext(slave) as stdout:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", LAUNCH, *argv], env=env, stdin=slave, stdout=stdout, stderr=slave,
-                start_new_session=True,
-            )  # fmt: skip
-        os.close(slave)
-        self.seen = ""
-        self.read_to = 0
-
-    def wait_for(self, words: str) -> None:
-        """Read until these words are on the screen."""
-        end = time.monotonic() + PATIENCE
-        while words not in _bare(self.seen)[self.read_to :]:
-            assert time.monotonic() < end, f"no {words!r} in:\n{self.seen}"
-            assert self._read(), f"ended without {words!r}:\n{self.seen}"
-        self.read_to = _bare(self.seen).index(words, self.read_to) + len(words)
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def leave(self) -> tuple[int, str]:
-        """Read to the end: the exit code and the whole screen without its colours."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self._read():
-            pass
-        return self.process.wait(PATIENCE), _bare(self.seen).replace("\r\n", "\n")
-
-    def _read(self) -> bool:
-        ready = select.select([self.master], [], [], PATIENCE)[0]
-        try:
-            data = os.read(self.master, 65536) if ready else b""
-        except OSError:
-            return False
-        self.seen += data.decode("utf-8", "replace")
-        return bool(data)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
 
 
 @pytest.fixture

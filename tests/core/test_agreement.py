@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apreconcile.core.address import Address
 from apreconcile.core.agreement import ALREADY, agree
 from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.planfile import name_of
@@ -71,12 +74,16 @@ def test_order_token_reasons_and_what_comes_after_are_the_fresh_ones():
         (renamed("C", "D"), 'name: planned "A" -> "B", the account now has "C", and now "D" is wanted'),
         (renamed(risks=["irreversible", "spends"]), "now also: irreversible, spends"),
         (step(fields=[diff("name", "A", "B"), diff("x", 1, True)], calls=[call({"name": "B", "x": True})]), "x: not planned, and now 1 -> true"),
+        (renamed(None, "B"), 'name: planned "A" -> "B", the account now has nothing'),
         (step(fields=[diff("x", None, 1)], calls=[call({"x": 1})]), 'name: planned "A" -> "B", and not to change any more; x: not planned, and now 1'),
         (renamed() | {"calls": [call({"name": "B"}, path=("v1", "agents", "agt_2"))]}, "another target: planned PATCH /v1/agents/agt_1, now PATCH /v1/agents/agt_2"),
         (renamed() | {"calls": []}, "another target: planned PATCH /v1/agents/agt_1, now none"),
-        (renamed() | {"calls": [call({"name": "B"}), call(method="DELETE")]}, "now PATCH /v1/agents/agt_1, then DELETE /v1/agents/agt_1"),
+        (renamed() | {"calls": [call({"name": "B"}), call(method="DELETE")]}, "another target: planned PATCH /v1/agents/agt_1, now PATCH /v1/agents/agt_1, then DELETE /v1/agents/agt_1"),
+        (renamed("A", "C") | {"calls": []}, 'name: planned "A" -> "B", and now "C" is wanted'),
         (renamed() | {"calls": [call({"name": "B", "more": [1, {}]})]}, "more/0: planned nothing, now 1; more/1: planned nothing, now {}"),
         (renamed() | {"calls": [call({"name": "C"})]}, 'name: planned "B", now "C"'),
+        (renamed() | {"calls": [call({})]}, 'name: planned "B", now nothing; body: planned nothing, now {}'),
+        (renamed() | {"calls": [call({"name": {"é": 1, "A": [], "b": {}}})]}, 'name: planned "B", now nothing; name/é: planned nothing, now 1; name/A: planned nothing, now []; name/b: planned nothing, now {}'),
         (renamed() | {"calls": [call({"name": "B"}, query=[["a", "b"]])]}, 'query: planned [], now [["a", "b"]]'),
         (renamed() | {"calls": [call({"name": None}, {"at": "/body/name", "id": "agent.b"})]}, 'name: planned "B", now agent.b'),
         (renamed() | {"calls": [call({"name": None}, {"at": "/body/name", "env": "X", "sha256": SHA})]}, "name: another secret than was planned"),
@@ -84,7 +91,21 @@ def test_order_token_reasons_and_what_comes_after_are_the_fresh_ones():
     ],
 )  # fmt: skip
 def test_what_differs_is_named_with_what_was_planned_and_what_is_live(live, says):
-    assert error(renamed(), [live]).endswith(says)
+    assert error(renamed(), [live]) == says
+
+
+@pytest.mark.parametrize(
+    ("planned", "live", "was", "now"),
+    [
+        ("`keep a`", "`keep b`", '"`keep a`"', '"`keep b`"'),
+        (None, "`keep b`", '"nobody"', '"`keep b`"'),
+        ("`keep a`", None, '"`keep a`"', '"nobody"'),
+    ],
+)
+def test_another_sink_is_told(planned, live, was, now):
+    saved, fresh = (renamed() | ({"sink": sink} if sink else {}) for sink in (planned, live))
+    assert error(saved, [fresh]) == f"its signing secret was to be handed to {was}, and now to {now}"
+    assert agreed([saved], [saved]).words == {}
 
 
 def test_a_risk_that_is_gone_is_named_and_one_that_nobody_knows_too():
@@ -94,13 +115,16 @@ def test_a_risk_that_is_gone_is_named_and_one_that_nobody_knows_too():
 def test_an_int_is_no_float_and_no_boolean():
     one = step(calls=[call({"x": 1})])
     for other in (1.0, True, "1"):
-        assert error(one, [step(calls=[call({"x": other})])]).startswith("x: planned 1, now ")
+        says = f"x: planned 1, now {json.dumps(other)}"
+        assert error(one, [step(calls=[call({"x": other})])]) == says
 
 
 def test_another_secret_is_told_and_not_shown():
     was, now = ({"at": "/body/tools/0/key", "masked": True, "sha256": sha} for sha in (SHA, OTHER))
     saved, live = (step(calls=[call({"tools": [{"key": None}]}, hole)]) for hole in (was, now))
-    assert error(saved, [live]) == "tools/0/key: another secret than was planned"
+    bare = step(calls=[call({"tools": [{"key": "plain"}]})])
+    for one, other in ((saved, live), (saved, bare), (bare, live)):
+        assert error(one, [other]) == "tools/0/key: another secret than was planned"
 
 
 def test_another_secret_is_told_beside_the_fields():
@@ -139,7 +163,30 @@ def test_of_long_values_the_place_is_shown_where_they_differ():
 
 def test_of_long_values_that_differ_at_once_the_beginning_is_shown():
     said = error(renamed("A", "y" * 100), [renamed("A", "z" * 100)])
-    assert f'"A" -> "{"y" * 59}…, and now "{"z" * 59}… is wanted' in said
+    assert said == f'name: planned "A" -> "{"y" * 59}…, and now "{"z" * 59}… is wanted'
+
+
+@pytest.mark.parametrize(
+    ("planned", "live", "was", "now"),
+    [
+        ("y" * 58, "z" * 58, f'"{"y" * 58}"', f'"{"z" * 58}"'),
+        ("x" * 57 + "y", "x" * 57 + "z", f'"{"x" * 57}y"', f'"{"x" * 57}z"'),
+        ("y" * 59, "z" * 58, f'"{"y" * 59}…', f'"{"z" * 58}"'),
+        (10**69, 10**70, f"…{'0' * 12}", f"…{'0' * 13}"),
+        ({"b": "é" * 60, "a": 1}, {"a": 1, "b": "é"}, f'…: 1, "b": "{"é" * 49}…', '…: 1, "b": "é"}'),
+        (["x" * 90], ["x" * 90, 1], f'…{"x" * 11}"]', f'…{"x" * 11}", 1]'),
+        (["x" * 90, "y" * 47], ["x" * 90], f'…{"x" * 11}", "{"y" * 45}…', f'…{"x" * 11}"]'),
+        (["x" * 90, "y" * 43], ["x" * 90], f'…{"x" * 11}", "{"y" * 43}"]', f'…{"x" * 11}"]'),
+    ],
+)
+def test_of_long_values_no_more_is_shown_than_fits(planned, live, was, now):
+    said = error(renamed(None, planned), [renamed(None, live)])
+    assert said == f"name: planned {was}, and now {now} is wanted"
+
+
+def test_a_long_value_that_differs_from_no_other_is_cut():
+    said = error(renamed("x" * 90, "x" * 90), [renamed("x" * 90, "x" * 90, risks=["spends"]) | {"fields": []}])
+    assert said == f'name: planned "{"x" * 59}… -> "{"x" * 59}…, and not to change any more; now also: spends'
 
 
 def test_what_no_stream_takes_is_spelled():
@@ -147,7 +194,34 @@ def test_what_no_stream_takes_is_spelled():
         [step(action="ex\udc80"), renamed("\ud800", "B") | {"address": "agent.b"}], [renamed() | {"address": "agent.b"}]
     )
     for one in found.words.values():
-        f"{one.action}{one.error}".encode()
+        f"{one.action}{one.verb}{one.error}".encode()
+    assert [one.action for one in found.words.values()] == ["ex\\udc80", "update"]
+
+
+# What is said of a step
+
+HEX = SHA[:32]
+
+
+@pytest.mark.parametrize(
+    ("saved", "verb", "name"),
+    [
+        (step("number.n", "create", token=f"buy:number.n@{HEX}"), "buy", ("number.n", "create")),
+        (step("number.n", "delete", token=f"release:number.n@{HEX}"), "release", ("number.n", "delete")),
+        (renamed(), "update", ("agent.a", "update")),
+        (step("number.n", fields=[diff("protect", False, True)]), "protect", ("number.n", "protect")),
+        (
+            step("number.n", fields=[diff("protect", True, False)], token=f"unprotect:number.n@{HEX}"),
+            "unprotect",
+            ("number.n", "protect"),
+        ),
+    ],
+)
+def test_a_step_that_is_not_taken_is_told_as_one_that_is(saved, verb, name):
+    [stale] = agreed([saved], [saved | {"risks": ["odd"]}]).words.values()
+    [gone] = agreed([saved], []).words.values()
+    for said in (stale, gone):
+        assert (said.address, said.verb, said.name) == (Address(*saved["address"].split(".")), verb, name)
 
 
 # What the fresh plan does not have

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from apreconcile.core import planfile
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call, IdOf, Secret, canonical
-from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Update
+from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Protect, Update
 from apreconcile.core.errors import PlanFileError
 from apreconcile.core.place import Place
-from apreconcile.core.plan import Cost, Plan, Scope, Step, Unmanaged
+from apreconcile.core.plan import Cost, Delivery, Plan, Probe, Scope, Step, Unmanaged
 from apreconcile.core.planfile import (
     check_current,
     check_home,
@@ -24,10 +24,12 @@ from apreconcile.core.planfile import (
     dump,
     encode,
     load,
+    name_of,
     plan_digest,
     to_json,
 )
 from apreconcile.core.risk import Risk
+from apreconcile.core.sink import Sink
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wanted import Wanted
 from apreconcile.version import __version__
@@ -55,11 +57,16 @@ def buy(**more):
     return replace(step, **more)
 
 
-def changed(*fields):
-    live = Seen("webhook", "wh_1", {})
-    return Step(
-        Update(EVENTS, wanted(EVENTS), live, fields, {}), (), frozenset({Risk.ROTATES_SECRET, Risk.REROUTES}), 3
-    )
+LIVE = Seen("webhook", "wh_1", {})
+
+
+def changed(*fields, **more):
+    risks = frozenset({Risk.ROTATES_SECRET, Risk.REROUTES})
+    return replace(Step(Update(EVENTS, wanted(EVENTS), LIVE, fields, {}), (), risks, 3), **more)
+
+
+def handed(to, **more):
+    return changed(delivery=Delivery(Sink(command=("keep", to)), Call("GET", ("v1", "webhook")), "secret", ()), **more)
 
 
 def plan(*steps, **more):
@@ -122,6 +129,42 @@ def test_a_plan_has_every_key_of_the_contract():
         "warnings": ["odd"],
         "requests": 7,
     }  # fmt: skip
+
+
+def test_what_only_some_plans_have_stands_there_where_it_is():
+    some = to_json(
+        plan(
+            handed("events", digest="cd" * 32, permit="rotates-secret"),
+            cost=Cost(Decimal(3), as_of="2026-01-01", unpriced=(MAIN,)),
+            probes=(Probe(EVENTS, Call("POST", ("v1", "agents", IdOf(SUPPORT), "webhook", "test"), {"a": SECRET})),),
+            policy="4b825dc",
+        )
+    )
+
+    [step] = some["steps"]
+    assert (step["digest"], step["permit"], step["sink"]) == ("cd" * 32, "rotates-secret", "`keep events`")
+    assert (some["cost"]["prices_as_of"], some["cost"]["unpriced"]) == ("2026-01-01", ["number.support-main"])
+    assert some["tests"] == [
+        {"address": "webhook.events", "method": "POST", "path": ["v1", "agents", None, "webhook", "test"]}
+    ]
+    assert some["policy"] == "4b825dc"
+    assert load(encode(some)) == some
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        buy(),
+        changed(),
+        changed(FieldDiff("url", "a", "b")),
+        changed(FieldDiff("protect", "a", "b"), calls=(Call("PATCH", ("x",)),)),
+        changed(FieldDiff("protect", "a", "b"), FieldDiff("url", "a", "b")),
+        Step(Protect(MAIN, wanted(MAIN), LIVE, True), (), frozenset(), 1),
+        Step(Protect(MAIN, wanted(MAIN), LIVE, False), (), frozenset({Risk.UNPROTECTS}), 1),
+    ],
+)
+def test_a_step_of_a_document_has_the_name_of_the_step_that_it_was_written_for(step):
+    assert name_of(to_json(plan(step))["steps"][0]) == step.name
 
 
 def test_the_file_is_canonical_json_and_a_newline():
@@ -214,6 +257,20 @@ def test_the_digest_covers_all_that_a_plan_means(other):
     assert other != digest(buy())
 
 
+def test_the_digest_covers_who_is_handed_a_secret():
+    assert len({digest(changed()), digest(handed("events")), digest(handed("other"))}) == 3
+
+
+def test_an_update_that_sends_nothing_means_what_its_fields_say():
+    on, off = (Step(Protect(MAIN, wanted(MAIN), LIVE, protect), (), frozenset(), 1) for protect in (True, False))
+    assert digest(on) != digest(off)
+    named, other = (FieldDiff("name", "a", name) for name in "bc")
+    assert digest(changed(named)) != digest(changed(other))
+    sent = (Call("PATCH", ("x",), {"name": "b"}),)
+    assert digest(changed(named, calls=sent)) == digest(changed(other, calls=sent))
+    assert digest(buy(calls=())) == digest(buy(calls=(), change=Create(MAIN, wanted(MAIN), (named,), "")))
+
+
 def test_the_digest_leaves_out_words_and_fields():
     assert digest(buy(why=("other",), change=Create(MAIN, wanted(MAIN), (), ""), stage=7)) == digest(buy())
 
@@ -242,7 +299,21 @@ def test_what_a_later_minor_version_added_stays():
     assert load(encode(later)) == later
 
 
+def test_what_no_stream_takes_is_read_as_it_was_written():
+    odd = plan(warnings=("\ud800",))
+    assert load(dump(odd)) == to_json(odd)
+
+
 REPORT = b'{"format":"apreconcile.report/1","steps":[]}'
+AGAIN = "make it again: apreconcile plan --out FILE"
+CHANGED = f"somebody or something changed it; {AGAIN}"
+
+
+def refusal(check, *args, **more):
+    """The message and the hint with which a plan file is refused."""
+    with pytest.raises(PlanFileError) as refused:
+        check(*args, **more)
+    return refused.value.message, refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -250,46 +321,59 @@ REPORT = b'{"format":"apreconcile.report/1","steps":[]}'
     [
         (b"", "is empty"),
         (b" \n", "is empty"),
-        (b"\xff\xfe{\x00", "not UTF-8"),
         (b"hello", "is not JSON (line 1, column 1: Expecting value)"),
-        (b'{"a":1 x}', "is not JSON (line 1, column 8"),
+        (b'{"a":1 x}', "is not JSON (line 1, column 8: Expecting ',' delimiter)"),
         (dump(plan(buy()))[:200], "ends too early: it was cut off"),
         (b'{"a":{}', "ends too early: it was cut off"),
         (b'{"a":"b', "ends too early: it was cut off"),
         (b'{"a":NaN}', "holds NaN, which is not JSON"),
         (b'{"a":-Infinity}', "holds -Infinity, which is not JSON"),
-        (b'{"a":1e999}', "a number that is too large"),
-        (b'{"a":' + b"9" * 5000 + b"}", "a number that is too long"),
-        (b'{"a":1,"b":2,"a":3}', "has the key 'a' twice"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b"[" * 200 + b"]" * 200, "nested too deeply"),
+        (b'{"a":1e999}', "has a number that is too large"),
+        (b'{"a":' + b"9" * 5000 + b"}", "has a number that is too long"),
+        (b'{"b":2,"a":1,"c":3,"a":3}', "has the key 'a' twice in one map"),
+        (b'{"%b":1,"%b":2}' % (b"x" * 65, b"x" * 65), f"has the key {'x' * 64!r} twice in one map"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b"[" * 200 + b"]" * 200, "is nested too deeply"),
+        (b'{"a":' * 200 + b"1" + b"}" * 200, "is nested too deeply"),
         (b"[]", "is not a plan of apreconcile"),
         (b"null", "is not a plan of apreconcile"),
         (b'{"format":1}', "is not a plan of apreconcile"),
         (b'{"format":"tfplan/1"}', "is not a plan of apreconcile"),
-        (REPORT, "is not a plan but a 'report' document"),
-        (b'{"format":"apreconcile.plan/2"}', "has the format 'apreconcile.plan/2'; this version reads"),
+        (REPORT, "is not a plan but a 'report' document of apreconcile"),
+        (
+            b'{"format":"apreconcile.%b"}' % (b"x" * 65),
+            f"is not a plan but a {'x' * 64!r} document of apreconcile",
+        ),
         (b'{"format":"apreconcile.plan/1"}', "is damaged: project is missing"),
     ],
 )
 def test_what_is_no_plan_is_refused_in_one_sentence(data, says):
-    with pytest.raises(PlanFileError) as refused:
-        load(data)
-    assert says in refused.value.message
-    assert refused.value.message.startswith("the plan file ")
-    assert "\n" not in refused.value.message
-    assert "apreconcile plan --out FILE" in refused.value.hint
+    assert refusal(load, data) == (f"the plan file {says}", AGAIN)
+    assert refusal(load, data, source="plan.json") == (f"plan.json {says}", AGAIN)
 
 
-def test_the_sentence_names_the_file():
-    with pytest.raises(PlanFileError, match=r"^plan\.json is empty$"):
-        load(b"", source="plan.json")
+def test_what_another_program_wrote_as_another_encoding_is_refused():
+    hint = "write it with: apreconcile plan --out FILE"
+    assert refusal(load, dump(plan(buy())).decode().encode("utf-16")) == ("the plan file is not UTF-8 text", hint)
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"), [("2", "apreconcile.plan/2"), ("9" * 48, f"apreconcile.plan/{'9' * 47}")]
+)
+def test_a_plan_of_another_version_is_refused(version, shown):
+    data = b'{"format":"apreconcile.plan/%b"}' % version.encode()
+    assert refusal(load, data) == (
+        f"the plan file has the format {shown!r}; this version reads 'apreconcile.plan/1'",
+        "show it with the version that wrote it, or make it again with this one: apreconcile plan --out FILE",
+    )
 
 
 def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
+    written = dump(plan(buy()))
+    monkeypatch.setattr(planfile, "LIMIT", len(written))
+    assert load(written) == to_json(plan(buy()))
     monkeypatch.setattr(planfile, "LIMIT", 2**20)
-    with pytest.raises(PlanFileError, match="larger than 1 MiB"):
-        load(b" " * (2**20 + 1))
+    assert refusal(load, b" " * (2**20 + 1)) == ("the plan file is larger than 1 MiB", AGAIN)
 
 
 @pytest.mark.parametrize(
@@ -336,9 +420,9 @@ def test_a_damaged_plan_is_refused_with_the_place(path, value, says):
     for part in path[:-1]:
         inner = inner[part]
     inner[path[-1]] = value
-    with pytest.raises(PlanFileError) as refused:
-        load(encode(damaged))
-    assert refused.value.message.startswith(f"the plan file is damaged: {says}")
+    message, hint = refusal(load, encode(damaged))
+    assert message.startswith(f"the plan file is damaged: {says}")
+    assert hint == AGAIN
 
 
 @pytest.mark.parametrize("name", [key for key in document() if key != "format"])
@@ -359,7 +443,7 @@ def whole(*steps, **more):
 
 
 SENDS = buy(calls=(Call("POST", ("v1", "x"), {"a": SECRET, "b": 1.0}, query=(("q", "1"),)),))
-INTACT = whole(SENDS, changed())
+INTACT = whole(SENDS, handed("events"))
 
 
 def edited(path, value):
@@ -375,6 +459,15 @@ def test_the_digest_of_a_document_is_that_of_its_plan():
     assert digest_of(INTACT) == INTACT["digest"] == digest_of(load(encode(INTACT)))
     check_intact(load(encode(INTACT)))
     check_intact(whole())
+
+
+def test_the_digest_of_a_plan_is_the_same_in_every_version():
+    assert INTACT["digest"] == "256d48cc383d83090b345b70c8ccaed1f4a426d28151a1711dabac72a80dfbb8"
+
+
+def test_a_protection_stands_beside_another_update_of_its_address():
+    on = Step(Protect(EVENTS, wanted(EVENTS), LIVE, True), (), frozenset(), 1)
+    check_intact(whole(on, changed()))
 
 
 @pytest.mark.parametrize(
@@ -393,6 +486,8 @@ def test_the_digest_of_a_document_is_that_of_its_plan():
         (["steps", 0, "action"], "delete"),
         (["steps", 0, "risks"], []),
         (["steps", 1, "risks"], ["reroutes"]),
+        (["steps", 1, "sink"], "`keep other`"),
+        (["steps", 1, "fields"], [{"field": "url", "before": "https://a", "after": "https://b"}]),
         (["steps", 0, "token"], None),
         (["steps", 0, "token"], f"buy:number.support-main@{HEX[::-1]}"),
         (["steps", 0, "after"], []),
@@ -409,9 +504,9 @@ def test_the_digest_of_a_document_is_that_of_its_plan():
     ],
 )
 def test_any_edit_of_what_a_plan_means_is_told(path, value):
-    with pytest.raises(PlanFileError, match="is not as it was made: its digest does not fit what it says") as told:
-        check_intact(edited(path, value))
-    assert told.value.hint.endswith("make it again: apreconcile plan --out FILE")
+    says = "is not as it was made: its digest does not fit what it says"
+    assert refusal(check_intact, edited(path, value)) == (f"the plan file {says}", CHANGED)
+    assert refusal(check_intact, edited(path, value), source="plan.json") == (f"plan.json {says}", CHANGED)
 
 
 @pytest.mark.parametrize(
@@ -431,14 +526,16 @@ def test_what_is_said_beside_the_meaning_is_not_covered(path, value):
 @pytest.mark.parametrize("source", [{"env": "TOKEN"}, {"masked": True}])
 def test_a_file_that_does_not_tell_which_secrets_it_sends_is_refused(source):
     older = edited(["steps", 0, "calls", 0, "holes"], [{"at": "/body/a", **source}])
-    with pytest.raises(PlanFileError, match="does not tell which secrets it sends: an older version wrote it"):
-        check_intact(older | {"digest": digest_of(older)})
+    says = "does not tell which secrets it sends: an older version wrote it"
+    for document in (older, older | {"digest": digest_of(older)}):
+        assert refusal(check_intact, document, source="plan.json") == (f"plan.json {says}", AGAIN)
 
 
-def test_a_step_that_stands_there_twice_is_refused():
-    twice = edited(["steps"], [*INTACT["steps"], INTACT["steps"][0]])
-    with pytest.raises(PlanFileError, match=r"has a step twice: create number\.support-main$"):
-        check_intact(twice | {"digest": digest_of(twice)})
+@pytest.mark.parametrize(("which", "named"), [(0, "create number.support-main"), (1, "update webhook.events")])
+def test_a_step_that_stands_there_twice_is_refused(which, named):
+    twice = edited(["steps"], [*INTACT["steps"], INTACT["steps"][which]])
+    message, hint = refusal(check_intact, twice | {"digest": digest_of(twice)}, source="plan.json")
+    assert (message, hint) == (f"plan.json has a step twice: {named}", AGAIN)
 
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -449,38 +546,46 @@ def test_a_plan_holds_for_a_day():
     check_current(INTACT, NOW - timedelta(hours=24, minutes=5))
 
 
-@pytest.mark.parametrize(
-    ("now", "says"),
-    [
-        (NOW, "plan.json expired at 2026-01-02T03:04:05Z; a plan holds 24 hours"),
-        (NOW + timedelta(days=9), "plan.json expired at"),
-        (
-            NOW - timedelta(hours=24, minutes=5, seconds=1),
-            "plan.json says that it expires at 2026-01-02T03:04:05Z; no plan",
-        ),
-    ],
-)
-def test_an_old_plan_and_one_without_an_end_are_refused(now, says):
-    with pytest.raises(PlanFileError) as told:
-        check_current(INTACT, now, source="plan.json")
-    assert told.value.message.startswith(says)
+@pytest.mark.parametrize("ago", [timedelta(), timedelta(days=9)])
+def test_an_old_plan_is_refused(ago):
+    says = "expired at 2026-01-02T03:04:05Z; a plan holds 24 hours"
+    assert refusal(check_current, INTACT, NOW + ago) == (f"the plan file {says}", AGAIN)
+    assert refusal(check_current, INTACT, NOW + ago, source="plan.json") == (f"plan.json {says}", AGAIN)
+
+
+def test_a_plan_that_holds_for_longer_than_a_day_is_refused():
+    early = NOW - timedelta(hours=24, minutes=5, seconds=1)
+    assert refusal(check_current, INTACT, early) == (
+        "the plan file says that it expires at 2026-01-02T03:04:05Z; no plan holds longer than 24 hours",
+        f"see whether the clock of this machine is right, or {AGAIN}",
+    )
 
 
 def test_a_time_that_does_not_exist_is_refused():
-    with pytest.raises(PlanFileError, match="is damaged: there is no time 2026-02-30T00:00:00Z"):
-        check_current(INTACT | {"expires": "2026-02-30T00:00:00Z"}, NOW)
+    never = INTACT | {"expires": "2026-02-30T00:00:00Z"}
+    assert refusal(check_current, never, NOW) == (
+        "the plan file is damaged: there is no time 2026-02-30T00:00:00Z", AGAIN,
+    )  # fmt: skip
 
 
-def test_a_plan_for_something_else_is_refused():
+@pytest.mark.parametrize(
+    ("home", "here"),
+    [
+        (("other", "default", SCOPE), "'other'/'default' at 'api.agentphone.ai'"),
+        (("acme-support", "prod", SCOPE), "'acme-support'/'prod' at 'api.agentphone.ai'"),
+        (("acme-support", "default", Scope("loopback")), "'acme-support'/'default' at 'loopback'"),
+        (
+            ("acme-support", "default", Scope("api.agentphone.ai", "sub_1")),
+            "'acme-support'/'default' at 'api.agentphone.ai', sub-account 'sub_1'",
+        ),
+    ],
+)
+def test_a_plan_for_something_else_is_refused(home, here):
     check_home(INTACT, "acme-support", "default", SCOPE)
-    for home in (
-        ("other", "default", SCOPE),
-        ("acme-support", "prod", SCOPE),
-        ("acme-support", "default", Scope("loopback")),
-        ("acme-support", "default", Scope("api.agentphone.ai", "sub_1")),
-    ):
-        with pytest.raises(PlanFileError, match=r"is a plan for 'acme-support'/'default' at '.*', and this run"):
-            check_home(INTACT, *home)
+    says = f"is a plan for 'acme-support'/'default' at 'api.agentphone.ai', and this run is for {here}"
+    hint = "name the spec that it was made from, with the same account"
+    assert refusal(check_home, INTACT, *home) == (f"the plan file {says}", hint)
+    assert refusal(check_home, INTACT, *home, source="plan.json") == (f"plan.json {says}", hint)
 
 
 # Properties
@@ -568,7 +673,9 @@ def test_any_other_value_of_what_a_plan_means_is_another_digest(made, data):
     while isinstance(inner[key], dict | list) and inner[key] and data.draw(st.booleans()):
         inner = inner[key]
         covered = (
-            sorted(planfile.MEANT if "calls" in inner else inner) if isinstance(inner, dict) else range(len(inner))
+            sorted(set(inner).intersection(planfile.MEANT) if "calls" in inner else inner)
+            if isinstance(inner, dict)
+            else range(len(inner))
         )
         key = data.draw(st.sampled_from(covered))
     before, other = canonical(document), data.draw(plain)

@@ -90,6 +90,7 @@ def test_a_change_of_what_exists_needs_no_settling_and_its_token_stays_spent():
     assert (told.state.intents, told.state.resources) == ({}, held.resources)
     assert (told.state.turn(N), told.state.turn(M)) == (1, 1)
     assert (told.said, told.open, told.until) == ((), (), None)
+    assert told.closed == tuple(changes)
 
 
 def test_a_creation_is_free_after_the_time_to_answer_and_to_show():
@@ -115,6 +116,12 @@ def test_what_is_bought_again_leaves_what_was_lost_as_a_tombstone_of_this_moment
     lost = STATE.bind(N, Resource("num_0", "created", "+14155550109"))
     told = judged(spec(BUY), opened(begun(BUY), state=lost), number("num", **MARKED), number("num_0"), now=LATE)
     assert told.state.tombstones == (Tombstone(N, "num_0", "2026-07-30T12:05:00Z", "lost", "+14155550109"),)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_was_made_is_protected_as_it_was_meant_to_be_when_it_was_begun(protect):
+    told = judged(spec(BUY), opened(begun(BUY, protect=protect)), number("num", **MARKED))
+    assert told.state.resources[N].protect is protect
 
 
 def test_a_phone_number_that_is_no_text_is_not_remembered():

@@ -288,6 +288,23 @@ def test_nothing_of_a_step_leaves_after_the_earlier_of_two_moments():
     assert EMPTY.sent(N, by="2026") is EMPTY
 
 
+def test_a_protection_is_put_on_and_lifted_and_counts_the_tokens_that_it_spent():
+    held = Resource("num", "created", "+1", fields={"areaCode": Memory("s")})
+    state = replace(EMPTY.bind(N, held).bind(A, held), turns={N: 2, A: 7})
+    on = state.protected(N, protect=True, tokens=0)
+    assert on.resources == {N: replace(held, protect=True), A: held}
+    lifted = on.protected(N, protect=False, tokens=1)
+    assert (lifted.resources, lifted.turns) == (state.resources, {N: 3, A: 7})
+    assert lifted.protected(N, protect=True, tokens=-1) == on
+
+
+def test_a_secret_that_is_about_to_be_another_one_is_nobodys():
+    held = Resource("wh", "created", parent="agt", protect=True, delivered="s1nk")
+    state = EMPTY.bind(A, held).bind(N, held)
+    assert state.undelivered(A).resources == {A: replace(held, delivered=None), N: held}
+    assert state.undelivered(Address("webhook", "w")) is state
+
+
 def test_an_intent_without_a_token_spends_none():
     free = Intent(A, "create", "0", "2026", "run", "2026")
     assert EMPTY.open(free).turn(A) == 0

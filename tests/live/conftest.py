@@ -17,6 +17,8 @@ from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
 
 KEY = "sk_live_Zq8rTnotforanyoneseyes"
+HANGS = 5.0
+"""Seconds after which nothing will be heard any more."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Server:
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def heard_as_many_as(self, count: int) -> None:
-        async with self.news:
+        async with asyncio.timeout(HANGS), self.news:
             await self.news.wait_for(lambda: len(self.heard) >= count)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -141,6 +141,17 @@ async def test_what_was_made_is_ours_at_once(server, work):
     assert work.watch.lines == [("began", "number.n"), ("ended", "done")]
 
 
+@pytest.mark.parametrize(
+    ("says", "before", "after"), [(None, True, True), (None, False, False), (True, False, True), (False, True, False)]
+)
+async def test_what_was_made_is_protected_as_the_spec_says_or_else_as_it_was(server, work, says, before, after):
+    server.script = [reply(201, {"id": "num"})]
+    work.record.state = STATE.bind(N, Resource("num_0", "created", protect=before))
+    wants = replace(BUY.change, wanted=replace(BUY.change.wanted, protect=says))
+    _, state = await took(work, replace(BUY, change=wants))
+    assert (state.resources[N].id, state.resources[N].protect) == ("num", after)
+
+
 async def test_a_phone_number_that_is_no_text_is_not_remembered(server, work):
     server.script = [reply(201, {"id": "num", "phoneNumber": 14155550100})]
     _, state = await took(work, BUY)

@@ -133,6 +133,17 @@ def test_an_unsafe_account_is_sent_none(trial, receiver):
     assert trial.writes() == []
 
 
+def test_what_is_blocked_gets_none(trial, receiver):
+    """Where events go that the policy does not allow, a test event does not go either."""
+    spec(trial, receiver).settled()
+    trial.spec((trial.folder / "agentphone.yaml").read_text() + "\npolicy: {allowedWebhookHosts: [a.dev]}\n")
+    report = verify(trial)
+    assert (report.exit, report.verified, receiver.events) == (5, (), [])
+    assert {str(one.address) for one in report.blocked} == {"webhook.w", "webhook.of-a"}
+    spec(trial, receiver)
+    assert len(verify(trial).verified) == 2
+
+
 def test_none_is_sent_after_a_stop(trial, receiver):
     stop = Stop()
     stop.ask()
