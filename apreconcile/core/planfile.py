@@ -93,6 +93,7 @@ def to_json(plan: Plan) -> Document:
         **({"tests": [_probe_json(probe, plan.salt) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
         **({"policy": plan.policy} if plan.policy else {}),
+        **({"destroy": True} if plan.destroys else {}),
     }
 
 
@@ -125,7 +126,7 @@ def _step_json(step: Step, salt: str) -> Document:
         **({"digest": step.digest} if step.digest else {}),
         **({"permit": step.permit} if step.permit else {}),
         "after": [str(address) for address in step.after],
-        "fields": [_field_json(diff) for diff in step.fields],
+        "fields": [field_json(diff) for diff in step.fields],
         "calls": [call.to_json(salt) for call in step.calls],
         **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
@@ -137,7 +138,8 @@ def _probe_json(probe: Probe, salt: str) -> Document:
     return {"address": str(probe.address), "method": sent["method"], "path": sent["path"]}
 
 
-def _field_json(diff: FieldDiff) -> Document:
+def field_json(diff: FieldDiff) -> Document:
+    """A difference as a document has it, without secrets."""
     if diff.secret:
         return {"field": diff.field, "before": MASK, "after": MASK, "secret": True}
     before, after = _has_secret(diff.before), _has_secret(diff.after)
@@ -226,6 +228,13 @@ def check_home(
 def _home(project: str, environment: str, host: str, sub_account: str | None) -> str:
     inside = f", sub-account {sub_account!r}" if sub_account else ""
     return f"{project!r}/{environment!r} at {host!r}{inside}"
+
+
+def check_purpose(document: Document, *, destroying: bool, source: str = "the plan file") -> None:
+    """Raise PlanFileError if a plan is to destroy and this run is not, or the other way round."""
+    if bool(document.get("destroy")) != destroying:
+        what, command = ("to apply", "apply") if destroying else ("to destroy", "destroy")
+        raise PlanFileError(f"{source} is a plan {what}", hint=f"apreconcile {command} PLAN")
 
 
 class _RefusedError(ValueError):

@@ -149,7 +149,9 @@ def test_a_neighbours_state_that_cannot_be_read_is_said(spec, ap, world, env, fo
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     spec(SHARED)
     applied(ap, "-e", "prod", env=env)
-    ident = json.loads(ap("state", "show", "-e", "prod", "--format", "json", env=env).out)["resources"]["agent.support"]["id"]
+    ident = json.loads(ap("state", "show", "-e", "prod", "--format", "json", env=env).out)["resources"][
+        "agent.support"
+    ]["id"]
     world.fault("POST /v1/agents", "drop")
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     result = ap("resolve", "agent.support", "--bind", ident, "-e", "staging", env=env)

@@ -15,7 +15,7 @@ from .environments import Overlay, choose, read_environments
 from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
 from .names import read_names
-from .overlay import laid_over
+from .overlay import laid_over, own_name
 from .policy import ReadBytes, read_policy
 from .resource import read_resource, references
 from .sinks import find_shared
@@ -151,6 +151,8 @@ class _Spec:
         project = read_project(document.once, values) if self.whole else ""
         store, remote = read_store(document.once, values)
         resources = _resources(document, kinds, desk)
+        if overlay and overlay.environment.ephemeral:
+            resources = tuple(own_name(wanted, known_as) for wanted in resources)
         _twice(resources, kinds, findings)
         find_shared(resources, findings)
         known = {kind.address(key) for kind in kinds for key in self._keys(kind)}
