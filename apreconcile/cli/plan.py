@@ -63,8 +63,7 @@ def plan(
     outcome of an earlier run is open, 9 if it is not safe to write.
     """
     json, target, terminal = check_format(form) == "json", check_target(out) if out else None, settings.terminal
-    manifest = manifest_of(settings)
-    manifest = manifest.destroyed if destroy else manifest
+    manifest = _asked(manifest_of(settings), destroy=destroy)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
     given = load_approvals(approvals)
@@ -78,12 +77,18 @@ def plan(
         terminal.show(planned_lines(planned, manifest, repeat, terminal.width, approved=approved, only=only))
     if target:
         save(target, dump(planned.plan))
-        verb = "destroy" if destroy else "apply"
-        then = (
-            f"{verb} it: apreconcile {verb} {out}" if is_plan(str(out)) else "to apply it, let its name end with .json"
-        )
-        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {then}")
+        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")
     return _code(planned.plan, detailed=detailed)
+
+
+def _asked(manifest: Manifest, *, destroy: bool) -> Manifest:
+    return manifest.destroyed if destroy else manifest
+
+
+def _then(out: str, plan: Plan) -> str:
+    """What a saved plan is for."""
+    verb = "destroy" if plan.destroys else "apply"
+    return f"{verb} it: apreconcile {verb} {out}" if is_plan(out) else f"to {verb} it, let its name end with .json"
 
 
 def _approved(settings: Settings, manifest: Manifest, plan: Plan, given: Sequence[Approval]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .address import Address
 from .change import Change, Delete
@@ -45,3 +45,12 @@ def endless(state: State, at: Address, seen: Seen) -> tuple[str, ...]:
     if held is None or held.expires is None or seen.body.get("expiresAt"):
         return ()
     return (f"{at} was bought to end at {held.expires}, and shows no end: it costs money until `apreconcile destroy`",)
+
+
+def same_moment(one: str, other: str) -> bool:
+    """Whether two times are the same, as far as a server may round one."""
+    try:
+        first, second = (datetime.fromisoformat(text) for text in (one, other))
+        return abs(first - second) < timedelta(minutes=1)
+    except (ValueError, TypeError):
+        return one == other

@@ -153,10 +153,8 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
-        salt=state.salt,
-        policy=found.manifest.policy.source,
-        destroys=found.manifest.destroying,
-    )
+        salt=state.salt, policy=found.manifest.policy.source, destroys=found.manifest.destroying,
+    )  # fmt: skip
     return plan, left
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from apreconcile.core.call import After, Call, Check, IdOf
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
+from apreconcile.core.ending import same_moment
 from apreconcile.core.facts import Question, Words, World, listed
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.marker import adopted, forgotten
@@ -171,18 +172,9 @@ def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
 def alarms(seen: Seen, expires: str | None) -> tuple[tuple[str, str], ...]:
     """An end that we did not set: the number will be gone, and buying another would be no repair."""
     phone, ends = seen.body.get("phoneNumber"), seen.body.get("expiresAt")
-    if not ends or (expires and _same_moment(str(ends), expires)):
+    if not ends or (expires and same_moment(str(ends), expires)):
         return ()
     return ((f"{phone} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),)
-
-
-def _same_moment(one: str, other: str) -> bool:
-    """Whether two times are the same, as far as a server may round one."""
-    try:
-        first, second = (datetime.fromisoformat(text) for text in (one, other))
-        return abs(first - second) < timedelta(minutes=1)
-    except (ValueError, TypeError):
-        return one == other
 
 
 def _path(seen: Seen) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_a_saved_plan_to_destroy_is_for_destroy_alone(spec, ap, world, env):
     applied(ap, "-e", "staging", env=env)
     told = ap("plan", "-e", "staging", "--destroy", "--out", "gone.json", env=env)
     assert "destroy it: apreconcile -e staging destroy gone.json" in said(told)
-    document = json.loads(open("gone.json").read())
+    document = json.loads(Path("gone.json").read_text())
     result = ap("apply", "gone.json", "-e", "staging", "--yes", *tokens(document), env=env)
     assert (result.code, "is a plan to destroy" in said(result)) == (1, True), result
     ap("plan", "-e", "staging", "--out", "all.json", env=env)

@@ -86,10 +86,13 @@ def load_manifests(
     return tuple(manifests)
 
 
-def load_name(sources: Sequence[tuple[str, bytes]], *, kinds: Sequence[Kind], environment: str | None) -> str:
-    """What the state calls the environment that was named. Raises as `load_manifest` does, for that alone."""
+def choose_environment(
+    sources: Sequence[tuple[str, bytes]], *, kinds: Sequence[Kind], environment: str | None
+) -> tuple[Environment, str]:
+    """The environment that was named, and what the state calls it. Raises as `load_manifest` does, for that alone."""
     given = Given({}, {}, lambda _spec, _path: "", _no_file, "")
-    return _Spec(sources, tuple(kinds), given).chosen(environment)[1]
+    overlay, known_as = _Spec(sources, tuple(kinds), given).chosen(environment)
+    return overlay.environment if overlay else Environment(), known_as
 
 
 def _within(names: Sequence[str], problem: Problem) -> str:

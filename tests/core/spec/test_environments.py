@@ -10,7 +10,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import IdOf, Secret
 from apreconcile.core.errors import SpecError, UsageError
 from apreconcile.core.sink import Sink
-from apreconcile.core.spec.manifest import load_manifest, load_manifests, load_name
+from apreconcile.core.spec.manifest import choose_environment, load_manifest, load_manifests
 from apreconcile.core.wanted import Access
 from apreconcile.kinds import KINDS
 
@@ -187,11 +187,14 @@ def test_an_environment_is_named_and_there(given, words, hint):
 
 def test_without_environments_there_is_default_alone():
     sources = [("a.yaml", b"version: 1\nproject: p\n")]
-    assert [load_name(sources, kinds=KINDS, environment=name) for name in (None, "default")] == ["default", "default"]
+    assert [choose_environment(sources, kinds=KINDS, environment=name)[1] for name in (None, "default")] == [
+        "default",
+        "default",
+    ]
     with pytest.raises(UsageError, match="the spec has no `environments:`"):
-        load_name(sources, kinds=KINDS, environment="staging")
+        choose_environment(sources, kinds=KINDS, environment="staging")
     with pytest.raises(SpecError):
-        load_name([("a.yaml", b"a: b: c")], kinds=KINDS, environment="staging")
+        choose_environment([("a.yaml", b"a: b: c")], kinds=KINDS, environment="staging")
 
 
 def test_an_instance_has_a_state_and_markers_of_its_own():
