@@ -124,6 +124,7 @@ def test_a_variable_of_the_command_line_wins():
     ("  staging: {as: default}\n  default: {}", "2:3", "the state knows staging as default already"),
     ("  staging: {as: default, ephemeral: {ttl: 1h}}", "1:13", "cannot be another one"),
     ("  staging: {ephemeral: {}}", "1:13", "`ttl` is missing"),
+    ("  staging: {ephemeral: 5}", "1:24", "environments.staging.ephemeral: must be a map"),
     ("  staging: {ephemeral: {ttl: soon}}", "1:30", "is no length of time"),
     ("  staging: {ephemeral: {ttl: 0}}", "1:30", "must be more than nothing"),
     ("  staging: {ephemeral: {ttl: 1h}, numbers: {main: {import: num_1}}}", "1:52", "imports nothing"),
