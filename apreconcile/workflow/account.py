@@ -153,7 +153,7 @@ def _without_shared(manifest: Manifest) -> Manifest:
     if not (manifest.chosen.ephemeral and shared):
         return manifest
     resources = tuple(one for one in manifest.resources if one.address not in shared)
-    why = "an account has one, which other environments share; a sub-account has one of its own"
+    why = "an account has one, which other environments share, and which gets the events of agents without their own"
     said = tuple(f"{at} is left out of {manifest.environment}: {why}" for at in shared)
     return replace(manifest, resources=resources, warnings=(*manifest.warnings, *said))
 
