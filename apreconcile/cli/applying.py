@@ -63,6 +63,7 @@ class Order:
     only: tuple[Address, ...] = ()
     verify: bool = False
     settle: float = 60.0
+    destroy: bool = False
 
     def __post_init__(self) -> None:
         if self.saved and (self.adopt or self.only):
@@ -75,9 +76,11 @@ class Order:
         """The command that asks the same again, but for its answers."""
         if self.saved:
             pinned = ("--expect-digest", self.expect) if self.expect else ()
-            again = quoted("apreconcile", "apply", self.saved.path, *settings.flags, *pinned)
+            again = quoted(
+                "apreconcile", "destroy" if self.destroy else "apply", self.saved.path, *settings.flags, *pinned
+            )
             return f"{again} --verify" if self.verify else again
-        return apply_command(settings, adopt=self.adopt, only=self.only, verify=self.verify)
+        return apply_command(settings, adopt=self.adopt, only=self.only, verify=self.verify, destroy=self.destroy)
 
 
 async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:

@@ -8,12 +8,15 @@ from pathlib import Path
 from apreconcile.core.errors import Error, UsageError
 from apreconcile.core.wanted import DEFAULT, Manifest
 from apreconcile.workflow import govern
-from apreconcile.workflow.loading import DEFAULT_SPEC, known_as, load, load_all
+from apreconcile.workflow.loading import DEFAULT_SPEC, load, load_all, load_environment
 
 from .options import Settings, is_plan
 from .running import run
 
-__all__ = ["DEFAULT_SPEC", "account_name", "home_of", "manifest_of", "manifests_of"]
+BARE = "bare"
+"""The project of a manifest that has none."""
+
+__all__ = ["DEFAULT_SPEC", "bare_manifest_of", "home_of", "manifest_of", "manifests_of"]
 
 
 def manifest_of(settings: Settings, *, beside_plan: bool = False) -> Manifest:
@@ -51,14 +54,16 @@ def _governed(settings: Settings, manifest: Manifest) -> Manifest:
     return manifest if ref is None else run(settings.terminal, lambda _: govern(manifest, settings.files, ref))
 
 
-def account_name(settings: Settings) -> str:
-    """What the state, and the sandbox, call the environment that was named, whether or not its spec can be read."""
+def bare_manifest_of(settings: Settings) -> Manifest:
+    """The environment that was named, and nothing else of the spec, whether or not that can be read."""
+    home = home_of(settings)
     try:
-        return known_as(settings.files, settings.environment)
+        chosen, known_as = load_environment(settings.files, settings.environment)
     except UsageError:
         raise
     except Error:
-        return settings.environment or DEFAULT
+        return Manifest(BARE, settings.environment or DEFAULT, (), home)
+    return Manifest(BARE, known_as, (), home, chosen=chosen)
 
 
 def home_of(settings: Settings) -> str:

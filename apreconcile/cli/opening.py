@@ -38,15 +38,19 @@ class Door:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, manifest: Manifest, requests: Requests, *, settle: float = 60.0, offline: bool = False
-) -> AsyncIterator[Account]:
+    settings: Settings, manifest: Manifest, requests: Requests, *, settle: float = 60.0, offline: bool = False,
+    outside: bool = False,
+) -> AsyncIterator[Account]:  # fmt: skip
     """The account of a spec, real or sandbox; `offline` if nothing will be sent, which needs no key and no server.
+
+    `outside` of any sub-account.
 
     Raises CredentialsError, HostError or UsageError before anything is sent.
     """
     with door_to(settings, manifest, offline=offline) as door:
         async with connect(
-            manifest, key=door.key, base_url=door.url, sub_account=door.sub_account, home=door.home,
+            manifest, key=door.key, base_url=door.url, home=door.home,
+            sub_account=None if outside else door.sub_account,
             concurrency=settings.concurrency, settle=settle, on_request=requests, environ=settings.environ,
             hand_on=not settings.sandbox,
         ) as account:  # fmt: skip

@@ -50,18 +50,20 @@ PENDING = 2
 @VERIFY
 @APPROVALS
 @POLICY_FROM
+@click.option("--destroy", is_flag=True, help="Show what `destroy` would delete: all that the state has.")
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if changes are pending.")
 @pass_settings
 def plan(
-    settings: Settings, out: str | None, form: str, approvals: tuple[str, ...], detailed: bool, **asked: Any
-) -> int:
+    settings: Settings, out: str | None, form: str, approvals: tuple[str, ...], detailed: bool, destroy: bool,
+    **asked: Any,
+) -> int:  # fmt: skip
     """Look at the account and show what would change.
 
     Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
     outcome of an earlier run is open, 9 if it is not safe to write.
     """
     json, target, terminal = check_format(form) == "json", check_target(out) if out else None, settings.terminal
-    manifest = manifest_of(settings)
+    manifest = _asked(manifest_of(settings), destroy=destroy)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
     given = load_approvals(approvals)
@@ -71,13 +73,22 @@ def plan(
     if json:
         terminal.write(dump(planned.plan))
     else:
-        repeat, only = apply_command(settings, **asked), asked["only"]
+        repeat, only = apply_command(settings, destroy=destroy, **asked), asked["only"]
         terminal.show(planned_lines(planned, manifest, repeat, terminal.width, approved=approved, only=only))
     if target:
         save(target, dump(planned.plan))
-        then = f"apply it: apreconcile apply {out}" if is_plan(str(out)) else "to apply it, let its name end with .json"
-        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {then}")
+        terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")
     return _code(planned.plan, detailed=detailed)
+
+
+def _asked(manifest: Manifest, *, destroy: bool) -> Manifest:
+    return manifest.destroyed if destroy else manifest
+
+
+def _then(out: str, plan: Plan) -> str:
+    """What a saved plan is for."""
+    verb = "destroy" if plan.destroys else "apply"
+    return f"{verb} it: apreconcile {verb} {out}" if is_plan(out) else f"to {verb} it, let its name end with .json"
 
 
 def _approved(settings: Settings, manifest: Manifest, plan: Plan, given: Sequence[Approval]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from apreconcile.sandbox import reset as empty
 from apreconcile.sandbox import serve as serve_until_told
 
 from .command import Group, command
-from .loading import account_name, home_of
+from .loading import bare_manifest_of, home_of
 from .options import Settings, pass_settings
 from .sandboxing import empty_state, explained, make_home, sandbox_db
 
@@ -90,7 +90,7 @@ def _port_explained(port: int) -> Iterator[None]:
 def reset(settings: Settings) -> None:
     """Empty the account that --sandbox uses, and forget its state. The real account is not touched."""
     place = sandbox_db(settings, home_of(settings))
-    name = account_name(settings)
+    name = bare_manifest_of(settings).environment
     with explained(place):
         empty(place, account_of(name))
     empty_state(name, home_of(settings))

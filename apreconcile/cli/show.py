@@ -30,7 +30,8 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
             terminal.warn(sentence)
     else:
         doubted = {**document, "warnings": [*doubt, *document["warnings"]]}
-        hint = quoted("apreconcile", "apply", plan, "--approve", "TOKEN") if is_plan(plan) else APPROVE
+        verb = "destroy" if document.get("destroy") else "apply"
+        hint = quoted("apreconcile", verb, plan, "--approve", "TOKEN") if is_plan(plan) else APPROVE
         terminal.show(plan_text(doubted, width=terminal.width, approvals_hint=hint, saved=True))
 
 

@@ -20,12 +20,14 @@ from .terminal import quoted
 SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
 
 
-def apply_command(settings: Settings, *, adopt: bool, only: Iterable[Address], verify: bool = False) -> str:
-    """The apply that does what this run says."""
+def apply_command(
+    settings: Settings, *, adopt: bool, only: Iterable[Address], verify: bool = False, destroy: bool = False
+) -> str:
+    """The apply, or destroy, that does what this run says."""
     wish = [*(["--adopt"] if adopt else []), *(word for at in only for word in ("--only", str(at)))]
     wish += ["--verify"] if verify else []
     wish += ["--policy-from", settings.policy_from] if settings.policy_from else []
-    return quoted("apreconcile", "apply", *settings.flags, *wish)
+    return quoted("apreconcile", "destroy" if destroy else "apply", *settings.flags, *wish)
 
 
 def tell_of_sinks(settings: Settings, plan: Plan) -> None:

@@ -18,7 +18,7 @@ from apreconcile.show.layout import prose
 from apreconcile.show.screen import WIDTH, Line, Lines, Span, Style, plain, say
 
 _NARROWEST, _WIDEST = 40, 120
-_GOVERNED = ("validate", "plan", "apply")
+_GOVERNED = ("validate", "plan", "apply", "destroy")
 """The commands that read a policy."""
 
 _PAINT: Mapping[Style, str] = {

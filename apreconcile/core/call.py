@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TypeAlias
 
 from .address import Address
 from .wire import Wire, shows
@@ -43,6 +45,23 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """A hole: the moment so long after the call was opened."""
+
+    lifetime: timedelta
+
+    @property
+    def text(self) -> str:
+        """The length as a spec says it: `72h`."""
+        seconds = int(self.lifetime.total_seconds())
+        size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "m"), (1, "s")) if seconds % size == 0)
+        return f"{seconds // size}{unit}"
+
+
+Hole: TypeAlias = IdOf | Secret | After
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Path parts are quoted when sent. `names` says whose id the reply's `id` reveals (a creation).
 
@@ -61,10 +80,12 @@ class Call:
         """The addresses whose ids must be known before this call can be sent."""
         return frozenset(hole.address for _, hole in holes((list(self.path), self.body)) if isinstance(hole, IdOf))
 
-    def fill(self, ids: Mapping[Address, str]) -> Call:
-        """The same call without holes. Raises KeyError if an id is not known."""
+    def fill(self, ids: Mapping[Address, str], *, ends: str | None = None) -> Call:
+        """The same call without holes; `ends` is the moment that an `After` is. Raises KeyError for an unknown id."""
 
-        def value(hole: IdOf | Secret) -> str:
+        def value(hole: Hole) -> str:
+            if isinstance(hole, After):
+                return ends or ""
             return ids[hole.address] if isinstance(hole, IdOf) else hole.text
 
         path = tuple(value(part) if isinstance(part, IdOf) else part for part in self.path)
@@ -80,6 +101,8 @@ class Call:
         for at, hole in sorted(holes(whole), key=lambda found: found[0]):
             if isinstance(hole, IdOf):
                 listed.append({"at": at, "id": str(hole.address)})
+            elif isinstance(hole, After):
+                listed.append({"at": at, "after": hole.text})
             else:
                 source: dict[str, Wire] = {"env": hole.names[0]} if hole.names else {"masked": True}
                 listed.append({"at": at, **source, "sha256": hole.digest(salt)})
@@ -90,7 +113,9 @@ class Call:
     def meaning(self, salt: str) -> Wire:
         """What an approval covers: references as addresses (an id changes nothing), secrets as salted hashes."""
 
-        def value(hole: IdOf | Secret) -> Wire:
+        def value(hole: Hole) -> Wire:
+            if isinstance(hole, After):
+                return {"after": hole.text}
             return {"id": str(hole.address)} if isinstance(hole, IdOf) else {"secret": hole.digest(salt)}
 
         whole = [self.method, list(self.path), list(map(list, self.query)), self.body]
@@ -151,7 +176,7 @@ def replace_at(value: Wire, pointers: Collection[str], by: Callable[[Wire], Wire
     return value
 
 
-def _plain(hole: IdOf | Secret) -> Wire:
+def _plain(hole: Hole) -> Wire:
     return {"id": str(hole.address)} if isinstance(hole, IdOf) else {"secret": hole.text}
 
 
@@ -159,9 +184,9 @@ def _escaped(name: Wire) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
-def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:
+def holes(value: Wire, at: str = "") -> Iterator[tuple[str, Hole]]:
     """Every hole in a value with its JSON pointer."""
-    if isinstance(value, IdOf | Secret):
+    if isinstance(value, Hole):
         yield at, value
     elif isinstance(value, Mapping):
         for name in value:
@@ -171,9 +196,9 @@ def holes(value: Wire, at: str = "") -> Iterator[tuple[str, IdOf | Secret]]:
             yield from holes(item, f"{at}/{index}")
 
 
-def replace_holes(value: Wire, by: Callable[[IdOf | Secret], Wire]) -> Wire:
+def replace_holes(value: Wire, by: Callable[[Hole], Wire]) -> Wire:
     """The value with every hole replaced; maps and lists are copied, nothing is changed in place."""
-    if isinstance(value, IdOf | Secret):
+    if isinstance(value, Hole):
         return by(value)
     if isinstance(value, Mapping):
         return {name: replace_holes(item, by) for name, item in value.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import timedelta
 from typing import TypeAlias
 
 from .address import Address
@@ -25,13 +26,14 @@ class FieldDiff:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """To be made. `again` is the lost thing's id if this replaces one that we had."""
+    """To be made. `again` is the lost thing's id if this replaces one that we had; `lifetime` how long it lives."""
 
     address: Address
     wanted: Wanted
     fields: tuple[FieldDiff, ...]
     marker: str
     again: str | None = None
+    lifetime: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

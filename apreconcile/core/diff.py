@@ -229,7 +229,7 @@ def _differ(found: Difference, kind: Kind, wanted: Wanted, name: str, shown: Wir
         found.send[name] = clears.value if clears else None
     elif items and isinstance(value, list):
         live = {one[items.key]: one for one in shown or () if isinstance(one, dict) and items.key in one}
-        found.fields += _item_fields(name, items, value, live)
+        found.fields += item_fields(name, items, value, live)
         found.blocked += _undeclared(wanted.address, name, items, value, live)
         found.send[name] = [{**_bare(live.get(one[items.key], {})), **one} for one in value]
     else:
@@ -257,7 +257,7 @@ def _undeclared(
     return blocked
 
 
-def _item_fields(name: str, items: Items, wanted: Sequence[Wire], live: Mapping[str, Wire]) -> list[FieldDiff]:
+def item_fields(name: str, items: Items, wanted: Sequence[Wire], live: Mapping[str, Wire]) -> list[FieldDiff]:
     """What differs inside a list of items, field by field; a whole item where it comes or goes."""
     diffs = []
     for one in wanted:

@@ -11,7 +11,7 @@ from .kind import Kind
 from .marker import whose
 from .snapshot import Seen, Snapshot
 from .state import State
-from .wanted import Access, Manifest
+from .wanted import API_KEYS, Access, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _seen(
 def _wrong(manifest: Manifest, environment: str, found: list[str]) -> Blocked:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     reason = f"the account of {manifest.environment} shows what is of the environment {environment}: {found[0]}{more}"
-    key = manifest.chosen.access.key_env or "AGENTPHONE_API_KEY"
+    key = manifest.chosen.access.key_env or API_KEYS[0]
     hint = f"is it the right account? check {key}, `account:` and --sub-account"
     if environment == "default" and environment not in {one.known_as for one in manifest.environments}:
         hint += "; if this environment was there before there were others, write `as: default` into it"

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from .address import Address
 from .call import Secret
 from .change import Adopt, Blocked, Change, Create, Delete, Update
+from .ending import PERMIT, is_its_own
 from .findings import Findings
 from .kind import Kind
 from .plan import FREE, Step
@@ -159,7 +160,7 @@ def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple
 
     A step is permitted only if each of its risks that wants an approval is. What cannot be taken back, lifts a
     protection, or buys another in place of a lost one never is; nor is any purchase, once all of the last 24 hours and
-    of this plan cost more than the permit, or nobody knows what.
+    of this plan cost more than the permit, or nobody knows what. What an ephemeral environment made, it may delete.
     """
     policy, warnings = found.manifest.policy, list[str]()
     permits = {permit.risk: permit for permit in policy.permits}
@@ -173,7 +174,9 @@ def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple
                 f"{'an unknown amount' if one is None else money(one)} in {when}" for when, one in sums
             )
             warnings.append(f"policy: the purchases want a person: {spent} go beyond `{_permit_in_words(spends)}`")
-    return tuple(replace(step, permit=_permit(step, permits, policy)) for step in steps), tuple(warnings)
+    own = [PERMIT if step.token and is_its_own(found.manifest, found.state, step.change) else None for step in steps]
+    given = [one or _permit(step, permits, policy) for step, one in zip(steps, own, strict=True)]
+    return tuple(replace(step, permit=permit) for step, permit in zip(steps, given, strict=True)), tuple(warnings)
 
 
 def _permit(step: Step, permits: Mapping[Risk, Permit], policy: Policy) -> str | None:

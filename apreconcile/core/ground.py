@@ -12,7 +12,7 @@ from .kind import Kind
 from .marker import MARK
 from .snapshot import Seen, Snapshot
 from .state import State
-from .wanted import Manifest
+from .wanted import API_KEYS, Manifest
 
 
 def invisible(snapshot: Snapshot, state: State, kinds: Iterable[Kind]) -> int:
@@ -82,7 +82,8 @@ class Ground:
         ]
         if known := invisible(self.snapshot, self.state, self.kinds.values()):
             reason = f"the state knows {known} agents and numbers, and this account shows none of them"
-            hint = "check AGENTPHONE_API_KEY; if they are truly gone: apreconcile state forget ADDRESS"
+            key = self.manifest.chosen.access.key_env or API_KEYS[0]
+            hint = f"check {key}; if they are truly gone: apreconcile state forget ADDRESS"
             found.insert(0, Blocked(None, reason, hint, exit=9))
         return found + strangers(self.manifest, self.snapshot, self.state, self.elsewhere, self.kinds)
 

@@ -112,8 +112,8 @@ class Kind:
     """The calls that take this marker of ours off a thing."""
     notices: Callable[[Wanted, Seen, str], tuple[str, ...]] = lambda _wanted, _seen, _marker: ()
     """Warnings about a bound thing as it is; the text is `marker`."""
-    alarms: Callable[[Seen], tuple[tuple[str, str], ...]] = lambda _seen: ()
-    """Reasons, with hints, why nothing may be done to a bound thing (exit 9)."""
+    alarms: Callable[[Seen, str | None], tuple[tuple[str, str], ...]] = lambda _seen, _expires: ()
+    """Reasons, with hints, why nothing may be done to a bound thing (exit 9), given the end that we set for it."""
     hangs_on: Callable[[Seen], str | None] = lambda _seen: None
     """The id of the parent that it is attached to, so that the parent cannot be deleted under it."""
     delivery: Callable[[Deed], Delivery | None] | None = None

@@ -181,13 +181,21 @@ class _Matcher:
         if other:
             self._block(at, f"{seen.id} is {other}", "each environment has things of its own", code=9)
             return
-        for reason, hint in kind.alarms(seen):
+        for reason, hint in kind.alarms(seen, self._end(wanted, kind, seen)):
             self.found.blocked.append(Blocked(at, reason, hint, exit=9))
             self.found.bound[at] = seen
             return
         self.found.bound[at] = seen
         if how is not None:
             self.found.taken[at] = how
+
+    def _end(self, wanted: Wanted, kind: Kind, seen: Seen) -> str | None:
+        """The end that we set for something: as the state has it, or, without a state, as our marker bears witness."""
+        manifest, held = self.ground.manifest, self.ground.state.resources.get(wanted.address)
+        if held and held.id == seen.id:
+            return held.expires
+        marked = manifest.chosen.ephemeral and kind.marker(seen) == manifest.marker(wanted.address)
+        return str(seen.body.get("expiresAt") or "") if marked else None
 
     def _import(self, wanted: Wanted, kind: Kind) -> None:
         at, named = wanted.address, wanted.imports

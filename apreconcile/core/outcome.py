@@ -109,6 +109,8 @@ class Report:
     """How many persons have to sign a step that wants an approval; 0 where a token is enough."""
     verified: tuple[Verified, ...] = ()
     """What became of the test events of `--verify`."""
+    destroys: bool = False
+    """Whether all that the state had was to go."""
 
 
 def exit_code(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from .address import Address
@@ -84,6 +85,11 @@ class Step:
     def creates(self) -> bool:
         """Whether it makes something with a new id, which must never be done twice."""
         return any(call.names for call in self.calls)
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """How long what it makes lives; None for ever."""
+        return self.change.lifetime if isinstance(self.change, Create) else None
 
     @property
     def spends(self) -> bool:
@@ -187,6 +193,8 @@ class Plan:
     """What the hashes of its secrets are salted with."""
     policy: str = ""
     """The commit that its policy was read from, if it is not the spec's own."""
+    destroys: bool = False
+    """Whether all that the state has is to go, whatever the spec says."""
 
     @property
     def empty(self) -> bool:

@@ -88,6 +88,7 @@ def to_json(plan: Plan) -> Document:
         **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
         **({"policy": plan.policy} if plan.policy else {}),
+        **({"destroy": True} if plan.destroys else {}),
     }
 
 
@@ -228,6 +229,13 @@ def check_home(
 def _home(project: str, environment: str, host: str, sub_account: str | None) -> str:
     inside = f", sub-account {sub_account!r}" if sub_account else ""
     return f"{project!r}/{environment!r} at {host!r}{inside}"
+
+
+def check_purpose(document: Document, *, destroying: bool, source: str = "the plan file") -> None:
+    """Raise PlanFileError if a plan is to destroy and this run is not, or the other way round."""
+    if bool(document.get("destroy")) != destroying:
+        what, command = ("to apply", "apply") if destroying else ("to destroy", "destroy")
+        raise PlanFileError(f"{source} is a plan {what}", hint=f"apreconcile {command} PLAN")
 
 
 class _RefusedError(ValueError):

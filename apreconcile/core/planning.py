@@ -30,6 +30,7 @@ from .change import (
 )  # fmt: skip
 from .diff import concealed, difference, digest_of_sink, first_fields
 from .elsewhere import Elsewhere, unknown
+from .ending import endless
 from .facts import Question, Words, World
 from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
@@ -152,9 +153,8 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
-        salt=state.salt,
-        policy=found.manifest.policy.source,
-    )
+        salt=state.salt, policy=found.manifest.policy.source, destroys=found.manifest.destroying,
+    )  # fmt: skip
     return plan, left
 
 
@@ -175,7 +175,8 @@ def _wanted_changes(found: Findings, wanted: Wanted) -> tuple[list[Change], list
     seen = matching.bound.get(at)
     if seen is None:
         lost = matching.lost.get(at)
-        return [Create(at, wanted, first_fields(kind, wanted), marker, lost.id if lost else None)], []
+        lifetime = found.manifest.chosen.lifetime if kind.marked else None
+        return [Create(at, wanted, first_fields(kind, wanted), marker, lost.id if lost else None, lifetime)], []
     differs = difference(
         kind, wanted, seen,
         held=found.state.resources.get(at), bound=matching.bound, owners=matching.owners, salt=found.state.salt,
@@ -316,7 +317,7 @@ def _notices(found: Findings) -> list[str]:
             marker = found.manifest.marker(at)
             for call in kind.adopt(seen, marker) if at in naming else ():
                 seen = replace(seen, body={**seen.body, **call.body})
-            said += kind.notices(wanted, seen, marker)
+            said += (*kind.notices(wanted, seen, marker), *endless(found.state, at, seen))
     return said
 
 

@@ -45,7 +45,7 @@ _TOKEN_OR_NULL = _Leaf("a token or null", partial(_or_null, _TOKEN))
 
 _COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
 
-_HOLE = {"at": _TEXT, "id?": _ADDRESS, "env?": _TEXT, "masked?": _FLAG, "sha256?": _DIGEST}
+_HOLE = {"at": _TEXT, "id?": _ADDRESS, "after?": _TEXT, "env?": _TEXT, "masked?": _FLAG, "sha256?": _DIGEST}
 _CALL = {"method": _TEXT, "path": [_TEXT_OR_NULL], "body": _ANY, "holes": [_HOLE], "query?": [[_TEXT]]}
 _STEP = {
     "address": _ADDRESS,
@@ -84,6 +84,7 @@ _PLAN = {
     "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT_OR_NULL]}],
     "requests": _COUNT,
     "policy?": _TEXT,
+    "destroy?": _FLAG,
 }
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .address import Address
 from .change import Blocked
 from .diff import digest, equal
 from .elsewhere import Elsewhere
+from .ending import ended
 from .ground import invisible
 from .kind import Default, Fixed, Kind
 from .marker import FORGOTTEN, MARK
@@ -63,10 +64,11 @@ def settle(
     """
     if invisible(snapshot, state, kinds):
         return Settlement(state)
+    state, said = ended(snapshot, state, now)
     closed = tuple(intent for intent in state.intents.values() if not intent.creates)
     for intent in closed:
         state = state.close(intent.address)
-    court = _Court(manifest, snapshot, state, now, patience, busy, elsewhere or Elsewhere())
+    court = _Court(manifest, snapshot, state, now, patience, busy, elsewhere or Elsewhere(), said)
     for kind in kinds:
         group = court.open_of(kind)
         if not group:
@@ -95,7 +97,7 @@ class _Court:
     patience: timedelta
     busy: bool
     elsewhere: Elsewhere
-    said: list[str] = field(default_factory=list)
+    said: list[str]
 
     def open_of(self, kind: Kind) -> list[Intent]:
         """The open creations of a kind, in the order in which they were sent."""
@@ -154,7 +156,7 @@ class _Court:
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")
         phone = phone if isinstance(phone, str) else None
-        made = Resource(seen.id, "created", phone, protect=intent.protect, fields=intent.fields)
+        made = Resource(seen.id, "created", phone, protect=intent.protect, expires=intent.expires, fields=intent.fields)
         self.state = self.state.made(intent.address, made, at=_stamp(self.now))
         self.said.append(
             f"{intent.address}: what was begun at {to_second(intent.opened)} made {kind.label(seen)} ({seen.id}): {why}"

@@ -40,7 +40,8 @@ class Memory:
 class Resource:
     """Something of ours. `origin` is `created`, `imported` or `adopted`; `parent` the agent's id of a webhook.
 
-    `delivered` is the salted hash of the sink that has its signing secret; None while nobody was handed it.
+    `delivered` is the salted hash of the sink that has its signing secret; None while nobody was handed it. `expires`
+    is the end that it was bought with.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Resource:
     parent: str | None = None
     protect: bool = False
     delivered: str | None = None
+    expires: str | None = None
     fields: Mapping[str, Memory] = field(default_factory=dict)
 
 
@@ -57,8 +59,8 @@ class Intent:
     """A step that was about to be taken: durable before its first byte leaves, closed by its result.
 
     `seen` are the ids of that kind known before a creation, `fields` what it asks for, `parent` the id of the agent
-    that it is made for, `protect` whether it is protected once it is there. After `send_by` no byte of it leaves any
-    more.
+    that it is made for, `protect` whether it is protected once it is there, `expires` the end that it is bought with.
+    After `send_by` no byte of it leaves any more.
     """
 
     address: Address
@@ -73,6 +75,7 @@ class Intent:
     fields: Mapping[str, Memory] = field(default_factory=dict)
     parent: str | None = None
     protect: bool = False
+    expires: str | None = None
 
     @property
     def creates(self) -> bool:
@@ -98,7 +101,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """Something that was ours: `how` is `released`, `deleted`, `forgotten` or `lost`."""
+    """Something that was ours: `how` is `released`, `deleted`, `forgotten`, `expired` or `lost`."""
 
     address: Address
     id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from .address import Address
@@ -97,7 +97,7 @@ class Manifest:
     """A whole spec. `resources` is sorted by (rank of kind, key), so that the order of the YAML never matters.
 
     `environment` is what state, markers and tokens call the one that was chosen, with its instance; `chosen` is that
-    one, and `environments` are all that the spec has.
+    one, and `environments` are all that the spec has. With `destroying` nothing is wanted any more.
 
     `store` and `remote` are those of `state:` as written, or None where the spec does not say; `home` is the folder of
     the first file. `moved` has for each former address the one that it has in this spec, chains followed; `forget` what
@@ -116,10 +116,16 @@ class Manifest:
     policy: Policy = field(default_factory=Policy)
     chosen: Environment = Environment()
     environments: tuple[Environment, ...] = ()
+    destroying: bool = False
     by_address: Mapping[Address, Wanted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_address", {wanted.address: wanted for wanted in self.resources})
+
+    @property
+    def destroyed(self) -> Manifest:
+        """The same with nothing in it, so that all that the state has goes; but what is to be forgotten, stays."""
+        return replace(self, resources=(), moved={}, destroying=True)
 
     def marker(self, address: Address) -> str:
         """`apr:PROJECT/ENV/KEY`, by which a number is known again (its `externalId`)."""

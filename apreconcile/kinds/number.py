@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from apreconcile.core.call import Call, Check, IdOf
+from apreconcile.core.call import After, Call, Check, IdOf
 from apreconcile.core.change import Adopt, Create, Deed, Delete, Update
+from apreconcile.core.ending import same_moment
 from apreconcile.core.facts import Question, Words, World, listed
 from apreconcile.core.kind import ClearsWith, Default, Fixed, Kind, Refers, Spec, Wish
 from apreconcile.core.marker import adopted, forgotten
@@ -42,10 +43,11 @@ def shown(seen: Seen) -> Mapping[str, Wire]:
 
 
 def purchase(change: Create) -> tuple[Call, ...]:
-    """POST /v1/numbers: charges at once, has no idempotency key; the marker goes with it (PY externalId)."""
+    """POST /v1/numbers: charges at once, has no idempotency key; marker and end go along (PY externalId, expiresAt)."""
     fields = {name: value for name, value in change.wanted.fields.items() if value is not None and name != "agent"}
     agent = change.wanted.fields.get("agent")
-    body = {**fields, **({"agentId": agent} if agent else {}), "externalId": change.marker}
+    ends = {"expiresAt": After(change.lifetime)} if change.lifetime else {}
+    body = {**fields, **({"agentId": agent} if agent else {}), "externalId": change.marker, **ends}
     return (Call("POST", ("v1", "numbers"), body, names=change.address),)
 
 
@@ -131,7 +133,8 @@ def _buying(change: Create, world: World) -> Words:
     names = listed([f"{seen.body.get('phoneNumber')} ({seen.id})" for seen in spare])
     has = [f"the account has unmanaged {country} numbers: {names}; `import:` takes one"] if spare else []
     cost = world.manifest.policy.charged.said(tariff(change.wanted.fields), "+")
-    said = (f"{cost}{quota}", "the first month is charged at once, and nothing is refunded")
+    said = [f"{cost}{quota}", "the first month is charged at once, and nothing is refunded"]
+    said += [f"it releases itself {After(change.lifetime).text} after it is bought"] if change.lifetime else []
     return Words(why=(*said, *has, *(_replacing(change, world) if change.again else ())))
 
 
@@ -166,10 +169,12 @@ def notices(wanted: Wanted, seen: Seen, marker: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def alarms(seen: Seen) -> tuple[tuple[str, str], ...]:
+def alarms(seen: Seen, expires: str | None) -> tuple[tuple[str, str], ...]:
     """An end that we did not set: the number will be gone, and buying another would be no repair."""
     phone, ends = seen.body.get("phoneNumber"), seen.body.get("expiresAt")
-    return ((f"{phone} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),) if ends else ()
+    if not ends or (expires and same_moment(str(ends), expires)):
+        return ()
+    return ((f"{phone} expires at {ends}, which nobody here asked for", "ask who set expiresAt"),)
 
 
 def _path(seen: Seen) -> tuple[str, ...]:

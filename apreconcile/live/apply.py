@@ -19,7 +19,7 @@ from apreconcile.core.outcome import Outcome, Word
 from apreconcile.core.plan import Plan, Step
 from apreconcile.core.policy import UNKNOWN
 from apreconcile.core.protection import protected
-from apreconcile.core.state import Intent, State
+from apreconcile.core.state import Intent, State, to_second
 
 from .applying import Name, Work
 from .creation import create, known_ids, unsent
@@ -121,6 +121,7 @@ def _opened(steps: Sequence[Step], work: Work) -> Callable[[State], State]:
             fields=memories(step.change.wanted, salt, None) if isinstance(step.change, Create) else {},
             parent=_parent(step, work) if step.creates else None,
             protect=isinstance(step.change, Create) and protected(step.change.wanted, held.get(step.address)),
+            expires=to_second(stamp(now + step.lifetime)) if step.lifetime else None,
         )
         for step in steps
     ]

@@ -163,7 +163,7 @@ def _doubtful(outcome: Error) -> Error:
 def checked_key(text: str) -> str:
     """The key without white space around it. Raises CredentialsError, which does not repeat it."""
     key = text.strip()
-    hint = "set AGENTPHONE_API_KEY to a key of this account (dashboard, Settings, API Keys)"
+    hint = "set AGENTPHONE_API_KEY (or the spec's `keyEnv`) to a key of this account (dashboard, Settings, API Keys)"
     if not key:
         raise CredentialsError("there is no API key", hint=hint)
     if not (key.isascii() and key.isprintable()) or " " in key:

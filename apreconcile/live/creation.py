@@ -39,7 +39,7 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
         work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
         return True
     try:
-        reply = await work.send(step.calls[0].fill(work.ids), send_by=send_by)
+        reply = await work.send(step.calls[0].fill(work.ids, ends=_end(work, step)), send_by=send_by)
     except asyncio.CancelledError:
         _unknown(work, step, "interrupted before an answer came")
         return True
@@ -55,6 +55,12 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
         return True
     _made(work, step, reply.body)
     return True
+
+
+def _end(work: Work, step: Step) -> str | None:
+    """The end that what is made is born with, as its intent has it."""
+    intent = work.record.state.intents.get(step.address)
+    return intent.expires if intent else None
 
 
 def _refused(work: Work, step: Step, problem: Error) -> None:
@@ -101,7 +107,9 @@ def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
 
     def edit(state: State) -> State:
         protect = protected(change.wanted, state.resources.get(step.address))
-        made = Resource(ident, "created", phone, protect=protect, fields=_fields(change, state))
+        intent = state.intents.get(step.address)
+        ends = intent.expires if intent else None
+        made = Resource(ident, "created", phone, protect=protect, expires=ends, fields=_fields(change, state))
         return state.made(step.address, made, at=at)
 
     return edit

@@ -27,7 +27,7 @@ _HINTS_BY_CODE = {
 }
 _HINTS_BY_STATUS = {
     400: "the API refused a value; correct it in the spec",
-    401: "set AGENTPHONE_API_KEY to a key of this account (dashboard, Settings, API Keys)",
+    401: "set AGENTPHONE_API_KEY (or the spec's `keyEnv`) to a key of this account (dashboard, Settings, API Keys)",
     402: _TOP_UP,
     403: "this key may not do that; see its permissions in the AgentPhone dashboard",
     404: "it is missing, or this key may not see it; run `apreconcile plan`",

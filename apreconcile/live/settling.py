@@ -259,7 +259,8 @@ def _binding(step: Step, work: Work) -> Edit:
         origin = held.origin if held else how
         phone = change.live.body.get("phoneNumber")
         given = held.delivered if held and held.id == change.live.id and not step.rotates else None
-        bound = Resource(change.live.id, origin, phone, change.live.parent, protect, given, fields)
+        ends = held.expires if held and held.id == change.live.id else change.live.body.get("expiresAt")
+        bound = Resource(change.live.id, origin, phone, change.live.parent, protect, given, ends, fields)
         if isinstance(change, Adopt) and how == "adopted":
             state = state.found(at, bound)
         return state.bind(at, bound).close(at)

@@ -263,6 +263,8 @@ def ending(report: Report) -> str:
     """The last sentence, which agrees with the exit code."""
     if report.exit:
         return f"{_ENDS.get(report.exit, 'Not finished')} (exit {report.exit})."
+    if report.destroys and not report.remaining and report.converged is not False:
+        return "Done: nothing that the state had is left." if report.outcomes else "Nothing to destroy."
     if not report.outcomes:
         return "Nothing to do: the account is as the spec wants it." if not report.remaining else "Nothing to do here."
     if report.converged is None:

@@ -71,6 +71,7 @@ def plan_text(
     lines += _tests(document.get("tests", ()), width)
     lines += stakes_lines(document["steps"], width=width)
     nothing = _no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
+    nothing = "Nothing to destroy: the state has nothing." if document.get("destroy") and not only else nothing
     lines += _closing(document, nothing, width)
     stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
     lines += _approvals(0 if stopped else len(asking), approvals_hint, signatures, width)
@@ -139,6 +140,7 @@ def title_lines(document: Mapping[str, Any], width: int) -> Lines:
     host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
     inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
     lines = wrap((*strong(name), *say(f" {host}{inside}")), width)
+    lines += wrap(strong("All that the state has is to go."), width) if document.get("destroy") else []
     source = document.get("policy")
     return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 

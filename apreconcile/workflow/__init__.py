@@ -23,6 +23,7 @@ from .remembering import (
 )
 from .saved import plan_again
 from .stores import open_store, state_line
+from .sub_accounts import create_sub_account, list_sub_accounts
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -35,10 +36,12 @@ __all__ = [
     "check_url",
     "clone",
     "connect",
+    "create_sub_account",
     "drift",
     "export",
     "govern",
     "kind_of",
+    "list_sub_accounts",
     "load",
     "load_approvals",
     "open_store",

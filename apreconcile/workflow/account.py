@@ -17,6 +17,7 @@ from apreconcile.core.plan import Scope, Step
 from apreconcile.core.scoping import is_listed
 from apreconcile.core.state import State
 from apreconcile.core.wanted import Environment, Manifest, is_visible
+from apreconcile.kinds import KINDS
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import check_base_url
 from apreconcile.live.limits import Pace
@@ -126,6 +127,7 @@ async def connect(
     Raises HostError, CredentialsError or StoreError before a byte is sent.
     """
     base = check_base_url(base_url)
+    manifest = manifest if sub_account else _without_shared(manifest)
     if sub_account is not None and not is_visible(sub_account):
         raise UsageError("that cannot be the id of a sub-account", hint="apreconcile sub-account list")
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
@@ -145,6 +147,18 @@ async def connect(
     async with client:
         scope = Scope(base.host, sub_account)
         yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)
+
+
+def _without_shared(manifest: Manifest) -> Manifest:
+    """What an instance of an ephemeral environment may have of an account that others share: no slot of the project."""
+    single = {kind.name for kind in KINDS if kind.single}
+    shared = [one.address for one in manifest.resources if one.address.kind in single and one.parent is None]
+    if not (manifest.chosen.ephemeral and shared):
+        return manifest
+    resources = tuple(one for one in manifest.resources if one.address not in shared)
+    why = "an account has one, which other environments share, and which gets the events of agents without their own"
+    said = tuple(f"{at} is left out of {manifest.environment}: {why}" for at in shared)
+    return replace(manifest, resources=resources, warnings=(*manifest.warnings, *said))
 
 
 def check_url(environment: Environment) -> None:

@@ -145,6 +145,7 @@ def _report(
         signatures=run.approvals.required,
         unpriced=unpriced(_taken(plan, outcomes)),
         verified=verified,
+        destroys=plan.destroys,
     )  # fmt: skip
 
 
@@ -315,4 +316,5 @@ def _untouched(
         blocked(plan),
         settled=planned.settlement.said,
         verified=verified,
+        destroys=plan.destroys,
     )

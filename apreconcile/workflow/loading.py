@@ -8,9 +8,9 @@ from pathlib import Path
 
 from apreconcile.core.errors import Error
 from apreconcile.core.masking import Masking
-from apreconcile.core.spec.manifest import load_manifest, load_manifests, load_name
+from apreconcile.core.spec.manifest import choose_environment, load_manifest, load_manifests
 from apreconcile.core.spec.text import MAX_BYTES
-from apreconcile.core.wanted import Manifest
+from apreconcile.core.wanted import Environment, Manifest
 from apreconcile.kinds import KINDS
 
 DEFAULT_SPEC = "agentphone.yaml"
@@ -50,13 +50,13 @@ def load_all(
     )  # fmt: skip
 
 
-def known_as(paths: Sequence[str], environment: str | None) -> str:
-    """What the state calls the environment that `-e` names; of the spec nothing else is looked at.
+def load_environment(paths: Sequence[str], environment: str | None) -> tuple[Environment, str]:
+    """The environment that `-e` names, and what the state calls it; of the spec nothing else is looked at.
 
     Raises as `load` does for an environment, and SpecError only where the spec's environments cannot be made out.
     """
     sources, _ = _sources(paths)
-    return load_name(sources, kinds=KINDS, environment=environment)
+    return choose_environment(sources, kinds=KINDS, environment=environment)
 
 
 def _sources(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], str]:

@@ -45,7 +45,7 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
                 raise BlockedError(reason, hint=f"apreconcile resolve {address} --bind {other.id}")
     phone, on = seen.body.get("phoneNumber"), kind.hangs_on(seen)
     phone = phone if isinstance(phone, str) else None
-    made = Resource(ident, "created", phone, protect=intent.protect, fields=intent.fields)
+    made = Resource(ident, "created", phone, protect=intent.protect, expires=intent.expires, fields=intent.fields)
     await account.store.swap(state.made(address, made, at=stamp(account.now())), version)
     return f"{address} is {kind.label(seen)} ({ident})" + (f", on the agent {on}" if on else "")
 

@@ -9,7 +9,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.agreement import agree
 from apreconcile.core.outcome import Word
 from apreconcile.core.plan import monthly, unpriced
-from apreconcile.core.planfile import Document, check_current, check_home, check_intact, to_json
+from apreconcile.core.planfile import Document, check_current, check_home, check_intact, check_purpose, to_json
 
 from .account import Account
 from .planning import Planned, plan
@@ -30,6 +30,7 @@ async def plan_again(
     check_intact(saved, source=source)
     check_current(saved, account.now(), source=source)
     manifest = account.manifest
+    check_purpose(saved, destroying=manifest.destroying, source=source)
     check_home(saved, manifest.project, manifest.environment, account.scope, source=source)
     only = tuple(dict.fromkeys(Address(*step["address"].split(".", 1)) for step in saved["steps"]))
     adopts = any(step["action"] == "adopt" for step in saved["steps"])

@@ -113,3 +113,20 @@ def test_the_sandbox_has_a_state_of_its_own(runner, bare):
     code, text = ended(runner("one", "apply", "--yes", "--sandbox"))
     assert code == 3, text
     assert document(bare) == {}
+
+
+def test_environments_know_of_each_other_by_their_refs(runner, bare, world):
+    spec = SPEC + "environments: {prod: {}, staging: {OVERLAY}, preview: {ephemeral: {ttl: 1h}}}\n"
+    both = {"spec": spec.replace("OVERLAY", "")}
+    code, text = ended(runner("one", "plan", "-e", "prod", "--format", "json", **both))
+    tokens = [word for found in re.findall(r'"token":"([^"]+)"', text) for word in ("--approve", found)]
+    assert ended(runner("one", "apply", "-e", "prod", "--yes", *tokens, **both))[0] == 0
+    held = world.http.get("/v1/agents").json()["data"][0]["id"]
+    other = spec.replace("OVERLAY", f"agents: {{support: {{import: {held}}}}}")
+    code, text = ended(runner("two", "plan", "-e", "staging", spec=other))
+    assert (code, "is agent.support of the environment prod" in text) == (9, True), text
+    assert ended(runner("two", "plan", "-e", "preview:pr-1", **both))[0] == 0
+    refs = subprocess.run(
+        ["git", "for-each-ref", "refs/apreconcile"], cwd=bare, capture_output=True, text=True, check=True
+    ).stdout
+    assert refs.split()[2::3] == ["refs/apreconcile/acme/prod"]

@@ -27,12 +27,13 @@ COMMANDS_ONLY = [path for path, found in EVERY if isinstance(found, Command)]
 
 def test_the_commands_are_those_of_the_contract():
     assert set(COMMANDS) == {
-        "init", "validate", "plan", "show", "apply", "drift", "approve", "export", "clone", "resolve", "secret", "state", "schema", "completion", "sandbox", "doctor",
+        "init", "validate", "plan", "show", "apply", "drift", "diff", "destroy", "approve", "export", "clone", "resolve", "secret",
+        "sub-account", "state", "doctor", "schema", "completion", "sandbox",
     }  # fmt: skip
     assert {" ".join(path) for path in COMMANDS_ONLY if len(path) == 2} == {
         "secret show", "state list", "state show", "state init", "state forget", "state copy", "state move",
         "state unlock",
-        "sandbox serve", "sandbox reset", "sandbox ledger",
+        "sub-account create", "sub-account list", "sandbox serve", "sandbox reset", "sandbox ledger",
     }  # fmt: skip
 
 

@@ -51,7 +51,16 @@ DOCUMENT = {
                     "path": ["v1", None],
                     "body": {},
                     "query": [["limit", "1"]],
-                    "holes": [{"at": "/path/1", "id": "agent.a", "env": "KEY", "masked": True, "sha256": HEX + HEX}],
+                    "holes": [
+                        {
+                            "at": "/path/1",
+                            "id": "agent.a",
+                            "after": "72h",
+                            "env": "KEY",
+                            "masked": True,
+                            "sha256": HEX + HEX,
+                        }
+                    ],
                 }
             ],
             "sink": "line X of .env",
@@ -72,6 +81,7 @@ DOCUMENT = {
     "unmanaged": [{"kind": "number", "id": "num", "name": "+14155550100"}],
     "warnings": ["odd"],
     "policy": "origin/main (3fa2c1d)",
+    "destroy": True,
     "tests": [{"address": "webhook.w", "method": "POST", "path": ["v1", None]}],
     "requests": 7,
 }
@@ -99,6 +109,7 @@ PLACES = {
     "cost.unpriced": LIST,
     "cost.unpriced[0]": ADDRESS,
     "policy": TEXT,
+    "destroy": FLAG,
     "tests": LIST,
     "tests[0]": MAP,
     "tests[0].address": ADDRESS,
@@ -130,6 +141,7 @@ PLACES = {
     "steps[0].calls[0].holes[0]": MAP,
     "steps[0].calls[0].holes[0].at": TEXT,
     "steps[0].calls[0].holes[0].id": ADDRESS,
+    "steps[0].calls[0].holes[0].after": TEXT,
     "steps[0].calls[0].holes[0].env": TEXT,
     "steps[0].calls[0].holes[0].masked": FLAG,
     "steps[0].calls[0].holes[0].sha256": DIGEST,
@@ -156,8 +168,8 @@ PLACES = {
 }
 ANYTHING = {"steps[0].fields[0].before", "steps[0].fields[0].after", "steps[0].calls[0].body"}
 MAY_LACK = {
-    "cost.prices_as_of", "cost.unpriced", "tests", "steps[0].sink", "policy", "steps[0].digest", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
-    *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "env", "masked", "sha256")),
+    "cost.prices_as_of", "cost.unpriced", "tests", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "after", "env", "masked", "sha256")),
 }  # fmt: skip
 KEYS = [place for place in [*PLACES, *sorted(ANYTHING)] if not place.endswith("]")]
 

@@ -207,6 +207,33 @@ def test_a_number_is_bought_and_released_where_only_the_listed_calls_mind_the_he
     assert (strict.inside("/v1/numbers")["total"], strict.get("/v1/numbers")["total"]) == (0, 0)
 
 
+NUMBERS = "agents: {a: {name: A}}\nnumbers: {main: {agent: a}}"
+
+
+def test_a_number_that_was_released_inside_is_lost_as_anywhere(scoped):
+    scoped.spec(NUMBERS).settled()
+    headers = {"Authorization": f"Bearer {scoped.key}", "X-Sub-Account-Id": scoped.sub}
+    scoped.http.delete(f"/v1/numbers/{scoped.ids()['number.main']}", headers=headers).raise_for_status()
+    (step,) = scoped.plan().plan.steps
+    assert step.token.startswith("rebuy:")
+
+
+def test_a_number_that_left_the_list_is_not_called_lost_where_its_id_may_be_looked_up_outside(strict):
+    strict.spec(NUMBERS).settled()
+    headers = {"Authorization": f"Bearer {strict.key}", "X-Sub-Account-Id": strict.sub}
+    strict.http.delete(f"/v1/numbers/{strict.ids()['number.main']}", headers=headers).raise_for_status()
+    with pytest.raises(UnsafeError, match="answered 404"):
+        strict.plan()
+
+
+def test_a_number_that_its_id_alone_shows_is_not_one_inside(strict):
+    strict.spec(NUMBERS).settled()
+    outside = strict.send("POST", "/v1/numbers", {})["id"]
+    strict.state_file.write_text(strict.state_file.read_text().replace(strict.ids()["number.main"], outside))
+    with pytest.raises(UnsafeError, match="shows a number that the list of the sub-account does not have"):
+        strict.plan()
+
+
 def test_a_quota_that_is_not_the_one_inside_is_not_believed(strict):
     strict.seed(numbers=[{} for _ in range(10)])
     planned = strict.spec(SPEC.partition("webhooks")[0]).plan().plan

@@ -15,7 +15,7 @@ from .environments import Overlay, choose, read_environments
 from .fields import Desk, Fields, ReadFile, read_fields
 from .findings import Findings
 from .names import read_names
-from .overlay import laid_over
+from .overlay import laid_over, own_name
 from .policy import ReadBytes, read_policy
 from .resource import read_resource, references
 from .sinks import find_shared
@@ -86,10 +86,13 @@ def load_manifests(
     return tuple(manifests)
 
 
-def load_name(sources: Sequence[tuple[str, bytes]], *, kinds: Sequence[Kind], environment: str | None) -> str:
-    """What the state calls the environment that was named. Raises as `load_manifest` does, for that alone."""
+def choose_environment(
+    sources: Sequence[tuple[str, bytes]], *, kinds: Sequence[Kind], environment: str | None
+) -> tuple[Environment, str]:
+    """The environment that was named, and what the state calls it. Raises as `load_manifest` does, for that alone."""
     given = Given({}, {}, lambda _spec, _path: "", _no_file, "")
-    return _Spec(sources, tuple(kinds), given).chosen(environment)[1]
+    overlay, known_as = _Spec(sources, tuple(kinds), given).chosen(environment)
+    return overlay.environment if overlay else Environment(), known_as
 
 
 def _within(names: Sequence[str], problem: Problem) -> str:
@@ -151,6 +154,8 @@ class _Spec:
         project = read_project(document.once, values) if self.whole else ""
         store, remote = read_store(document.once, values)
         resources = _resources(document, kinds, desk)
+        if overlay and overlay.environment.ephemeral:
+            resources = tuple(own_name(wanted, known_as) for wanted in resources)
         _twice(resources, kinds, findings)
         find_shared(resources, findings)
         known = {kind.address(key) for kind in kinds for key in self._keys(kind)}

@@ -10,7 +10,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import IdOf, Secret
 from apreconcile.core.errors import SpecError, UsageError
 from apreconcile.core.sink import Sink
-from apreconcile.core.spec.manifest import load_manifest, load_manifests, load_name
+from apreconcile.core.spec.manifest import choose_environment, load_manifest, load_manifests
 from apreconcile.core.wanted import Access
 from apreconcile.kinds import KINDS
 
@@ -124,6 +124,7 @@ def test_a_variable_of_the_command_line_wins():
     ("  staging: {as: default}\n  default: {}", "2:3", "the state knows staging as default already"),
     ("  staging: {as: default, ephemeral: {ttl: 1h}}", "1:13", "cannot be another one"),
     ("  staging: {ephemeral: {}}", "1:13", "`ttl` is missing"),
+    ("  staging: {ephemeral: 5}", "1:24", "environments.staging.ephemeral: must be a map"),
     ("  staging: {ephemeral: {ttl: soon}}", "1:30", "is no length of time"),
     ("  staging: {ephemeral: {ttl: 0}}", "1:30", "must be more than nothing"),
     ("  staging: {ephemeral: {ttl: 1h}, numbers: {main: {import: num_1}}}", "1:52", "imports nothing"),
@@ -187,11 +188,14 @@ def test_an_environment_is_named_and_there(given, words, hint):
 
 def test_without_environments_there_is_default_alone():
     sources = [("a.yaml", b"version: 1\nproject: p\n")]
-    assert [load_name(sources, kinds=KINDS, environment=name) for name in (None, "default")] == ["default", "default"]
+    assert [choose_environment(sources, kinds=KINDS, environment=name)[1] for name in (None, "default")] == [
+        "default",
+        "default",
+    ]
     with pytest.raises(UsageError, match="the spec has no `environments:`"):
-        load_name(sources, kinds=KINDS, environment="staging")
+        choose_environment(sources, kinds=KINDS, environment="staging")
     with pytest.raises(SpecError):
-        load_name([("a.yaml", b"a: b: c")], kinds=KINDS, environment="staging")
+        choose_environment([("a.yaml", b"a: b: c")], kinds=KINDS, environment="staging")
 
 
 def test_an_instance_has_a_state_and_markers_of_its_own():

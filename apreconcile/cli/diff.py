@@ -1,0 +1,42 @@
+"""`diff`: two environments of a spec side by side, offline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import click
+
+from apreconcile.core.contrast import contrast, to_json
+from apreconcile.core.errors import UsageError
+from apreconcile.kinds import KINDS
+from apreconcile.show.contrast import contrast_lines
+
+from .command import command
+from .loading import manifest_of
+from .options import FORMAT, Settings, check_format, pass_settings
+
+DIFFERENT = 2
+
+
+@command("apreconcile diff staging prod", "apreconcile diff prod preview:pr-12 --format json --detailed-exitcode")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@FORMAT
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if they differ.")
+@pass_settings
+def diff(settings: Settings, one: str, other: str, form: str, detailed: bool) -> int:
+    """Show in what two environments of a spec differ: each address, each field. Offline.
+
+    Overlays are laid over the base, variables and files filled in. Secrets are compared, and not shown.
+    """
+    as_json, terminal = check_format(form) == "json", settings.terminal
+    if settings.environment is not None:
+        raise UsageError("diff names its environments itself", hint="apreconcile diff A B, without -e")
+    first, second = (manifest_of(replace(settings, environment=name)) for name in (one, other))
+    document = to_json(one, other, first.project, contrast(first, second, KINDS))
+    if as_json:
+        terminal.write(json.dumps(document, ensure_ascii=False, indent=2).encode(errors="backslashreplace") + b"\n")
+    else:
+        terminal.show(contrast_lines(document, width=terminal.width))
+    return DIFFERENT if detailed and document["differences"] else 0

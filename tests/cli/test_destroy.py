@@ -1,0 +1,200 @@
+"""`destroy` and previews from outside: what goes, what stays, what needs whose yes, and what ends by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_environments import applied
+
+SPEC = """\
+version: 1
+project: acme
+agents: {support: {name: Support}, triage: {name: Triage}}
+numbers: {main: {agent: support}}
+webhooks: {events: {url: "https://a.dev/events"}, own: {agent: triage, url: "https://a.dev/own"}}
+environments:
+  staging: {}
+  preview: {ephemeral: {ttl: 2h}}
+"""
+
+
+@pytest.fixture
+def env(world):
+    return world.env
+
+
+@pytest.fixture
+def spec(folder):
+    def write(text=SPEC):
+        (folder / "agentphone.yaml").write_text(text)
+
+    write()
+    return write
+
+
+def plan(ap, *args, env):
+    return json.loads(ap("plan", *args, "--format", "json", env=env).out)
+
+
+def tokens(document):
+    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
+
+
+def said(result):
+    return " ".join(result.out.split()) + " | " + " ".join(result.err.split())
+
+
+def left(world):
+    agents, numbers = (world.http.get(f"/v1/{what}").json()["data"] for what in ("agents", "numbers"))
+    return [one["name"] for one in agents], len(numbers), world.http.get("/v1/webhooks").json()
+
+
+def test_all_that_is_ours_goes_in_its_order_each_step_with_its_approval(spec, ap, world, env):
+    world.seed(agents=[{"name": "Somebody's"}])
+    applied(ap, "-e", "staging", env=env)
+    before = len(world.writes())
+    document = plan(ap, "-e", "staging", "--destroy", env=env)
+    order = [step["address"] for step in document["steps"]]
+    assert order == ["webhook.events", "webhook.own", "number.main", "agent.support", "agent.triage"]
+    assert (document["destroy"], all(step["token"] for step in document["steps"])) == (True, True)
+    held = ap("destroy", "-e", "staging", "--yes", env=env)
+    assert (held.code, len(world.writes())) == (3, before), held
+    result = ap("destroy", "-e", "staging", "--yes", *tokens(document), env=env)
+    assert result.code == 0, result
+    assert "Done: nothing that the state had is left." in said(result)
+    assert "Somebody's" in result.out, "what stays is said"
+    assert left(world) == (["Somebody's"], 0, None)
+    again = ap("destroy", "-e", "staging", "--yes", env=env)
+    assert (again.code, "Nothing to destroy" in said(again)) == (0, True)
+
+
+def test_the_tokens_of_destroy_are_those_of_a_spec_without_these_things(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    destroy = plan(ap, "-e", "staging", "--destroy", env=env)
+    spec("version: 1\nproject: acme\n" + SPEC[SPEC.index("environments") :])
+    assert tokens(plan(ap, "-e", "staging", env=env)) == tokens(destroy)
+
+
+def test_what_is_protected_or_set_to_be_forgotten_stays(spec, ap, world, env):
+    spec(SPEC.replace("main: {", "main: {protect: true, "))
+    applied(ap, "-e", "staging", env=env)
+    document = plan(ap, "-e", "staging", "--destroy", env=env)
+    result = ap("destroy", "-e", "staging", "--yes", *tokens(document), env=env)
+    assert (result.code, "is protected: it is not released" in said(result)) == (5, True), result
+    assert left(world) == (["Support"], 1, None)
+    number = SPEC.replace("numbers: {main: {agent: support}}\n", "forget: [number.main]\n")
+    spec(number)
+    assert [
+        step["action"] for step in plan(ap, "-e", "staging", "--destroy", "--only", "number.main", env=env)["steps"]
+    ] == []
+
+
+def test_a_saved_plan_to_destroy_is_for_destroy_alone(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    told = ap("plan", "-e", "staging", "--destroy", "--out", "gone.json", env=env)
+    assert "destroy it: apreconcile -e staging destroy gone.json" in said(told)
+    document = json.loads(Path("gone.json").read_text())
+    result = ap("apply", "gone.json", "-e", "staging", "--yes", *tokens(document), env=env)
+    assert (result.code, "is a plan to destroy" in said(result)) == (1, True), result
+    ap("plan", "-e", "staging", "--out", "all.json", env=env)
+    assert ap("destroy", "all.json", "-e", "staging", "--yes", env=env).code == 1
+    assert ap("destroy", "gone.json", "-e", "staging", "--yes", *tokens(document), env=env).code == 0
+    assert left(world) == ([], 0, None)
+
+
+def test_a_policy_bounds_what_destroy_releases(spec, ap, world, env):
+    spec(SPEC + "policy: {maxReleases: {perApply: 0}}\n")
+    applied(ap, "-e", "staging", env=env)
+    result = ap("destroy", "-e", "staging", "--yes", *tokens(plan(ap, "-e", "staging", "--destroy", env=env)), env=env)
+    assert (result.code, left(world)[1]) == (5, 1), result
+
+
+def test_a_preview_is_made_beside_others_and_destroyed_without_an_approval(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    made = applied(ap, "-e", "preview:pr-12", env=env)
+    applied(ap, "-e", "preview:pr-13", env=env)
+    assert [step["address"] for step in made["steps"]] == [
+        "agent.support",
+        "agent.triage",
+        "number.main",
+        "webhook.own",
+    ]
+    call = next(step for step in made["steps"] if step["address"] == "number.main")["calls"][0]
+    assert call["holes"] == [{"at": "/body/agentId", "id": "agent.support"}, {"after": "2h", "at": "/body/expiresAt"}]
+    assert any("webhook.events is left out of preview:pr-12" in one for one in made["warnings"])
+    assert sorted(left(world)[0]) == sorted(
+        f"{name}{suffix}" for name in ("Support", "Triage") for suffix in ("", " (preview:pr-12)", " (preview:pr-13)")
+    )
+    assert "No changes" in ap("plan", "-e", "preview:pr-12", env=env).out
+    result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, "`ephemeral`, since it made this itself" in said(result)) == (0, True), result
+    assert sorted(left(world)[0]) == ["Support", "Support (preview:pr-13)", "Triage", "Triage (preview:pr-13)"]
+    assert (left(world)[1], left(world)[2]["url"]) == (2, "https://a.dev/events")
+
+
+def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, env):
+    applied(ap, "-e", "preview:pr-12", env=env)
+    world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
+    assert left(world)[1] == 0
+    types = [one["type"] for one in world.http.get("/_sandbox/ledger").json()["entries"]]
+    assert types == ["purchase", "expire"]
+    document = plan(ap, "-e", "preview:pr-12", env=env)
+    (step,) = document["steps"]
+    assert (step["address"], step["token"].partition(":")[0]) == ("number.main", "buy"), "another one, and no rebuy"
+    assert any("has released itself, as it was bought to" in one for one in document["warnings"])
+    assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 0
+    assert left(world)[0] == []
+    state = json.loads(ap("state", "show", "-e", "preview:pr-12", "--format", "json", env=env).out)
+    assert {stone["how"] for stone in state["tombstones"]} == {"expired", "deleted"}
+
+
+def test_an_end_that_somebody_else_set_is_unsafe_in_a_preview_too(spec, ap, world, env):
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (number,) = world.http.get("/v1/numbers").json()["data"]
+    moved = number["expiresAt"][:10] + "T00:00:00Z"
+    later = "2099" + moved[4:]
+    world.http.patch(f"/v1/numbers/{number['id']}", json={"expiresAt": later}).raise_for_status()
+    result = ap("plan", "-e", "preview:pr-12", env=env)
+    assert (result.code, "which nobody here asked for" in said(result)) == (9, True), result
+
+
+def test_a_lost_answer_leaves_the_end_of_a_purchase_known(spec, ap, world, env):
+    document = plan(ap, "-e", "preview:pr-12", env=env)
+    world.fault("POST /v1/numbers", "commit-then-drop")
+    assert ap("apply", "-e", "preview:pr-12", "--yes", *tokens(document), env=env).code == 6
+    assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
+    state = json.loads(ap("state", "show", "-e", "preview:pr-12", "--format", "json", env=env).out)
+    (number,) = world.http.get("/v1/numbers").json()["data"]
+    assert state["resources"]["number.main"]["expires"][:19] == number["expiresAt"][:19]
+
+
+def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(spec, ap, world, env, folder):
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+    assert ap("apply", "-e", "preview:pr-12", "--adopt", "--yes", env=env).code == 0
+    assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 3, "it took these, it did not make them"
+
+
+def test_an_api_that_takes_no_end_is_said(spec, ap, world, env):
+    world.fault("POST /v1/numbers", "ignore-field:expiresAt")
+    applied(ap, "-e", "preview:pr-12", env=env)
+    result = ap("plan", "-e", "preview:pr-12", env=env)
+    assert "shows no end: it costs money until" in said(result)
+
+
+def test_only_what_a_preview_made_goes_without_an_approval(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    for step in plan(ap, "-e", "staging", "--destroy", env=env)["steps"]:
+        assert "permit" not in step
+
+
+def test_a_sub_account_of_its_own_has_a_project_webhook_for_a_preview(spec, ap, world, env):
+    made = world.http.post("/v1/sub-accounts", json={"name": "previews"}).json()["id"]
+    document = applied(ap, "-e", "preview:pr-12", "--sub-account", made, env=env)
+    assert "webhook.events" in [step["address"] for step in document["steps"]]
+    assert document["scope"]["sub_account"] == made
+    assert ap("destroy", "-e", "preview:pr-12", "--sub-account", made, "--yes", env=env).code == 0
+    assert ap("plan", "-e", "preview:pr-12", env=env).code == 9
