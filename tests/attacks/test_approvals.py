@@ -65,6 +65,23 @@ def test_an_approval_for_the_same_step_of_another_account_or_project(live, desks
     releases(live, live.tokens()["number.n"])
 
 
+def test_an_approval_from_before_the_first_apply(desk, desks: Callable[..., Desk]):
+    """There is no state yet that could tell one account from another; and once there is, nothing brings that time back."""
+    other = desks().spec(BOTH)
+    old, theirs = desk.spec(BOTH).tokens(), other.tokens()
+    assert apply(desk, *theirs.values()).code == 3
+    assert desk.purchases() == []
+    assert apply(other, theirs["number.n"]).code == 3
+    assert other.purchases() == ["apr:acme/default/n"]
+    for _ in range(2):
+        told = apply(other, theirs["number.m"])
+        assert (told.code, other.purchases()) == (3, ["apr:acme/default/n"])
+        other.seed(numbers=[{"country": "US"}])
+        assert other("state", "init", "--ignore-all").code == 0
+    assert apply(desk, *old.values()).code == 3, "an apply that took other steps made these void"
+    assert apply(other, other.tokens()["number.m"]).code == 0
+
+
 @pytest.mark.parametrize("what", ["project", "environment", "host", "sub-account", "document"])
 def test_an_approval_that_differs_in_nothing_but_its_scope(live, what):
     """Made with the very function that makes tokens: nothing else about it is wrong."""
@@ -203,7 +220,6 @@ def test_an_approval_is_used_again_after_its_reply_was_lost(desk):
     desk.spec(WITHOUT_N).settled().spec(BOTH)
     buy, bought = desk.tokens()["number.n"], desk.purchases()
     desk.fault("POST /v1/numbers", "drop")
-    assert apply(desk, buy).code == 6
     assert apply(desk, buy).code == 6
     desk.clock.skip(1000)
     desk.not_created("number.n")
