@@ -35,8 +35,8 @@ def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
     """The sha256 of all that an approval of this step means, 64 hex digits.
 
     It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
-    addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id,
-    how many tokens were spent at this address, and who is handed its secret.
+    addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id
+    (before there is one, the account), how many tokens were spent at this address, and who is handed its secret.
     """
     meaning = {
         "verb": verb,
@@ -49,7 +49,7 @@ def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
         "target": _target(step),
         "still": [guard.meaning(state.salt) for guard in step.guards],
         "calls": [call.meaning(state.salt) for call in step.calls],
-        "document": state.id,
+        "document": state.id if state.id != "none" else f"none {scope.account}".strip(),
         "turn": state.turn(step.address),
         **({"sink": step.delivery.sink.meaning} if step.delivery else {}),
     }

@@ -149,10 +149,14 @@ class Unmanaged:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The account a plan is for. `host` has no port; every loopback address is `loopback`."""
+    """The account a plan is for. `host` has no port; every loopback address is `loopback`.
+
+    `account` is a hash of the key: until there is a state, nothing else tells one account from another.
+    """
 
     host: str
     sub_account: str | None = None
+    account: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

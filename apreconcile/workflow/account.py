@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import secrets
 import socket
@@ -121,8 +122,9 @@ async def connect(
     own = home or Path(manifest.home) / HOME
     sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
+    scope = Scope(base.host, account=hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest())
     async with client:
-        yield Account(manifest, client, store, Scope(base.host), concurrency, settle, pace, now, sinks)
+        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, sinks)
 
 
 def holder() -> Holder:

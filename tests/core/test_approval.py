@@ -162,6 +162,13 @@ def test_an_identical_plan_keeps_its_tokens(case):
     assert of(**SAME[case]) == of()
 
 
+def test_only_until_there_is_a_state_a_token_tells_accounts_apart_by_their_keys():
+    one, other = (Scope("api.agentphone.ai", account=key) for key in ("1", "2"))
+    new = dataclasses.replace(STATE, id="none")
+    assert of(state=new, scope=one) != of(state=new, scope=other)
+    assert of(scope=one) == of(scope=other) == of()
+
+
 def test_a_token_is_a_verb_an_address_and_32_hex_digits():
     assert re.fullmatch(r"buy:number\.n@[0-9a-f]{32}", of())
 
