@@ -34,7 +34,7 @@ from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
 from .kind import Kind
 from .match import match
-from .naming import named, rename, without_doubles, without_doubts, without_renames
+from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
@@ -75,11 +75,12 @@ def find_changes(
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
+    changes, imported = without_imported(changes, manifest, names.state)
     changes, renamed = without_renames(changes, names.state, found.kind)
     changes, doubted = without_doubts(changes, manifest, names.state)
     changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
     changes, kept = without_protected(changes, manifest, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *imported, *renamed, *doubted, *doubled, *kept))
 
 
 def questions(found: Findings, now: datetime) -> tuple[Question, ...]:
