@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .address import Address
-from .approval import digest, token
+from .approval import with_token
 from .call import Call, Reply
 from .change import (
     Adopt,
@@ -229,9 +229,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
                 settle=kind.settle(change), price=price(kind, change, policy),
             )  # fmt: skip
     if step.risks & wanting(policy):
-        verb = _verb(kind, change)
-        whole = digest(step, verb, state=found.state, scope=scope)
-        step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
+        step = with_token(step, _verb(kind, change), state=found.state, scope=scope)
     return step, words.warnings, [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
 
 
