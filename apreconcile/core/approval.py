@@ -6,6 +6,7 @@ Approvals come from people as voices. Here they are weighed: which steps of a pl
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -163,15 +164,20 @@ def weigh(plan: Plan, voices: Iterable[Voice], *, approvers: Approvers | None, n
     """
     steps = {step.token: step for step in plan.steps if step.token}
     heard: dict[str, list[Voice]] = {}
-    warnings = list[str]()
+    warnings, spent = list[str](), Counter[str]()
     for voice in dict.fromkeys(voices):
         fault = _fault(voice, steps.get(voice.token), approvers, now)
-        if voice.token not in steps:
+        if voice.approval and voice.approval.place and not alike(steps, voice.token):
+            spent[voice.approval.place.file] += 1
+        elif voice.token not in steps:
             warnings.append(_who(voice) + strangeness(plan, voice.token))
         elif fault:
             warnings.append(f"{_who(voice)}{voice.token} is not approved by this: {fault}")
         else:
             heard.setdefault(voice.token, []).append(voice)
+    for file, number in spent.items():
+        entries = "1 entry is" if number == 1 else f"{number:,} entries are"
+        warnings.append(f"{file}: {entries} spent, or of no step of this plan")
     required = max(approvers.required, 1) if approvers else 0
     signed = {steps[one].name: persons(said) if approvers else 0 for one, said in heard.items()}
     granted = frozenset(name for name, number in signed.items() if number >= required) | permitted(plan)

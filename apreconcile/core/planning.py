@@ -192,7 +192,7 @@ def _handing_on(found: Findings, wanted: Wanted, seen: Seen) -> list[Change]:
     before = held.delivered if held else None
     if before == digest_of_sink(wanted.sink, found.state.salt):
         return []
-    diff = FieldDiff("secret", "another sink" if before else None, str(wanted.sink))
+    diff = FieldDiff("secret", "another sink" if before else None, str(wanted.sink).strip("`"))  # shown in quotes
     return [Update(wanted.address, wanted, seen, (diff,), {})]
 
 

@@ -471,6 +471,21 @@ def test_so_many_people_are_those_that_share_neither_name_nor_key(case):
         assert set(found.by) == found.granted
 
 
+def test_entries_that_are_spent_are_counted_a_file_and_those_of_a_step_that_changed_are_told():
+    spent = [entry(approve=f"buy:number.gone{n}@{'0' * 32}", place=Place("f.yaml", n, 1)) for n in (1, 2)]
+    other = entry(approve=f"buy:number.gone@{'0' * 32}", place=Place("g.yaml", 1, 1))
+    moved = entry(approve=f"{str(BUYS.token)[:-32]}{'0' * 32}")
+    loose = entry(approve=other.approve, place=None)
+    found = weighed(*(Voice(one.approve, one) for one in (*spent, moved, other)))
+    assert found.warnings == (
+        f"f.yaml:3:5: ann@x: {strangeness(BOTH, moved.approve)}",
+        "f.yaml: 2 entries are spent, or of no step of this plan",
+        "g.yaml: 1 entry is spent, or of no step of this plan",
+    )
+    assert "now wants" in found.warnings[0]
+    assert weighed(Voice(loose.approve, loose)).warnings[0].endswith(strangeness(BOTH, loose.approve))
+
+
 def test_who_says_it_twice_says_it_once_and_strangers_are_told_with_their_line():
     found = weighed(signed(), signed(reason="again"), signed(), approvers=SIGNERS)
     assert (len(found.counted), found.by) == (2, {BUYS.name: ("ann@x",)})
