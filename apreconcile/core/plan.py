@@ -46,6 +46,8 @@ class Step:
     token: str | None = None
     digest: str | None = None
     """The whole sha256 of which the token has the first digits, where there is one."""
+    covers: Mapping[str, Wire] | None = field(default=None, repr=False)
+    """What the token covers beside what is shown of the step, where there is one."""
     permit: str | None = None
     """The rule of the policy that approves it without a person, in words with its place, if one does."""
     guards: tuple[Check, ...] = ()
