@@ -144,6 +144,29 @@ def test_the_core_that_is_described_is_the_core_that_is() -> None:
     assert there <= set(re.findall(r"`(\w+)`", described))
 
 
+def test_every_attack_that_is_told_is_a_test_and_every_attack_is_told() -> None:
+    """A table belongs to the files that the line before it names."""
+    section = DOCS["safety.md"].partition("## What was tried\n")[2].partition("\n## ")[0]
+    told, rows = set[tuple[str, str]](), 0
+    tests: dict[str, str] = {}
+    for line in section.splitlines():
+        if found := re.findall(r"`(tests/[\w/]+\.py)`", line):
+            tests = {test: file for file in found for test in _tests(ROOT / file)}
+        elif named := re.fullmatch(r"\| .* \| `(test_\w+)` \|", line):
+            assert named[1] in tests, named[1]
+            told.add((tests[named[1]], named[1]))
+            rows += 1
+        else:
+            assert not re.match(r"\|(?!---)(?!.* the test \|$)", line), line
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests/attacks").glob("test_*.py")]
+    assert {(file, test) for file in files for test in _tests(ROOT / file)} <= told
+    assert rows == len(told) >= 25
+
+
+def _tests(path: Path) -> list[str]:
+    return re.findall(r"(?m)^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("name", DOCS)
 def test_every_link_leads_somewhere(name: str) -> None:
     home = ROOT / ("docs" if (ROOT / "docs" / name).exists() else ".")

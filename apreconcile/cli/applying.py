@@ -207,7 +207,11 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
     """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
     terminal = settings.terminal
     command = order.repeated(settings) + (" --yes" if order.yes else "")
-    lines = report_text(report, to_json(plan), width=terminal.width, command=command)
+    lines = report_text(
+        report, to_json(plan), width=terminal.width, command=command,
+        approvals=[quoted(path) for path in dict.fromkeys(order.approvals)],
+        saved=quoted(order.saved.path) if order.saved else None,
+    )  # fmt: skip
     try:
         if order.json:
             text = jsons.dumps(report_json(report), ensure_ascii=False, indent=2)

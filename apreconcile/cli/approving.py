@@ -14,7 +14,6 @@ from apreconcile.core.approvals import FORM, appended, chosen, fault_of, read_ap
 from apreconcile.core.errors import UsageError
 from apreconcile.core.planfile import check_current
 from apreconcile.core.policy import LIFETIME
-from apreconcile.kinds import KINDS
 from apreconcile.show.text import approving_text
 from apreconcile.workflow import read_file, signed, utc_now
 
@@ -49,7 +48,7 @@ def approved(settings: Settings, saved: Saved, tokens: Sequence[str], wish: Wish
             raise UsageError(f"--{name} {fault}", hint=FORM[name])
     ends = _end(wish.expires, now)
     check_current(saved.document, now, source=saved.name)
-    steps = chosen(saved.document, tokens, KINDS)
+    steps = chosen(saved.document, tokens)
     if wish.out:
         read_approvals(wish.out, _before(Path(wish.out)))
     terminal.talk(approving_text(saved.document, steps, width=terminal.talk_width))

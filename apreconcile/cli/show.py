@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apreconcile.core.approval import fits
 from apreconcile.core.errors import PlanFileError
 from apreconcile.core.planfile import Document, check_intact, encode
 from apreconcile.show.text import APPROVE, plan_text
@@ -36,9 +37,14 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
 
 
 def _doubt(document: Document, name: str) -> list[str]:
-    """Why apply would refuse the file whatever the account is like, if it would."""
+    """Why apply would refuse the file whatever the account is like, and approve some of its steps, if they would."""
+    doubt = [
+        f"the token of {step['address']} is not of what is shown here of it; approve refuses it"
+        for step in document["steps"]
+        if step["token"] and not fits(document, step)
+    ]
     try:
         check_intact(document, source=name)
     except PlanFileError as problem:
-        return [f"{problem.message}; apply refuses it"]
-    return []
+        return [f"{problem.message}; apply refuses it", *doubt]
+    return doubt

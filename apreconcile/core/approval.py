@@ -6,8 +6,9 @@ Approvals come from people as voices. Here they are weighed: which steps of a pl
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from .call import canonical
 from .change import Create, Protect
 from .place import Place
 from .plan import Plan, Probe, Scope, Step
+from .planfile import Document, scope_json, step_json
 from .policy import LIFETIME, Approvers
 from .state import State
 from .wire import Wire
@@ -26,40 +28,72 @@ AHEAD = timedelta(minutes=5)
 """How far the clock of whoever approves may be ahead of ours."""
 
 
-def token(step: Step, verb: str, *, state: State, scope: Scope) -> str:
-    """The token of a step: `VERB:ADDRESS@` and the first 32 hex digits of its digest (fewer can be collided)."""
-    return f"{verb}:{step.address}@{digest(step, verb, state=state, scope=scope)[:32]}"
+SHOWN = ("address", "action", "risks", "fields", "covers")
+"""The keys of a step that its digest covers with all that stands below them; `sink`, too, where it is."""
+HOLE = ("at", "id", "after", "sha256")
+"""The keys of a hole that it covers: a variable with another name and the same value is the same."""
 
 
-def digest(step: Step, verb: str, *, state: State, scope: Scope) -> str:
-    """The sha256 of all that an approval of this step means, 64 hex digits.
+def with_token(step: Step, verb: str, *, state: State, scope: Scope) -> Step:
+    """The step with what its token covers beside what is shown of it, its digest, and its token.
 
-    It covers project, environment, scope, action, risks, the live target's identity, the calls with references as
-    addresses and secrets as salted hashes, what must still be true of the target just before, the state document's id,
-    how many tokens were spent at this address, and who is handed its secret.
+    A token is `VERB:ADDRESS@` and the first 32 hex digits of the digest (fewer can be collided).
+    """
+    covers: dict[str, Wire] = {
+        **_target(step),
+        "still": [guard.meaning(state.salt) for guard in step.guards],
+        "document": state.id if state.id != "none" else f"none {scope.account}".strip(),
+        "turn": state.turn(step.address),
+    }
+    step = replace(step, covers=covers)
+    whole = {"project": state.project, "environment": state.environment, "scope": scope_json(scope)}
+    digest = digest_of_step(whole, step_json(step, state.salt), verb)
+    return replace(step, digest=digest, token=_token(verb, str(step.address), digest))
+
+
+def digest_of_step(document: Document, step: Document, verb: str) -> str:
+    """The sha256 of all that an approval of this step of a plan document means, 64 hex digits.
+
+    It covers project, environment, scope, action, risks, the fields as they are shown, the calls with references as
+    addresses and secrets as salted hashes, who is handed its secret; and of what is not shown otherwise (`covers`) the
+    live target's identity, what must still be true of it just before, the state document's id (before there is one, the
+    account), and how many tokens were spent at this address. So whoever has the document can tell what its token means.
     """
     meaning = {
         "verb": verb,
-        "address": str(step.address),
-        "project": state.project,
-        "environment": state.environment,
-        "scope": [scope.host, scope.sub_account],
-        "action": step.action,
-        "risks": sorted(step.risks),
-        "target": _target(step),
-        "still": [guard.meaning(state.salt) for guard in step.guards],
-        "calls": [call.meaning(state.salt) for call in step.calls],
-        "document": state.id,
-        "turn": state.turn(step.address),
-        **({"sink": step.delivery.sink.meaning} if step.delivery else {}),
+        **{name: document[name] for name in ("project", "environment", "scope")},
+        **{name: step[name] for name in SHOWN},
+        "calls": [{**call, "holes": [_hole(hole) for hole in call["holes"]]} for call in step["calls"]],
+        **({"sink": step["sink"]} if "sink" in step else {}),
     }
     return hashlib.sha256(canonical(meaning)).hexdigest()
 
 
-def _target(step: Step) -> Wire:
+def _hole(hole: Document) -> Document:
+    return {name: hole[name] for name in HOLE if name in hole}
+
+
+def fits(document: Document, step: Document) -> bool:
+    """Whether a step of a plan document has the token and the digest of what is shown of it, and no others."""
+    if "covers" not in step:
+        return False
+    verb = step["token"].partition(":")[0]
+    digest = digest_of_step(document, step, verb)
+    return (step.get("digest"), step["token"]) == (digest, _token(verb, step["address"], digest))
+
+
+def _token(verb: str, address: str, digest: str) -> str:
+    return f"{verb}:{address}@{digest[:32]}"
+
+
+def _target(step: Step) -> dict[str, Wire]:
+    """What a step acts on, or instead of which lost thing it makes another; nothing for something new."""
     if isinstance(step.change, Create):
-        return step.change.again
-    return [step.live.id, step.live.body.get("phoneNumber")] if step.live else None
+        return {"target": {"lost": step.change.again}} if step.change.again else {}
+    if step.live is None:
+        return {}
+    phone = step.live.body.get("phoneNumber")
+    return {"target": {"id": step.live.id, "phoneNumber": str(phone) if phone else None}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +164,20 @@ def weigh(plan: Plan, voices: Iterable[Voice], *, approvers: Approvers | None, n
     """
     steps = {step.token: step for step in plan.steps if step.token}
     heard: dict[str, list[Voice]] = {}
-    warnings = list[str]()
+    warnings, spent = list[str](), Counter[str]()
     for voice in dict.fromkeys(voices):
         fault = _fault(voice, steps.get(voice.token), approvers, now)
-        if voice.token not in steps:
+        if voice.approval and voice.approval.place and not alike(steps, voice.token):
+            spent[voice.approval.place.file] += 1
+        elif voice.token not in steps:
             warnings.append(_who(voice) + strangeness(plan, voice.token))
         elif fault:
             warnings.append(f"{_who(voice)}{voice.token} is not approved by this: {fault}")
         else:
             heard.setdefault(voice.token, []).append(voice)
+    for file, number in spent.items():
+        entries = "1 entry is" if number == 1 else f"{number:,} entries are"
+        warnings.append(f"{file}: {entries} spent, or of no step of this plan")
     required = max(approvers.required, 1) if approvers else 0
     signed = {steps[one].name: persons(said) if approvers else 0 for one, said in heard.items()}
     granted = frozenset(name for name, number in signed.items() if number >= required) | permitted(plan)

@@ -12,12 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from .address import Address
-from .approval import Approval, alike
+from .approval import Approval, alike, fits
 from .errors import ApprovalsError, Error, PlanFileError, Problem
-from .kind import Kind
-from .planfile import AGAIN, Document, name_of
-from .risk import Risk
+from .planfile import AGAIN, Document
 from .spec.findings import Findings
 from .spec.source import EMPTY, Source, read
 from .spec.text import UNCLEAN
@@ -30,7 +27,7 @@ LARGEST = 1_000_000
 LONGEST = 1_000
 """Characters of a reason."""
 
-TOKEN = re.compile(r"(?P<verb>[a-z]+):(?P<address>[A-Za-z]+\.[a-z0-9][a-z0-9-]*)@(?P<digits>[0-9a-f]{32})")
+TOKEN = re.compile(r"[a-z]+:[A-Za-z]+\.[a-z0-9][a-z0-9-]*@[0-9a-f]{32}")
 ARMOR = re.compile(
     r"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/]+\n){0,300}[A-Za-z0-9+/]+={0,2}\n-----END SSH SIGNATURE-----\n?"
 )
@@ -164,17 +161,17 @@ def approvals_text(approvals: Iterable[Approval]) -> str:
     return list_text([approval.to_json() for approval in approvals])
 
 
-def chosen(document: Document, tokens: Iterable[str], kinds: Sequence[Kind]) -> list[Document]:
+def chosen(document: Document, tokens: Iterable[str]) -> list[Document]:
     """The steps of a plan document that tokens name, whole and exactly.
 
-    Raises PlanFileError for a token that none has, or one that does not fit its step.
+    Raises PlanFileError for a token that none has, or one that does not fit what the document shows of its step.
     """
     steps = {step["token"]: step for step in document["steps"] if step["token"]}
     found = list[Document]()
     for token in dict.fromkeys(tokens):
         if token not in steps:
             raise PlanFileError(f"the plan has no step with the token {token or '(empty)'}", hint=_near(token, steps))
-        if not fits(steps[token], kinds):
+        if not fits(document, steps[token]):
             raise PlanFileError(f"the step of {token} in the plan file is another than the token says", hint=AGAIN)
         found.append(steps[token])
     return found
@@ -183,19 +180,3 @@ def chosen(document: Document, tokens: Iterable[str], kinds: Sequence[Kind]) -> 
 def _near(token: str, tokens: Collection[str]) -> str:
     near = alike(tokens, token) or list(tokens)
     return f"give it whole: {near[0]}" if near else "no step of it wants an approval"
-
-
-def fits(step: Document, kinds: Sequence[Kind]) -> bool:
-    """Whether a step's token is of its address and of what is done there, and its digest begins with its digits."""
-    spelled = TOKEN.fullmatch(step["token"])
-    if spelled is None or spelled["address"] != step["address"]:
-        return False
-    if not str(step.get("digest")).startswith(spelled["digits"]):
-        return False
-    address, verb, name = Address.parse(step["address"]), spelled["verb"], name_of(step)[1]
-    kind = next((kind for kind in kinds if address and kind.name == address.kind), None)
-    if kind is None or "unprotect" in (verb, name):
-        return kind is not None and (verb, name) == ("unprotect", "protect")
-    if name in kind.verb:
-        return verb in {kind.verb[name], kind.verb.get("again") if name == "create" else None}
-    return verb == name or (verb == "reroute" and Risk.REROUTES in step["risks"])

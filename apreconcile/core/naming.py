@@ -107,6 +107,27 @@ def pasted(pairs: Sequence[tuple[Address, Address]], otherwise: str = "") -> str
     return "\n".join([keep, "or, if it is the same under a new key, add to the spec:", "moved:", *lines])
 
 
+def without_imported(changes: Sequence[Change], manifest: Manifest, state: State) -> tuple[list[Change], list[Blocked]]:
+    """Nothing is deleted that some `import:` of the spec names, also where that address cannot have it."""
+    named = {(one.address.kind, one.imports): one.address for one in manifest.resources if one.imports}
+    left: list[Change] = []
+    blocked: list[Blocked] = []
+    for change in changes:
+        seen = change.live if isinstance(change, Delete) else None
+        names = ((seen.kind, seen.id), (seen.kind, str(seen.body.get("phoneNumber")))) if seen else ()
+        to = next((named[name] for name in names if name in named), None)
+        if to is None:
+            left.append(change)
+        else:
+            held = state.resources.get(to)
+            instead = (
+                f"; to give up {held.id} for it, first apply `forget: [{to}]` in place of its block" if held else ""
+            )
+            reason = f"`import:` of {to} names it, and the spec no longer has it: a renamed key?"
+            blocked.append(Blocked(change.address, reason, pasted([(change.address, to)], instead)))
+    return left, blocked
+
+
 def without_renames(
     changes: Sequence[Change], state: State, kind_of: Callable[[str], Kind]
 ) -> tuple[list[Change], list[Blocked]]:

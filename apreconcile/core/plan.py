@@ -47,6 +47,8 @@ class Step:
     token: str | None = None
     digest: str | None = None
     """The whole sha256 of which the token has the first digits, where there is one."""
+    covers: Mapping[str, Wire] | None = field(default=None, repr=False)
+    """What the token covers beside what is shown of the step, where there is one."""
     permit: str | None = None
     """The rule of the policy that approves it without a person, in words with its place, if one does."""
     guards: tuple[Check, ...] = ()
@@ -155,10 +157,14 @@ class Unmanaged:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The account a plan is for. `host` has no port; every loopback address is `loopback`."""
+    """The account a plan is for. `host` has no port; every loopback address is `loopback`.
+
+    `account` is a hash of the key: until there is a state, nothing else tells one account from another.
+    """
 
     host: str
     sub_account: str | None = None
+    account: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"the sub-account {self.sub_account} at {self.host}" if self.sub_account else self.host

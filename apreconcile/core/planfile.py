@@ -39,7 +39,7 @@ Document: TypeAlias = dict[str, Any]
 
 def plan_digest(project: str, environment: str, scope: Scope, steps: Iterable[Step], salt: str) -> str:
     """The sha256 of what the plan means, 64 hex digits; secrets count as salted hashes, unknown ids as addresses."""
-    written = [_step_json(step, salt) for step in steps]
+    written = [step_json(step, salt) for step in steps]
     whole = {"project": project, "environment": environment, "scope": scope_json(scope), "steps": written}
     return digest_of(whole)
 
@@ -81,7 +81,7 @@ def to_json(plan: Plan) -> Document:
             **({"prices_as_of": cost.as_of} if cost.as_of else {}),
             **({"unpriced": [str(address) for address in cost.unpriced]} if cost.unpriced else {}),
         },
-        "steps": [_step_json(step, plan.salt) for step in plan.steps],
+        "steps": [step_json(step, plan.salt) for step in plan.steps],
         "blocked": [blocked_json(stop) for stop in blocked(plan)],
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
@@ -118,13 +118,15 @@ def scope_json(scope: Scope) -> Document:
     return {"host": scope.host, "sub_account": scope.sub_account}
 
 
-def _step_json(step: Step, salt: str) -> Document:
+def step_json(step: Step, salt: str) -> Document:
+    """A step as a plan document has it, without secrets."""
     return {
         "address": str(step.address),
         "action": step.action,
         "risks": sorted(step.risks),
         "token": step.token,
         **({"digest": step.digest} if step.digest else {}),
+        **({"covers": dict(step.covers)} if step.covers else {}),
         **({"permit": step.permit} if step.permit else {}),
         "after": [str(address) for address in step.after],
         "fields": [field_json(diff) for diff in step.fields],

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .address import Address
-from .approval import digest, token
+from .approval import with_token
 from .call import Call, Reply
 from .change import (
     Adopt,
@@ -36,7 +36,7 @@ from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
 from .kind import Kind
 from .match import match
-from .naming import named, rename, without_doubles, without_doubts, without_renames
+from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
@@ -81,11 +81,12 @@ def find_changes(
             changes += more
             blocked += stops
     changes += [_leaving(found, at, seen) for at, seen in sorted(matching.orphans.items()) if at not in stopped]
+    changes, imported = without_imported(changes, manifest, names.state)
     changes, renamed = without_renames(changes, names.state, found.kind)
     changes, doubted = without_doubts(changes, manifest, names.state)
     changes, doubled = without_doubles(changes, manifest, snapshot, names.state, found.kind)
     changes, kept = without_protected(changes, manifest, names.state, found.kind)
-    return replace(found, changes=tuple(changes), blocked=(*blocked, *renamed, *doubted, *doubled, *kept))
+    return replace(found, changes=tuple(changes), blocked=(*blocked, *imported, *renamed, *doubted, *doubled, *kept))
 
 
 def questions(found: Findings, now: datetime, scope: Scope | None = None) -> tuple[Question, ...]:
@@ -199,7 +200,7 @@ def _handing_on(found: Findings, wanted: Wanted, seen: Seen) -> list[Change]:
     before = held.delivered if held else None
     if before == digest_of_sink(wanted.sink, found.state.salt):
         return []
-    diff = FieldDiff("secret", "another sink" if before else None, str(wanted.sink))
+    diff = FieldDiff("secret", "another sink" if before else None, str(wanted.sink).strip("`"))  # shown in quotes
     return [Update(wanted.address, wanted, seen, (diff,), {})]
 
 
@@ -237,9 +238,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
             )  # fmt: skip
     step, stops = guarded(step, world.answers) if scope.sub_account else (step, [])
     if step.risks & wanting(policy):
-        verb = _verb(kind, change)
-        whole = digest(step, verb, state=found.state, scope=scope)
-        step = replace(step, token=token(step, verb, state=found.state, scope=scope), digest=whole)
+        step = with_token(step, _verb(kind, change), state=found.state, scope=scope)
     stops += [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
     return step, words.warnings, stops
 

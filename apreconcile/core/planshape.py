@@ -47,12 +47,19 @@ _COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
 
 _HOLE = {"at": _TEXT, "id?": _ADDRESS, "after?": _TEXT, "env?": _TEXT, "masked?": _FLAG, "sha256?": _DIGEST}
 _CALL = {"method": _TEXT, "path": [_TEXT_OR_NULL], "body": _ANY, "holes": [_HOLE], "query?": [[_TEXT]]}
+_COVERS = {
+    "target?": {"id?": _TEXT, "phoneNumber?": _TEXT_OR_NULL, "lost?": _TEXT},
+    "still": [[_ANY]],
+    "document": _TEXT,
+    "turn": _COUNT,
+}
 _STEP = {
     "address": _ADDRESS,
     "action": _TEXT,
     "risks": [_TEXT],
     "token": _TOKEN_OR_NULL,
     "digest?": _DIGEST,
+    "covers?": _COVERS,
     "permit?": _TEXT,
     "after": [_ADDRESS],
     "fields": [{"field": _TEXT, "before": _ANY, "after": _ANY, "secret?": _FLAG}],

@@ -53,7 +53,7 @@ async def run(
     try:
         transport, child = await _started([path, *args], folder, environ)
     except (OSError, ValueError) as problem:
-        raise Error(f"{program} could not be started in {folder}: {problem}", hint=f"{program} --version") from problem
+        raise Error(f"{program} could not be started in {folder}: {problem}", hint=_asked(program)) from problem
     try:
         return await _answer(program, transport, child, stdin, seconds)
     finally:
@@ -105,7 +105,7 @@ async def _answer(
         pipe.close()
     await _first(child.exited, child.full, seconds=seconds)
     if child.full.is_set():
-        raise Error(f"{program} said more than {LIMIT} bytes and was ended", hint=f"{program} --version")
+        raise Error(f"{program} said more than {LIMIT} bytes and was ended", hint=_asked(program))
     code = transport.get_returncode()
     if code is None:
         raise Error(f"{program} did not end within {seconds:g} seconds and was ended", hint="try again")
@@ -153,5 +153,10 @@ def found(program: str, environ: Mapping[str, str]) -> str:
     folders = os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).is_absolute())
     file = shutil.which(program, path=folders)
     if file is None:
-        raise Error(f"there is no program {program} on PATH", hint=f"install it, then try: {program} --version")
+        raise Error(f"there is no program {program} on PATH", hint=f"install it, then try: {_asked(program)}")
     return file
+
+
+def _asked(program: str) -> str:
+    """The command that shows whether a program is there and starts."""
+    return "ssh -V" if program == "ssh-keygen" else f"{program} --version"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from apreconcile.core.agreement import ALREADY
-from apreconcile.core.outcome import PROTECTIONS, Arrival, Outcome, Remaining, Report, Verified, Word
+from apreconcile.core.outcome import Arrival, Outcome, Remaining, Report, Verified, Word
 from apreconcile.core.planfile import name_of
 
 from . import escape
@@ -95,15 +95,24 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def report_text(
-    report: Report, document: Mapping[str, Any], *, width: int = WIDTH, command: str = "apreconcile apply"
+    report: Report,
+    document: Mapping[str, Any],
+    *,
+    width: int = WIDTH,
+    command: str = "apreconcile apply",
+    approvals: Sequence[str] = (),
+    saved: str | None = None,
 ) -> Lines:
-    """The whole screen. `document` is the plan that was applied; `command` is what repeats this run."""
+    """The whole screen. `document` is the plan that was applied; `command` is what repeats this run.
+
+    `approvals` are the files that were given, `saved` the plan that was, each as a shell reads it.
+    """
     steps = {name_of(step): step for step in document["steps"]}
     lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report, [step["token"] for step in document["steps"]], command, width)
+    lines += _held(report, [step["token"] for step in document["steps"]], command, width, approvals, saved)
     lines += _verified(report.verified, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
@@ -131,12 +140,12 @@ def _words(report: Report, width: int) -> Lines:
 
 
 def _name(outcome: Outcome) -> str:
-    return f"{escape.line(outcome.action)} {outcome.address}{_protection(outcome)}"
+    return f"{escape.line(outcome.action)} {outcome.address}{_sort(outcome)}"
 
 
-def _protection(one: Outcome | Remaining) -> str:
-    """A protection tells by its verb that it is not the other update of its address."""
-    return f" ({one.verb})" if one.verb in PROTECTIONS else ""
+def _sort(one: Outcome | Remaining) -> str:
+    """An update tells by its verb what sort it is, as a protection or a rotation: an address may have two."""
+    return f" ({escape.line(one.verb)})" if one.action == "update" and one.verb not in {None, "", "update"} else ""
 
 
 def _result(outcome: Outcome, signatures: int) -> Line:
@@ -207,19 +216,26 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(report: Report, shown: Collection[str], command: str, width: int) -> Lines:
-    """What approves all that waits, as commands with a token a line, so that lines can be left out."""
+def _held(
+    report: Report, shown: Collection[str], command: str, width: int, approvals: Sequence[str], saved: str | None
+) -> Lines:
+    """What approves all that waits, as commands with a token a line, so that lines can be left out.
+
+    What is signed is appended to the first of the files, and by tokens of the saved plan as long as it has them.
+    """
     tokens = [outcome.token for outcome in report.outcomes if outcome.token]
     if not tokens:
         return []
+    new = not set(tokens) <= set(shown)
     commands = [[command, *(f"  --approve {token}" for token in tokens)]]
     if report.signatures:
-        sign = ["apreconcile approve plan.json --by NAME --reason TEXT", "  --sign KEY --out approvals.yaml"]
+        plan, files = "plan.json" if new else saved or "plan.json", approvals or ("approvals.yaml",)
+        sign = [f"apreconcile approve {plan} --by NAME --reason TEXT", f"  --sign KEY --out {files[0]}"]
         sign += [f"  {token}" for token in tokens]
-        commands = [["apreconcile plan --out plan.json"], sign, [f"{command} --approvals approvals.yaml"]]
+        made = [] if plan == saved else [["apreconcile plan --out plan.json"]]
+        commands = [*made, sign, [" ".join([command, *(f"--approvals {file}" for file in files)])]]
     whole = [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
     rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
-    new = not set(tokens) <= set(shown)
     note = (
         wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
     )
@@ -242,7 +258,7 @@ def _verified(verified: Sequence[Verified], width: int) -> Lines:
 def _remaining(report: Report, width: int) -> Lines:
     if not report.remaining:
         return []
-    rows = [[escape.line(left.action), f"{left.address}{_protection(left)}"] for left in report.remaining[:_REMAINING]]
+    rows = [[escape.line(left.action), f"{left.address}{_sort(left)}"] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
     shown = columns(rows, width=width, indent=2)
     return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]

@@ -35,6 +35,7 @@ _RISKS = {
 _UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 _BLOCKED = "Blocked:"
+_TOLD = "What stands behind a `·` is said by the file alone; all else is what the tokens mean."
 _AGAIN = "A saved plan, made again: only what is the same in both is taken."
 _INDENT = 6
 _UNMANAGED = 10
@@ -83,11 +84,29 @@ def plan_text(
 
 
 def approving_text(document: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], *, width: int = WIDTH) -> Lines:
-    """What whoever approves these steps of a plan says yes to."""
-    lines = [*title_lines(document, width), BLANK]
+    """What whoever approves these steps of a plan, whose tokens fit, says yes to."""
+    lines = [*title_lines({**document, "policy": None}, width), BLANK]
     for step in steps:
-        lines += [*step_lines(step, held=set(), width=width), BLANK]
-    return lines
+        lines += [*step_lines({**step, "permit": None}, held=set(), width=width), *_covered(step, width), BLANK]
+    return [*lines, *wrap(quiet(_TOLD), width)]
+
+
+def _covered(step: Mapping[str, Any], width: int) -> Lines:
+    """What a step acts on, and who is handed its secret, as its token has it: the sentences may have been edited."""
+    target = step["covers"].get("target", {})
+    phone, lost = target.get("phoneNumber"), target.get("lost")
+    told = {
+        "acts on": " ".join(part for part in (phone, target.get("id")) if part),
+        "instead of": f"{lost}, which is lost" if lost else "",
+        "secret to": step.get("sink", ""),
+    }
+    margin = " " * _INDENT
+    rows = [
+        prose(text, width=width, first=quiet(f"{margin}{name}: "), hang=_INDENT + 2)
+        for name, text in told.items()
+        if text
+    ]
+    return [line for row in rows for line in row]
 
 
 def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, approved: Collection[str] = ()) -> Lines:

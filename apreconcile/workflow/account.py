@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import secrets
 import socket
@@ -144,8 +145,9 @@ async def connect(
     client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip
+    account = hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest()
+    scope = Scope(base.host, sub_account, account)
     async with client:
-        scope = Scope(base.host, sub_account)
         yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from apreconcile.core.address import Address
-from apreconcile.core.approval import Approval, Approvals, Voice, takeable, token
+from apreconcile.core.approval import Approval, Approvals, Voice, takeable, with_token
 from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
 from apreconcile.core.diff import equal, settled_memories
 from apreconcile.core.errors import Error
@@ -167,7 +167,8 @@ def _with_approval(run: _Run, step: Step, outcome: Outcome) -> Outcome:
     state = run.record.state if run.record.writes else run.planned.found.before
     state = rename(run.account.manifest, state).state
     signed = run.approvals.signed.get(step.name, 0)
-    return replace(outcome, signed=signed, token=token(step, step.verb, state=state, scope=run.account.scope))
+    step = with_token(step, step.verb, state=state, scope=run.account.scope)
+    return replace(outcome, signed=signed, token=step.token)
 
 
 def _begin(account: Account, planned: Planned, watch: Watch, stop: Stop, approvals: Approvals) -> _Run:

@@ -76,7 +76,7 @@ def test_a_protection_is_lifted_and_used_in_one_plan(guarded, trick):
     legitimate(guarded)
 
 
-def test_a_lifting_and_a_release_stand_in_one_plan_file(guarded, desks: Callable[..., Desk]):
+def test_a_lifting_and_a_release_in_one_plan_file(guarded, desks: Callable[..., Desk]):
     """Each of them copied from a true plan: of the release only where nothing was protected."""
     other = desks()
     other.spec(AGENTS + "numbers: {n: {agent: a}}\n").settled()
@@ -213,7 +213,7 @@ EVIL = {
 
 
 @pytest.mark.parametrize("case", EVIL)
-def test_a_webhook_goes_to_a_host_that_is_not_allowed(desk, case):
+def test_a_webhook_goes_to_a_host_not_allowed(desk, case):
     desk.environ = {"EVIL": "https://evil.dev/x"}
     evil = f'webhooks: {{w: {{url: "{EVIL[case]}"}}}}\n'
     desk.spec(HOOK + POLICY).settled()
@@ -227,7 +227,7 @@ def test_a_webhook_goes_to_a_host_that_is_not_allowed(desk, case):
     assert desk.get("/v1/webhooks")["url"] == "https://new.acme.dev/x"
 
 
-def test_a_test_event_goes_to_a_host_that_is_not_allowed(desk, receiver: Receiver):
+def test_a_test_event_goes_to_a_host_not_allowed(desk, receiver: Receiver):
     hook = f'webhooks: {{w: {{url: "{receiver.url}/x"}}}}\n'
     desk.spec(hook).settled()
     assert desk.spec(hook + POLICY)("apply", "--yes", "--verify").code == 5
@@ -236,7 +236,7 @@ def test_a_test_event_goes_to_a_host_that_is_not_allowed(desk, receiver: Receive
     assert receiver.paths == ["/x"]
 
 
-def test_another_project_takes_the_number_to_release_it(desk, desks: Callable[..., Desk]):
+def test_another_project_takes_the_number(desk, desks: Callable[..., Desk]):
     desk.spec(ALL).settled()
     ident, other = desk.ids()["number.n"], desks()
     other.key = desk.key

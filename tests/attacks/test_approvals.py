@@ -51,7 +51,7 @@ def test_an_approval_for_another_number(live):
     releases(live, live.tokens()["number.m"])
 
 
-def test_an_approval_for_the_same_step_of_another_account_or_project(live, desks: Callable[..., Desk]):
+def test_an_approval_for_another_account_or_project(live, desks: Callable[..., Desk]):
     other = desks().spec(BOTH).settled().spec(WITHOUT_N)
     elsewhere = (
         desks().spec("version: 1\nproject: beta\n" + BOTH).settled().spec("version: 1\nproject: beta\n" + WITHOUT_N)
@@ -65,8 +65,25 @@ def test_an_approval_for_the_same_step_of_another_account_or_project(live, desks
     releases(live, live.tokens()["number.n"])
 
 
+def test_an_approval_from_before_the_first_apply(desk, desks: Callable[..., Desk]):
+    """There is no state yet that could tell one account from another; and once there is, nothing brings that time back."""
+    other = desks().spec(BOTH)
+    old, theirs = desk.spec(BOTH).tokens(), other.tokens()
+    assert apply(desk, *theirs.values()).code == 3
+    assert desk.purchases() == []
+    assert apply(other, theirs["number.n"]).code == 3
+    assert other.purchases() == ["apr:acme/default/n"]
+    for _ in range(2):
+        told = apply(other, theirs["number.m"])
+        assert (told.code, other.purchases()) == (3, ["apr:acme/default/n"])
+        other.seed(numbers=[{"country": "US"}])
+        assert other("state", "init", "--ignore-all").code == 0
+    assert apply(desk, *old.values()).code == 3, "an apply that took other steps made these void"
+    assert apply(other, other.tokens()["number.m"]).code == 0
+
+
 @pytest.mark.parametrize("what", ["project", "environment", "host", "sub-account", "document"])
-def test_an_approval_that_differs_in_nothing_but_its_scope(live, what):
+def test_an_approval_for_another_scope_alone(live, what):
     """Made with the very function that makes tokens: nothing else about it is wrong."""
     planned = live.spec(WITHOUT_N).plan()
     (step,) = planned.plan.steps
@@ -84,7 +101,7 @@ def test_an_approval_that_differs_in_nothing_but_its_scope(live, what):
     releases(live, live.tokens()["number.n"])
 
 
-def test_an_approval_for_the_same_key_after_it_was_bought_again(live):
+def test_the_same_key_after_it_was_bought_again(live):
     release = live.spec(WITHOUT_N).tokens()["number.n"]
     releases(live, release)
     buy = live.spec(BOTH).tokens()["number.n"]
@@ -185,7 +202,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize("case", TIMES)
-def test_an_approval_that_is_future_dated_endless_or_over(live, case):
+def test_a_future_dated_or_endless_approval(live, case):
     edit, code, words = TIMES[case]
     good = entry(live.spec(WITHOUT_N))
     file = live.folder / "approvals.yaml"
@@ -198,12 +215,11 @@ def test_an_approval_that_is_future_dated_endless_or_over(live, case):
     assert len(live.released()) == 1
 
 
-def test_an_approval_is_used_again_after_its_reply_was_lost(desk):
+def test_an_approval_whose_reply_was_lost(desk):
     """Nobody knows what came of it, then a person says that nothing was bought: it is spent all the same."""
     desk.spec(WITHOUT_N).settled().spec(BOTH)
     buy, bought = desk.tokens()["number.n"], desk.purchases()
     desk.fault("POST /v1/numbers", "drop")
-    assert apply(desk, buy).code == 6
     assert apply(desk, buy).code == 6
     desk.clock.skip(1000)
     desk.not_created("number.n")

@@ -82,7 +82,7 @@ def test_a_step_is_added_and_the_digest_kept(live):
     legitimate(live, release)
 
 
-def test_a_step_is_added_and_the_digest_made_to_fit(live):
+def test_a_step_is_added_and_the_digest_fits(live):
     release = save(live.spec(WITHOUT_N))
     renaming = save(live.spec(RENAMED))
     write(live, joined(renaming, release))
@@ -94,7 +94,7 @@ def test_a_step_is_added_and_the_digest_made_to_fit(live):
     legitimate(live, release)
 
 
-def test_a_call_is_edited_and_the_digest_made_to_fit(live):
+def test_a_call_is_edited_and_the_digest_fits(live):
     document = save(live.spec(RENAMED))
     for body in ({"name": "Eve"}, {"name": {"at": "/body/name", "env": "HOME"}}):
         write(live, edited(document, "agent.a", calls=[{**document["steps"][0]["calls"][0], "body": body}]))
@@ -178,7 +178,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_plan_that_is_damaged_foreign_expired_or_of_a_later_version(live, case):
+def test_a_foreign_expired_or_later_plan(live, case):
     edit, words = REFUSED[case]
     document = save(live.spec(WITHOUT_N))
     write(live, document | edit, sealed=case != "digest")
@@ -200,7 +200,7 @@ def test_a_plan_that_is_cut_off(live):
     legitimate(live, document)
 
 
-def test_plan_a_is_approved_and_plan_b_is_put_in_its_place(live):
+def test_plan_a_is_approved_and_plan_b_applied(live):
     approved = save(live.spec(WITHOUT_N))
     other = save(live.spec(BASE.replace(", m: {agent: b}", "")))
     told = apply(live, token(approved, "number.n"))

@@ -97,7 +97,7 @@ EDITS: dict[str, Callable[[Team, Entry], Entry]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_was_signed_is_edited_or_moved_to_another_entry(team, edit):
+def test_a_signature_over_another_entry(team, edit):
     good = team.entry()
     team.refused(EDITS[edit](team, good), says="its signature is not that of")
     team.legitimate(good)
@@ -152,7 +152,7 @@ def test_one_person_signs_for_two(team):
     team.legitimate(team.entry(), team.entry(by="bob"))
 
 
-def test_an_approval_that_holds_for_longer_than_the_policy_lets_it(team):
+def test_an_approval_that_holds_for_too_long(team):
     team.list("ann", more=", maxLifetime: 2h")
     team.refused(team.entry(), says="for longer than the 2 hours that an approval may hold")
     team.legitimate(team.entry(expires="1h"))
@@ -163,7 +163,7 @@ def git(desk: Desk, *words: str) -> None:
     subprocess.run(["git", "-C", desk.folder, *words], env=desk.env | who | QUIET, check=True, capture_output=True)
 
 
-def test_a_change_brings_its_own_key_and_its_own_policy(team):
+def test_a_change_brings_its_own_key_and_policy(team):
     """On a branch, as in a pull request: what it adds itself does not count where the policy is that of `main`."""
     desk = team.desk
     git(desk, "init", "-q", "-b", "main")

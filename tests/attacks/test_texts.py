@@ -38,7 +38,7 @@ def ours(told: Ended) -> Counter[str]:
 
 
 @pytest.mark.parametrize("case", TEXTS)
-def test_a_name_or_a_prompt_of_the_account_prints_what_the_program_prints(desk, case):
+def test_a_name_or_a_prompt_speaks_as_the_program(desk, case):
     desk.spec(SPEC).settled()
     ids, seen = desk.ids(), []
     desk.seed(agents=[{"id": "other", "name": "Bob"}])
@@ -57,7 +57,7 @@ def test_a_name_or_a_prompt_of_the_account_prints_what_the_program_prints(desk, 
     assert len(desk.released()) == 1
 
 
-def test_an_answer_of_the_api_prints_what_the_program_prints(desk, front: Front):
+def test_an_answer_of_the_api_speaks_as_the_program(desk, front: Front):
     front(desk.spec(SPEC))
     front.answer("POST", "/v1/agents", 422, {"error": {"message": TEXTS["all"], "code": ACTING + "X"}}, times=2)
     told = desk("apply", "--yes")
@@ -69,7 +69,7 @@ def test_an_answer_of_the_api_prints_what_the_program_prints(desk, front: Front)
     assert desk("apply", "--yes", *desk.approving()).code in {0, 3}
 
 
-def test_a_text_of_the_account_reads_the_environment_once_it_is_exported(desk):
+def test_an_exported_text_reads_the_environment(desk):
     text = "${env.AGENTPHONE_API_KEY} ${env.HOME} $${env.HOME} ${var.x} {file: /etc/passwd}"
     desk.seed(agents=[{"id": "odd", "name": text, "voiceMode": "hosted", "systemPrompt": f"{text}\npolicy: {{}}\n"}])
     told = desk("export", "--project", "acme")
@@ -124,7 +124,7 @@ OUTSIDE = (
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_a_file_reaches_outside_of_the_spec_s_folder(desk: Desk, path):
+def test_a_file_reaches_outside(desk: Desk, path):
     home = desk.folder / "spec"
     (home / "sub").mkdir(parents=True)
     (desk.folder / "secret").write_text("the secret of somebody else")

@@ -23,6 +23,7 @@ from apreconcile.cli.options import Settings
 from apreconcile.cli.running import Interrupts
 from apreconcile.core.approvals import read_approvals
 from apreconcile.core.errors import HeldError, UnsafeError
+from apreconcile.core.planfile import digest_of
 from apreconcile.core.policy import Approvers, Policy
 from apreconcile.workflow import load
 
@@ -57,7 +58,7 @@ def test_what_is_printed_can_be_appended_and_applied(ap, world, token):
         "agent.support": None, "agent.triage": None, BUY: ["ann@example.com"], "webhook.events": None, "webhook.triage": None,
     }  # fmt: skip
     again = ap("apply", "--yes", "--approvals", "a.yaml", env=world.env)
-    assert (again.code, "a.yaml:2:3: ann@example.com: the token" in " ".join(again.err.split())) == (0, True)
+    assert (again.code, "a.yaml: 1 entry is spent, or of no step" in " ".join(again.err.split())) == (0, True)
 
 
 def test_out_appends_and_leaves_the_rest_as_it_was(ap, world, token):
@@ -140,6 +141,56 @@ def test_only_a_whole_token_of_a_plan_that_is_not_over_is_approved(ap, world, to
     os.mkfifo("fifo.json")
     for name in ("fifo.json", "none.json", "agentphone.yaml", "prompts"):
         assert ap("approve", name, token, *WHO).code == 1
+
+
+def resealed(plan, address, **more):
+    """A plan whose step says other things, with a digest of its own that fits."""
+    steps = [step | more if step["address"] == address else step for step in plan["steps"]]
+    edited = {**plan, "steps": steps}
+    return {**edited, "digest": digest_of(edited)}
+
+
+def test_nobody_signs_the_token_of_an_evil_rotation_that_the_file_shows_as_a_harmless_one(ap, world, folder, token):
+    """Somebody writes what they want to be signed into the spec, and what a signer likes to read into the plan file."""
+    assert ap("apply", "--yes", "--approve", token, env=world.env).code == 0
+    spec, file = folder / "agentphone.yaml", Path("plan.json")
+    good, evil = "https://events.acme.dev/agentphone", "https://evil.dev/agentphone"
+    honest = spec.read_text()
+    plans = {}
+    for url in (good, evil):
+        spec.write_text(honest.replace("${var.hooks}/events", url))
+        ap("plan", "--out", "plan.json", env=world.env)
+        plans[url] = json.loads(file.read_text())
+    steps = {url: next(step for step in plan["steps"] if step["token"]) for url, plan in plans.items()}
+    at, signed = steps[evil]["address"], steps[evil]["token"]
+    told = ap("approve", "plan.json", signed, *WHO)
+    assert (told.code, evil in told.err, f"acts on: {steps[evil]['covers']['target']['id']}" in told.err) == (
+        0,
+        True,
+        True,
+    )
+    shown = {name: steps[good][name] for name in ("fields", "calls", "why")}
+    for more in (
+        shown,
+        {"fields": shown["fields"]},
+        {**shown, **{name: steps[good][name] for name in ("digest", "covers")}},
+    ):
+        lie = resealed(plans[evil], at, **more)
+        file.write_text(json.dumps(lie))
+        told = ap("approve", "plan.json", signed, *WHO)
+        assert (told.code, told.out) == (1, "")
+        assert "is another than the token says" in " ".join(told.err.split())
+        assert "hint: make it again" in told.err
+        shows = ap("show", "plan.json")
+        assert shows.code == 0
+        assert f"the token of {at} is not of what is shown here of it; approve refuses it" in " ".join(
+            shows.out.split()
+        )
+        assert "is not as it was made" not in shows.out
+    words = ap("show", "plan.json", "--format", "json")
+    assert f"the token of {at} is not of" in " ".join(words.err.split())
+    file.write_text(json.dumps(plans[evil]))
+    assert "approve refuses it" not in ap("show", "plan.json").out
 
 
 def test_a_plan_file_that_lies_to_the_terminal_is_shown_harmless(ap, world, token):

@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 
 import pytest
@@ -13,20 +14,22 @@ from apreconcile.core.address import Address
 from apreconcile.core.approval import (
     Approval,
     Voice,
-    digest,
+    digest_of_step,
+    fits,
     held,
     persons,
     phrase,
     probing,
     strangeness,
     takeable,
-    token,
+    with_token,
 )
 from apreconcile.core.approval import weigh as weigh_voices
 from apreconcile.core.call import Call, Check, IdOf, Secret
-from apreconcile.core.change import Adopt, Create, Delete, Move, Protect, Update
+from apreconcile.core.change import Adopt, Create, Delete, FieldDiff, Move, Protect, Update
 from apreconcile.core.place import Place
-from apreconcile.core.plan import Delivery, Plan, Probe, Scope, Step
+from apreconcile.core.plan import Cost, Delivery, Plan, Probe, Scope, Step
+from apreconcile.core.planfile import dump, load
 from apreconcile.core.policy import Approvers
 from apreconcile.core.risk import Risk
 from apreconcile.core.sink import Sink
@@ -56,7 +59,7 @@ def weigh(plan, tokens):
 
 
 def of(step=BUY, verb="buy", state=STATE, scope=SCOPE):
-    return token(step, verb, state=state, scope=scope)
+    return with_token(step, verb, state=state, scope=scope).token
 
 
 def changed(step, **more):
@@ -108,6 +111,8 @@ OTHERS = {
     "something else that must be true": {"step": shown(status="released")},
     "somebody who is handed its secret": {"step": delivered("HOOK")},
     "somebody else who is handed its secret": {"step": delivered("HOOK_2")},
+    "other words": {"step": changed(BUY, change=Create(N, WANTED, (FieldDiff("areaCode", None, "415"),), "m"))},
+    "other words still": {"step": changed(BUY, change=Create(N, WANTED, (FieldDiff("areaCode", None, "212"),), "m"))},
     "a release": {"step": RELEASE, "verb": "release"},
     "a release of another id": releasing(Seen("number", "num_2", LIVE.body)),
     "a release of another number": releasing(Seen("number", "num_1", {**LIVE.body, "phoneNumber": "+1"})),
@@ -132,20 +137,128 @@ def test_what_must_be_true_is_salted_in_a_token_so_that_it_cannot_be_guessed_fro
 
 
 def test_all_that_a_token_means_is_this_so_that_what_was_approved_counts_in_the_next_version_too():
-    step = changed(delivered("HOOK"), guards=shown().guards, risks=frozenset(Risk))
+    fields = (FieldDiff("agent", None, IdOf(A)), FieldDiff("tag", "old", Secret("x")))
+    step = changed(
+        delivered("HOOK"), guards=shown().guards, risks=frozenset(Risk), change=Create(N, WANTED, fields, "m", "num_0")
+    )
     state = dataclasses.replace(STATE, turns={N: 3, A: 7})
-    (guard,), (call,) = step.guards, step.calls
+    (guard,), secret = step.guards, Secret("x").digest(state.salt)
+    covers = {
+        "target": {"lost": "num_0"}, "still": [guard.meaning(state.salt)], "document": "d0c", "turn": 3,
+    }  # fmt: skip
     meaning = {
         "verb": "buy", "address": "number.n", "project": "acme", "environment": "default",
-        "scope": ["api.agentphone.ai", "sub"], "action": "create",
-        "risks": ["irreversible", "reroutes", "rotates-secret", "spends", "unprotects"], "target": None,
-        "still": [guard.meaning(state.salt)], "calls": [call.meaning(state.salt)], "document": "d0c", "turn": 3,
-        "sink": ["env", "HOOK", [], None],
+        "scope": {"host": "api.agentphone.ai", "sub_account": "sub"}, "action": "create",
+        "risks": ["irreversible", "reroutes", "rotates-secret", "spends", "unprotects"],
+        "fields": [
+            {"field": "agent", "before": None, "after": "agent.a"},
+            {"field": "tag", "before": "(secret)", "after": "(secret)", "secret": True},
+        ],
+        "calls": [{
+            "method": "POST", "path": ["v1", "numbers"], "body": {"areaCode": "415", "agentId": None, "tag": None},
+            "holes": [{"at": "/body/agentId", "id": "agent.a"}, {"at": "/body/tag", "sha256": secret}],
+        }],
+        "covers": covers, "sink": "env as HOOK",
     }  # fmt: skip
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
-    assert (
-        digest(step, "buy", state=state, scope=Scope("api.agentphone.ai", "sub")) == sha256(text.encode()).hexdigest()
-    )
+    made = with_token(step, "buy", state=state, scope=Scope("api.agentphone.ai", "sub"))
+    assert made.covers == covers
+    assert made.digest == sha256(text.encode()).hexdigest()
+    assert made.token == f"buy:number.n@{made.digest[:32]}"
+
+
+TARGETS = {
+    "something new": (BUY, None),
+    "something lost": (changed(BUY, change=Create(N, WANTED, (), "m", "num_0")), {"lost": "num_0"}),
+    "a number": (RELEASE, {"id": "num_1", "phoneNumber": "+14155550100"}),
+    "no number": (changed(RELEASE, change=Delete(A, Seen("agent", "agt_1", {}))), {"id": "agt_1", "phoneNumber": None}),
+    "what cannot be seen": (changed(BUY, change=Move(N, A, WANTED, None, "m")), None),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_what_a_step_acts_on_stands_beside_its_token(case):
+    step, target = TARGETS[case]
+    made = with_token(step, "buy", state=STATE, scope=SCOPE)
+    assert made.covers
+    assert made.covers.get("target") == target
+    assert ("target" in made.covers) == (target is not None)
+
+
+def the_document(step, **more):
+    whole = Plan(
+        "acme", "default", SCOPE, (step,), (), (), (), Cost(Decimal(0)), "0" * 64, 1, "2026-01-02T03:04:05Z", 7,
+        salt=STATE.salt,
+    )  # fmt: skip
+    return load(dump(dataclasses.replace(whole, **more)))
+
+
+SHOWN = with_token(
+    changed(
+        delivered("HOOK"), change=Create(N, WANTED, (FieldDiff("url", "https://a", "https://b"),), "m", "num_0"),
+        guards=shown().guards,
+    ), "rebuy", state=STATE, scope=SCOPE,
+)  # fmt: skip
+
+
+def edited(document, at, value):
+    """A plan document with another value of its one step, or of its own."""
+    (step,) = document["steps"]
+    inner = step if at[0] in step else document
+    for name in at[:-1]:
+        inner = inner[name]
+    inner[at[-1]] = value
+    return document
+
+
+EDITS = {
+    "another project": (("project",), "acme2"), "another environment": (("environment",), "prod"),
+    "another host": (("scope", "host"), "loopback"), "a sub-account": (("scope", "sub_account"), "sub"),
+    "another address": (("address",), "number.m"), "another action": (("action",), "delete"),
+    "no risk": (("risks",), []), "a risk more": (("risks",), ["irreversible", "spends"]),
+    "another field": (("fields", 0, "field"), "name"), "another value before": (("fields", 0, "before"), "https://b"),
+    "another value": (("fields", 0, "after"), "https://a"), "a value hidden": (("fields", 0, "secret"), True),
+    "no fields": (("fields",), []), "no calls": (("calls",), []), "another method": (("calls", 0, "method"), "PUT"),
+    "another path": (("calls", 0, "path"), ["v1", "agents"]), "another body": (("calls", 0, "body", "areaCode"), "212"),
+    "another reference": (("calls", 0, "holes", 0, "id"), "agent.b"),
+    "another secret": (("calls", 0, "holes", 1, "sha256"), "0" * 64),
+    "another place": (("calls", 0, "holes", 0, "at"), "/body/tag"),
+    "another query": (("calls", 0, "query"), [["a", "b"]]),
+    "another sink": (("sink",), "env as HOOK_2"), "another lost one": (("covers", "target", "lost"), "num_1"),
+    "no target": (("covers", "target"), {}), "nothing to be true": (("covers", "still"), []),
+    "another document": (("covers", "document"), "none"), "another turn": (("covers", "turn"), 1),
+    "another verb": (("token",), str(SHOWN.token).replace("rebuy", "buy")),
+    "the token of another address": (("token",), str(SHOWN.token).replace(".n@", ".m@")),
+    "another token": (("token",), f"rebuy:number.n@{'0' * 32}"), "another digest": (("digest",), "0" * 64),
+    "the same half of another digest": (("digest",), str(SHOWN.digest)[:32] + "0" * 32),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_a_step_of_a_plan_file_that_is_not_what_its_token_means_does_not_fit(case):
+    document = the_document(SHOWN)
+    (step,) = document["steps"]
+    assert digest_of_step(document, step, "rebuy") == SHOWN.digest
+    assert fits(document, step)
+    edited(document, *EDITS[case])
+    assert not fits(document, step)
+
+
+@pytest.mark.parametrize("key", ["covers", "sink", "digest"])
+def test_a_step_of_a_plan_file_that_lacks_what_its_token_covers_does_not_fit(key):
+    document = the_document(SHOWN)
+    (step,) = document["steps"]
+    del step[key]
+    assert not fits(document, step)
+
+
+@pytest.mark.parametrize(
+    "at", [("why",), ("after",), ("warnings",), ("requests",), ("expires",), ("calls", 0, "holes", 1, "env")]
+)
+def test_what_is_only_said_beside_a_step_may_change(at):
+    document = the_document(SHOWN)
+    edited(document, at, ["other"])
+    assert fits(document, document["steps"][0])
 
 
 SAME = {
@@ -160,6 +273,13 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_an_identical_plan_keeps_its_tokens(case):
     assert of(**SAME[case]) == of()
+
+
+def test_only_until_there_is_a_state_a_token_tells_accounts_apart_by_their_keys():
+    one, other = (Scope("api.agentphone.ai", account=key) for key in ("1", "2"))
+    new = dataclasses.replace(STATE, id="none")
+    assert of(state=new, scope=one) != of(state=new, scope=other)
+    assert of(scope=one) == of(scope=other) == of()
 
 
 def test_a_token_is_a_verb_an_address_and_32_hex_digits():
@@ -227,8 +347,8 @@ def test_a_release_is_approved_by_typing_the_number_and_the_rest_by_verb_and_add
 
 
 BUYS, RELEASES = (
-    changed(BUY, token=of(), digest=digest(BUY, "buy", state=STATE, scope=SCOPE)),
-    changed(RELEASE, token=of(RELEASE, "release"), digest=digest(RELEASE, "release", state=STATE, scope=SCOPE)),
+    with_token(BUY, "buy", state=STATE, scope=SCOPE),
+    with_token(RELEASE, "release", state=STATE, scope=SCOPE),
 )
 BOTH = plan(BUYS, RELEASES)
 ENTRY = Approval(
@@ -356,6 +476,21 @@ def test_so_many_people_are_those_that_share_neither_name_nor_key(case):
         assert found.signed == ({BUYS.name: number} if voices else {})
         assert found.required == max(required, 1)
         assert set(found.by) == found.granted
+
+
+def test_entries_that_are_spent_are_counted_a_file_and_those_of_a_step_that_changed_are_told():
+    spent = [entry(approve=f"buy:number.gone{n}@{'0' * 32}", place=Place("f.yaml", n, 1)) for n in (1, 2)]
+    other = entry(approve=f"buy:number.gone@{'0' * 32}", place=Place("g.yaml", 1, 1))
+    moved = entry(approve=f"{str(BUYS.token)[:-32]}{'0' * 32}")
+    loose = entry(approve=other.approve, place=None)
+    found = weighed(*(Voice(one.approve, one) for one in (*spent, moved, other)))
+    assert found.warnings == (
+        f"f.yaml:3:5: ann@x: {strangeness(BOTH, moved.approve)}",
+        "f.yaml: 2 entries are spent, or of no step of this plan",
+        "g.yaml: 1 entry is spent, or of no step of this plan",
+    )
+    assert "now wants" in found.warnings[0]
+    assert weighed(Voice(loose.approve, loose)).warnings[0].endswith(strangeness(BOTH, loose.approve))
 
 
 def test_who_says_it_twice_says_it_once_and_strangers_are_told_with_their_line():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apreconcile.core import planfile
 from apreconcile.core.address import Address
+from apreconcile.core.approval import digest_of_step, fits, with_token
 from apreconcile.core.call import Call, IdOf, Secret, canonical
 from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Protect, Update
 from apreconcile.core.errors import PlanFileError
@@ -31,6 +32,7 @@ from apreconcile.core.planfile import (
 from apreconcile.core.risk import Risk
 from apreconcile.core.sink import Sink
 from apreconcile.core.snapshot import Seen
+from apreconcile.core.state import State
 from apreconcile.core.wanted import Wanted
 from apreconcile.version import __version__
 
@@ -656,6 +658,16 @@ def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
     inner[key] = data.draw(plain)
     with suppress(PlanFileError):
         assert load(encode(damaged)) == damaged
+
+
+@given(a_step(), text, text, st.integers(0, 9))
+def test_what_a_token_means_can_be_told_from_the_file_alone(step, ident, seed, turn):
+    state = State("acme-support", "default", "h", id=ident, seed=seed, turns={step.address: turn})
+    made = with_token(step, "buy", state=state, scope=SCOPE)
+    document = load(dump(plan(made, salt=state.salt)))
+    (shown,) = document["steps"]
+    assert digest_of_step(document, shown, "buy") == made.digest
+    assert fits(document, shown)
 
 
 @given(plans, text)

@@ -42,6 +42,12 @@ DOCUMENT = {
             "risks": ["spends"],
             "token": f"buy:number.n@{HEX}",
             "digest": HEX + HEX,
+            "covers": {
+                "target": {"id": "num_1", "phoneNumber": "+14155550100", "lost": "num_0"},
+                "still": [[["GET", ["v1"], [], None], HEX]],
+                "document": "d0c",
+                "turn": 0,
+            },
             "permit": "policy.autoApprove",
             "after": ["agent.a"],
             "fields": [{"field": "country", "before": None, "after": "US", "secret": False}],
@@ -125,6 +131,15 @@ PLACES = {
     "steps[0].risks[0]": TEXT,
     "steps[0].token": f"{TOKEN} or null",
     "steps[0].digest": DIGEST,
+    "steps[0].covers": MAP,
+    "steps[0].covers.target": MAP,
+    "steps[0].covers.target.id": TEXT,
+    "steps[0].covers.target.phoneNumber": f"{TEXT} or null",
+    "steps[0].covers.target.lost": TEXT,
+    "steps[0].covers.still": LIST,
+    "steps[0].covers.still[0]": LIST,
+    "steps[0].covers.document": TEXT,
+    "steps[0].covers.turn": COUNT,
     "steps[0].permit": TEXT,
     "steps[0].after": LIST,
     "steps[0].after[0]": ADDRESS,
@@ -166,9 +181,15 @@ PLACES = {
     "warnings[0]": TEXT,
     "requests": COUNT,
 }
-ANYTHING = {"steps[0].fields[0].before", "steps[0].fields[0].after", "steps[0].calls[0].body"}
+ANYTHING = {
+    "steps[0].covers.still[0][0]",
+    "steps[0].fields[0].before",
+    "steps[0].fields[0].after",
+    "steps[0].calls[0].body",
+}
 MAY_LACK = {
-    "cost.prices_as_of", "cost.unpriced", "tests", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    "cost.prices_as_of", "cost.unpriced", "tests", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].covers", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    *(f"steps[0].covers.target{name}" for name in ("", ".id", ".phoneNumber", ".lost")),
     *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "after", "env", "masked", "sha256")),
 }  # fmt: skip
 KEYS = [place for place in [*PLACES, *sorted(ANYTHING)] if not place.endswith("]")]

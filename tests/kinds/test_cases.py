@@ -19,10 +19,12 @@ import pytest
 import yaml
 
 from apreconcile.core.address import Address
+from apreconcile.core.approval import fits
 from apreconcile.core.call import Call, Reply, Secret, replace_holes
 from apreconcile.core.diff import digest, digest_of_sink
 from apreconcile.core.errors import ApiError, Error, NotFoundError
 from apreconcile.core.plan import Plan, Scope
+from apreconcile.core.planfile import dump, load
 from apreconcile.core.planning import find_changes, make_plan, questions
 from apreconcile.core.settlement import settle
 from apreconcile.core.sink import Sink
@@ -226,6 +228,10 @@ def test_the_plan_is_as_the_case_says(name):
 
     steps = expect.get("steps", [])
     blocked = {str(one.address): one for one in plan.blocked}
+    document = load(dump(plan))
+    assert [fits(document, step) for step in document["steps"] if step["token"]] == [
+        True for step in plan.steps if step.token
+    ]
     assert [f"{step.action} {step.address}" for step in plan.steps] == [one["step"] for one in steps], (
         plan.blocked,
         plan.unsafe,

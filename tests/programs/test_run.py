@@ -132,6 +132,12 @@ async def test_a_program_is_not_taken_from_the_folder_of_the_spec(program, tmp_p
     assert "program --version" in caught.value.hint
 
 
+async def test_how_to_ask_for_a_program_is_a_command_that_there_is(tmp_path):
+    with pytest.raises(Error, match="there is no program ssh-keygen on PATH") as caught:
+        await run("ssh-keygen", [], folder=tmp_path, environ={"PATH": ""})
+    assert caught.value.hint == "install it, then try: ssh -V"
+
+
 async def test_a_program_that_cannot_start_is_said(program, tmp_path):
     environ = program("")
     with pytest.raises(Error, match=r"could not be started in .*nowhere"):

@@ -138,7 +138,7 @@ def test_a_protection_is_told_from_the_other_update_of_its_address():
     told = plain(
         report_text(report(lifted, held, remaining=(Remaining(at("agent.a"), "update", "protect"),)), document)
     )
-    assert "  done    ~ update webhook.events (unprotect)\n  held    ~ update webhook.events  " in told
+    assert "  done    ~ update webhook.events (unprotect)\n  held    ~ update webhook.events (rotate)  " in told
     assert "  update  agent.a (protect)\n" in told
     assert "secret show" not in told, "no secret is new"
     assert [one["verb"] for one in report_json(report(lifted, held))["steps"]] == ["unprotect", "rotate"]
@@ -229,6 +229,28 @@ def test_what_wants_signatures_shows_how_to_sign(golden):
     made = report(*held, exit=3, signatures=2)
     golden("report-signatures", report_text(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes"))
     assert "wants 1 signature\n" in plain(report_text(report(held[1], exit=3, signatures=1), DOCUMENT))
+
+
+def test_signing_goes_on_in_the_files_and_by_the_saved_plan_that_were_given():
+    held = Outcome(at("number.old"), "delete", Word.HELD, token=f"release:number.old@{HEX}", signed=1)
+    made, files = report(held, exit=3, signatures=2), ["a.yaml", "'b c.yaml'"]
+    command = "apreconcile apply p.json"
+
+    def told(token, **more):
+        document = {"steps": [{**step("number.old", "delete"), "token": token}]}
+        return plain(report_text(made, document, command=command, approvals=files, **more))
+
+    sign = "approve {} --by NAME --reason TEXT \\\n    --sign KEY --out a.yaml \\\n    release:number.old"
+    again = f"{command} --approvals a.yaml --approvals 'b c.yaml'\n"
+    same, other, unsaved = told(held.token, saved="p.json"), told("other", saved="p.json"), told(held.token)
+    assert "plan --out" not in same
+    assert sign.format("p.json") in same
+    assert again in same
+    for one in (other, unsaved):
+        assert "apreconcile plan --out plan.json\n" in one
+        assert sign.format("plan.json") in one
+    assert "new tokens" in other
+    assert "new tokens" not in unsaved
 
 
 def test_the_names_of_a_file_stand_beside_what_they_let_go():

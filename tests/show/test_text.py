@@ -228,15 +228,36 @@ def test_nothing_from_outside_acts_on_the_screen(steps, stops, items, warnings, 
         assert cells(row) <= width or any(span.style is Style.COPY for span in line)
 
 
-def test_whoever_approves_sees_the_whole_step_and_the_account():
+BESIDE = "What stands behind a `·` is said by the file alone; all else is what the tokens mean."
+COVERS = {
+    "acts on: +14155550100 num_1": {"covers": {"target": {"id": "num_1", "phoneNumber": "+14155550100"}}},
+    "acts on: agt_1": {"covers": {"target": {"id": "agt_1", "phoneNumber": None}}},
+    "instead of: num_0, which is lost": {"covers": {"target": {"lost": "num_0"}}},
+    "secret to: `sh -c x`": {"covers": {}, "sink": "`sh -c x`"},
+    "": {"covers": {}},
+}
+
+
+@pytest.mark.parametrize("says", COVERS)
+def test_whoever_approves_sees_the_whole_step_and_the_account_and_what_it_acts_on(says):
     document, options = case(next(path for path in CASES if path.stem == "everything"))
     screen = plain(plan_text(document, **options))
     for step in document["steps"]:
-        lines = plain(approving_text(document, [step])).splitlines()
+        told = plain(approving_text(document, [step | COVERS[says]], width=200)).splitlines()
+        lines = plain(approving_text(document, [step | COVERS[says]])).splitlines()
         assert lines[0] == screen.splitlines()[0]
-        told = "\n".join(line for line in lines[2:] if line)
-        assert step["address"] in told
-        assert told in "\n".join(line for line in screen.splitlines() if line and "waits for" not in line)
+        assert told[-3:] == ([f"      {says}", "", BESIDE] if says else [told[-3], "", BESIDE])
+        whole = "\n".join(line for line in lines[2:-2] if line and line.strip() != says)
+        assert step["address"] in whole
+        assert whole in "\n".join(line for line in screen.splitlines() if line and "waits for" not in line)
+
+
+def test_whoever_approves_is_not_told_what_the_file_says_of_the_policy():
+    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    step = document["steps"][0] | {"covers": {}, "permit": "policy.autoApprove", "token": f"buy:number.n@{'0' * 32}"}
+    told = plain(approving_text(document | {"policy": "main (3fa2c1d)"}, [step]))
+    assert "polic" not in told
+    assert "approve with:" in told
 
 
 def test_a_plan_says_how_many_have_to_sign():
