@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from apreconcile import workflow
 from apreconcile.core.address import Address
@@ -30,6 +31,10 @@ from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Report
 from apreconcile.live.limits import Pace
 from apreconcile.sandbox import Options, Running, running
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+"""No test is timed: how long examples take to be made says how busy the machine is."""
 
 
 @dataclass
