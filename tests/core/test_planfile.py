@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core import planfile
@@ -632,6 +632,7 @@ plans = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(plans)
 def test_every_plan_comes_back_as_it_was_and_without_its_secrets(made):
     written = dump(made)
@@ -640,12 +641,14 @@ def test_every_plan_comes_back_as_it_was_and_without_its_secrets(made):
     assert b"hunter" not in written
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | plain.map(lambda value: json.dumps(value).encode()))
 def test_nothing_but_a_plan_file_error_comes_of_anything_else(data):
     with pytest.raises(PlanFileError):
         load(data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
     damaged = document()
@@ -658,6 +661,7 @@ def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
         assert load(encode(damaged)) == damaged
 
 
+@settings(deadline=None)
 @given(plans, text)
 def test_the_digest_can_be_computed_from_the_file_alone(made, salt):
     made = replace(made, salt=salt)
@@ -666,6 +670,7 @@ def test_the_digest_can_be_computed_from_the_file_alone(made, salt):
     assert digest_of(json.loads(json.dumps(load(dump(made))))) == made.digest
 
 
+@settings(deadline=None)
 @given(plans, st.data())
 def test_any_other_value_of_what_a_plan_means_is_another_digest(made, data):
     document = load(dump(made))
