@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.address import Address
@@ -344,6 +344,7 @@ steps = st.builds(
 plans = st.lists(steps, max_size=4, unique_by=name_of)
 
 
+@settings(deadline=None)
 @given(plans, plans)
 def test_every_step_is_taken_or_has_a_word_and_what_is_taken_is_the_same_in_both(saved, fresh):
     found = agreed(saved, fresh)
@@ -358,6 +359,7 @@ def test_every_step_is_taken_or_has_a_word_and_what_is_taken_is_the_same_in_both
             assert set(one["risks"]) == set(same["risks"])
 
 
+@settings(deadline=None)
 @given(plans)
 def test_a_plan_agrees_with_itself_and_its_order_is_nothing(made):
     known = [one for one in made if one["action"] != "explode"]
