@@ -122,7 +122,7 @@ async def connect(
     own = home or Path(manifest.home) / HOME
     sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
     client = Client(base, key, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace)
-    scope = Scope(base.host, account=hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest())
+    scope = Scope(base.host, account=hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest()[:16])
     async with client:
         yield Account(manifest, client, store, scope, concurrency, settle, pace, now, sinks)
 
