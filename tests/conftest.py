@@ -142,6 +142,10 @@ class Trial:
     def seed(self, **things: Any) -> dict[str, Any]:
         return self._asked("POST", "/_sandbox/seed", things)
 
+    def reset(self) -> None:
+        """Empty the account."""
+        self._asked("POST", "/_sandbox/reset", None)
+
     def fault(self, match: str, do: str, **more: int) -> None:
         self._asked("POST", "/_sandbox/faults", [{"match": match, "do": do, **more}])
 

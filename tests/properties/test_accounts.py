@@ -252,31 +252,31 @@ def shuffled(value: Any, by: random.Random) -> Any:
 
 
 def parts(plan: Any) -> bytes:
-    """The plan file without what is beside its meaning, and without whose key made it: tokens cover that, too."""
+    """The plan file without what is beside its meaning."""
     document = planfile.to_json(plan)
-    for step in document["steps"]:
-        if "covers" in step:
-            step["covers"]["document"] = step["covers"]["document"].partition(" ")[0]
-            step["token"], step["digest"] = step["token"].partition("@")[0], None
     return planfile.encode(
-        {name: value for name, value in document.items() if name not in {"expires", "serial", "requests", "digest"}}
+        {name: value for name, value in document.items() if name not in {"expires", "serial", "requests"}}
     )
 
 
 @FEW
 @given(spec=specs(), account=accounts(), by=st.randoms(use_true_random=False))
 def test_the_order_of_the_spec_and_of_the_account_is_nothing(trials, spec, account, by):
-    one, other = trials(), trials()
-    one.seed(**account)
+    """Of one account, seeded anew: until there is a state, tokens tell accounts apart by their keys."""
+    trial = trials()
+    trial.seed(**account)
+    first, again = trial.spec(spec).plan(adopt=True).plan, trial.plan(adopt=True).plan
+    assert parts(again) == parts(first)
     mixed = {kind: [item for item in items if kind != "agents"] or list(items) for kind, items in account.items()}
     for items in mixed.values():
         by.shuffle(items)
-    other.seed(**mixed)
-    first, second = one.spec(spec).plan(adopt=True).plan, other.spec(shuffled(spec, by)).plan(adopt=True).plan
+    trial.reset()
+    trial.seed(**mixed)
+    second = trial.spec(shuffled(spec, by)).plan(adopt=True).plan
     assert parts(first) == parts(second)
-    again = one.plan(adopt=True).plan
-    assert parts(again) == parts(first)
-    assert again.digest == first.digest
+    again = trial.plan(adopt=True).plan
+    assert parts(again) == parts(second)
+    assert first.digest == second.digest
 
 
 @FEW
