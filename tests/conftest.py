@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from apreconcile import workflow
 from apreconcile.core.address import Address
@@ -30,6 +31,10 @@ from apreconcile.core.errors import Error
 from apreconcile.core.outcome import Report
 from apreconcile.live.limits import Pace
 from apreconcile.sandbox import Options, Running, running
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+"""No test is timed: how long examples take to be made says how busy the machine is."""
 
 
 @dataclass
@@ -136,6 +141,10 @@ class Trial:
 
     def seed(self, **things: Any) -> dict[str, Any]:
         return self._asked("POST", "/_sandbox/seed", things)
+
+    def reset(self) -> None:
+        """Empty the account."""
+        self._asked("POST", "/_sandbox/reset", None)
 
     def fault(self, match: str, do: str, **more: int) -> None:
         self._asked("POST", "/_sandbox/faults", [{"match": match, "do": do, **more}])

@@ -52,7 +52,11 @@ def agree(saved: Document, fresh: Document) -> Agreement:
     new = frozenset(live.keys() - planned.keys())
     words: dict[Name, Outcome] = {}
     for name, step in planned.items():
-        why = [*_late(live[name], new), *differences(step, live[name])] if name in live else _gone(step, fresh, new)
+        why = (
+            [*_late(live[name], new), *differences(step, live[name])]
+            if name in live
+            else _gone(step, saved, fresh, new)
+        )
         if why:
             words[name] = _word(step, Word.STALE, error=clean("; ".join(why)))
         elif name not in live:
@@ -68,14 +72,18 @@ def _word(step: Document, word: Word, *, because: str | None = None, error: str 
     return Outcome(address, clean(step["action"]), word, because=because, error=error, verb=clean(verb_of(step)))
 
 
-def _gone(step: Document, fresh: Document, new: Collection[Name]) -> list[str]:
-    """Why a step that the fresh plan does not have is stale; nothing if there is nothing left to do."""
+def _gone(step: Document, saved: Document, fresh: Document, new: Collection[Name]) -> list[str]:
+    """Why a step that the fresh plan does not have is stale; nothing if there is nothing left to do.
+
+    What stood in the way of its address when the plan was saved did not stand in the way of this step.
+    """
     at, (_, word) = step["address"], name_of(step)
     if step["action"] not in ACTIONS:
         return [f"this version does not know the action {shown(step['action'])[0]}"]
-    blocks = [f"it is blocked now: {stop['reason']}" for stop in fresh["blocked"] if stop["address"] == at]
-    if blocks:
-        return blocks
+    before = {stop["reason"] for stop in saved["blocked"] if stop["address"] == at}
+    stops = [stop["reason"] for stop in fresh["blocked"] if stop["address"] == at]
+    if stops and not before.issuperset(stops):
+        return [f"it is blocked now: {reason}" for reason in stops]
     others = [other for other in fresh["steps"] if other["address"] == at and name_of(other) in new]
     words = [f"it was to {word}, and is to {name_of(other)[1]} now" for other in others]
     return [*words, *(text for other in others for text in shared_differences(step, other))]

@@ -145,7 +145,7 @@ async def connect(
     client = (ScopedClient if sub_account else Client)(
         base, key, sub_account=sub_account, concurrency=concurrency, masks=masks, on_request=on_request, pace=pace
     )  # fmt: skip
-    account = hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest()
+    account = hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest()[:16]
     scope = Scope(base.host, sub_account, account)
     async with client:
         yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from apreconcile.core.approval import token as token_of
+from apreconcile.core.approval import with_token
 from apreconcile.core.plan import Scope
 from tests.attacks.conftest import Desk
 
@@ -88,13 +88,13 @@ def test_an_approval_for_another_scope_alone(live, what):
     planned = live.spec(WITHOUT_N).plan()
     (step,) = planned.plan.steps
     state, scope = planned.settlement.state, planned.plan.scope
-    assert token_of(step, "release", state=state, scope=scope) == live.tokens()["number.n"]
+    assert with_token(step, "release", state=state, scope=scope).token == live.tokens()["number.n"]
     others = {
         "project": (replace(state, project="beta"), scope), "environment": (replace(state, environment="prod"), scope),
         "host": (state, Scope("api.agentphone.ai")), "sub-account": (state, Scope(scope.host, "x")),
         "document": (replace(state, id="none"), scope),
     }  # fmt: skip
-    other = token_of(step, "release", state=others[what][0], scope=others[what][1])
+    other = with_token(step, "release", state=others[what][0], scope=others[what][1]).token
     told = apply(live, other)
     assert (told.code, "matches no step of this plan" in told.said) == (3, True)
     assert live.released() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.address import Address
@@ -241,6 +241,22 @@ def test_what_is_blocked_now_is_stale_with_the_reason():
     assert words(agreed([renamed()], [], blocked=[elsewhere])) == {"agent.a update": "done"}
 
 
+def test_what_was_blocked_when_it_was_saved_is_no_reason():
+    """A step that was planned beside a block of its address, and is done, has nothing left to do."""
+    stop = {"address": "agent.a", "reason": "the quota is used up", "hint": None}
+    other = {"address": "agent.a", "reason": "the key is taken", "hint": None}
+
+    def gone(blocked):
+        return agree(document(renamed(), blocked=[stop]), document(blocked=blocked))
+
+    assert words(gone([stop])) == {"agent.a update": "done"}
+    assert words(gone([])) == {"agent.a update": "done"}
+    both = gone([stop, other]).words.values()
+    assert [one.error for one in both] == [
+        "it is blocked now: the quota is used up; it is blocked now: the key is taken"
+    ]
+
+
 def test_what_wants_another_action_now_is_stale():
     made = step(action="create", fields=[diff("name", None, "B"), diff("voice", None, "v")])
     assert (
@@ -344,6 +360,7 @@ steps = st.builds(
 plans = st.lists(steps, max_size=4, unique_by=name_of)
 
 
+@settings(deadline=None)
 @given(plans, plans)
 def test_every_step_is_taken_or_has_a_word_and_what_is_taken_is_the_same_in_both(saved, fresh):
     found = agreed(saved, fresh)
@@ -358,6 +375,7 @@ def test_every_step_is_taken_or_has_a_word_and_what_is_taken_is_the_same_in_both
             assert set(one["risks"]) == set(same["risks"])
 
 
+@settings(deadline=None)
 @given(plans)
 def test_a_plan_agrees_with_itself_and_its_order_is_nothing(made):
     known = [one for one in made if one["action"] != "explode"]

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core import planfile
 from apreconcile.core.address import Address
-from apreconcile.core.approval import digest_of_step, fits, with_token
 from apreconcile.core.call import Call, IdOf, Secret, canonical
 from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Protect, Update
 from apreconcile.core.errors import PlanFileError
@@ -32,7 +31,6 @@ from apreconcile.core.planfile import (
 from apreconcile.core.risk import Risk
 from apreconcile.core.sink import Sink
 from apreconcile.core.snapshot import Seen
-from apreconcile.core.state import State
 from apreconcile.core.wanted import Wanted
 from apreconcile.version import __version__
 
@@ -634,6 +632,7 @@ plans = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(plans)
 def test_every_plan_comes_back_as_it_was_and_without_its_secrets(made):
     written = dump(made)
@@ -642,12 +641,14 @@ def test_every_plan_comes_back_as_it_was_and_without_its_secrets(made):
     assert b"hunter" not in written
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | plain.map(lambda value: json.dumps(value).encode()))
 def test_nothing_but_a_plan_file_error_comes_of_anything_else(data):
     with pytest.raises(PlanFileError):
         load(data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
     damaged = document()
@@ -660,16 +661,7 @@ def test_a_plan_with_any_value_replaced_is_read_or_refused(data):
         assert load(encode(damaged)) == damaged
 
 
-@given(a_step(), text, text, st.integers(0, 9))
-def test_what_a_token_means_can_be_told_from_the_file_alone(step, ident, seed, turn):
-    state = State("acme-support", "default", "h", id=ident, seed=seed, turns={step.address: turn})
-    made = with_token(step, "buy", state=state, scope=SCOPE)
-    document = load(dump(plan(made, salt=state.salt)))
-    (shown,) = document["steps"]
-    assert digest_of_step(document, shown, "buy") == made.digest
-    assert fits(document, shown)
-
-
+@settings(deadline=None)
 @given(plans, text)
 def test_the_digest_can_be_computed_from_the_file_alone(made, salt):
     made = replace(made, salt=salt)
@@ -678,6 +670,7 @@ def test_the_digest_can_be_computed_from_the_file_alone(made, salt):
     assert digest_of(json.loads(json.dumps(load(dump(made))))) == made.digest
 
 
+@settings(deadline=None)
 @given(plans, st.data())
 def test_any_other_value_of_what_a_plan_means_is_another_digest(made, data):
     document = load(dump(made))
