@@ -118,7 +118,9 @@ class Doors:
         await self.came("after", "swap")
         return done
 
-    async def _exchange(self, method: str, target: str, content: bytes | None, send_by: float | None) -> Any:
+    async def _exchange(
+        self, method: str, target: str, content: bytes | None, send_by: float | None, *, inside: bool
+    ) -> Any:
         writes = method != "GET"
         if writes:
             await self.came("before", "write")
