@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -19,21 +20,25 @@ from .opening import opened
 from .options import Settings, pass_settings
 from .progress import Requests
 from .running import run
+from .saving import check_files, check_folder, save_files
 
 NAMELESS = "exported"
 
 
-@command("apreconcile export > agentphone.yaml", "apreconcile export --project acme-support")
+@command("apreconcile export > agentphone.yaml", "apreconcile export --project acme-support --prompts prompts")
 @click.option("--project", metavar="NAME", help="Its project. [that of the spec, or `exported`]")
+@click.option("--prompts", metavar="DIR", help="Write long prompts into files of this folder beside the spec.")
+@click.option("--overwrite", is_flag=True, help="Replace files of that folder that hold another text.")
 @pass_settings
-def export(settings: Settings, project: str | None) -> None:
+def export(settings: Settings, project: str | None, prompts: str | None, overwrite: bool) -> None:
     """Print the live account as a spec with `import:` lines: planning that spec only adopts.
 
     Header values are written as ${env.NAME}; which variables to set is said on stderr.
     """
-    terminal = settings.terminal
+    terminal, folder = settings.terminal, None if prompts is None else check_folder(prompts)
     manifest = _manifest(settings, project)
-    exported = run(terminal, lambda _: _looked(settings, manifest))
+    exported = run(terminal, lambda _: _looked(settings, manifest, folder))
+    _save(settings, manifest, exported, overwrite=overwrite)
     terminal.write(exported.text.encode())
     for warning in exported.warnings:
         terminal.warn(warning)
@@ -41,11 +46,25 @@ def export(settings: Settings, project: str | None) -> None:
         terminal.warn(f"set these variables before you plan it: {', '.join(exported.names)}")
 
 
-async def _looked(settings: Settings, manifest: Manifest) -> Exported:
+def _save(settings: Settings, manifest: Manifest, exported: Exported, *, overwrite: bool) -> None:
+    """Write the files that the spec names, beside it, and say so."""
+    terminal = settings.terminal
+    files = check_files(Path(manifest.home), exported.files, overwrite=overwrite)
+    replaced = {target for target in files if target.exists()}
+    save_files(files)
+    for target in files:
+        name = escape.line(os.path.relpath(target))
+        if target in replaced:
+            terminal.warn(f"replaced {name}, which held another text")
+        else:
+            terminal.remark(f"wrote {name}, which the spec names")
+
+
+async def _looked(settings: Settings, manifest: Manifest, prompts: str | None) -> Exported:
     requests = Requests(settings.terminal, verbose=settings.verbose)
     async with opened(settings, manifest, requests) as account:
         with requests.shown("looking at the account"):
-            return await write_down(account)
+            return await write_down(account, prompts=prompts)
 
 
 def _manifest(settings: Settings, project: str | None) -> Manifest:

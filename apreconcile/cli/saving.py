@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from apreconcile.core.errors import Error
+from apreconcile.core.errors import Error, UsageError
 from apreconcile.show import escape
 
 
@@ -47,7 +48,7 @@ def _is_open_stream(target: Path) -> bool:
     return False
 
 
-def save(target: Path, data: bytes, *, mode: int | None = None) -> None:
+def save(target: Path, data: bytes, *, mode: int | None = None, hint: str = "name another: --out FILE") -> None:
     """Write a file whole and rename it into place, as any new file of this user or with this mode. Raises Error."""
     new = None
     try:
@@ -60,9 +61,60 @@ def save(target: Path, data: bytes, *, mode: int | None = None) -> None:
         if new:
             Path(new).unlink(missing_ok=True)
         why = problem.strerror or type(problem).__name__
+        raise Error(f"{escape.line(str(target))} could not be written: {why}", hint=hint) from problem
+
+
+def check_folder(name: str) -> str:
+    """A folder beside a spec, as a spec names files in it. Raises UsageError for one that is not below it."""
+    folder = PurePosixPath(name)
+    if folder.is_absolute() or ".." in folder.parts or not folder.parts or not name.isprintable():
+        reason = f"{escape.line(name)!r} is no folder beside the spec"
+        raise UsageError(reason, hint="name one below the spec's own, such as: --prompts prompts")
+    return str(folder)
+
+
+def check_files(home: Path, files: Mapping[str, str], *, overwrite: bool) -> dict[Path, bytes]:
+    """What is to be written where, of texts by their path below a folder; what is there already is left out.
+
+    Raises Error before anything is written: for what would lead outside of the folder, for what is no plain file, and,
+    unless `overwrite`, for a file that is there with another content.
+    """
+    top, wanted = home.resolve(), dict[Path, bytes]()
+    others: list[str] = []
+    for name, text in files.items():
+        target, content = top / name, text.encode()
+        if not _resolved(target).is_relative_to(top) or target.is_symlink():
+            raise Error(f"{escape.line(name)} leads elsewhere", hint="remove that link, or name another folder")
+        if target.exists() and not target.is_file():
+            raise Error(f"{escape.line(name)} is no plain file", hint="move it away, or name another folder")
+        if not target.exists() or target.read_bytes() != content:
+            wanted[target] = content
+            others += [escape.line(name)] if target.exists() else []
+    if others and not overwrite:
         raise Error(
-            f"{escape.line(str(target))} could not be written: {why}", hint="name another: --out FILE"
-        ) from problem
+            f"nothing was written: {', '.join(others)} would become another text",
+            hint="move it away, name another folder, or replace it: --overwrite",
+        )
+    return wanted
+
+
+def _resolved(target: Path) -> Path:
+    try:
+        return target.resolve()
+    except (OSError, RuntimeError):
+        return Path("/")  # links that lead in a circle
+
+
+def save_files(files: Mapping[Path, bytes]) -> None:
+    """Write each of these files whole, and the folders that they lie in. Raises Error."""
+    hint = "name another folder: --prompts DIR"
+    for target, content in files.items():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            reason = f"{escape.line(str(target.parent))} could not be made: {problem.strerror}"
+            raise Error(reason, hint=hint) from problem
+        save(target, content, hint=hint)
 
 
 def _mode() -> int:

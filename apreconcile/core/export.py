@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from .address import Address
+from .address import KEY, Address
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
@@ -27,15 +27,21 @@ from .writing import spec_text
 Tree = dict[str, Wire]
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no spec may hold: control characters, halves of characters, and what is no character."""
+SHORT, LARGEST = 200, 900_000
+"""Characters of one line that stay in the spec, and bytes of a text that a file may hold; a spec reads 1,000,000."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The spec as a tree, the environment variables that it reads, and what could not be exported."""
+    """The spec as a tree, the environment variables that it reads, and what could not be exported.
+
+    `files` are the texts that it names by `{file: …}`, each with its content, relative to the folder of the spec.
+    """
 
     document: Mapping[str, Wire]
     names: tuple[str, ...]
     warnings: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -50,11 +56,14 @@ def export(
     project: str,
     environment: str = "default",
     known: Mapping[tuple[str, str], tuple[Address, Resource]] | None = None,
+    prompts: str | None = None,
 ) -> Exported:
     """The spec of a whole account. `project` names it; things that carry another project's marker are left out.
 
-    `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets.
+    `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets. With
+    `prompts`, a folder beside the spec with `/` between its parts, long texts become files in it.
     """
+    shelf = _Shelf(prompts)
     document: Tree = {"version": 1, "project": project}
     names: list[str] = []
     keys: dict[tuple[str, str], str] = {}
@@ -73,10 +82,11 @@ def export(
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
             protect: Tree = {"protect": True} if memory and memory.protect else {}
-            entries[key] = {**_entry(kind, seen, sayable, keys, secrets), **protect}
+            entry = shelf.without_prose(kind, key, _entry(kind, seen, sayable, keys, secrets), sayable)
+            entries[key] = {**entry, **protect}
         if entries:
             document[kind.plural] = entries
-    return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings))
+    return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings), shelf.files)
 
 
 def _foreign(snapshot: Snapshot, kinds: Sequence[Kind], ours: str) -> tuple[set[tuple[str, str]], list[str]]:
@@ -150,6 +160,29 @@ class _Secrets:
             name = f"{first}_{count}"
         self.names.append(name)
         return f"${{env.{name}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Takes long texts out of a spec, into files of a folder; none, if there is no folder."""
+
+    folder: str | None
+    files: dict[str, str] = field(default_factory=dict)
+
+    def without_prose(self, kind: Kind, key: str, entry: Tree, live: Mapping[str, Wire]) -> Tree:
+        """An entry that names the file of its text, if that is long and reads back from a file as itself.
+
+        The file is named for the key, and for nothing that the account says.
+        """
+        text = live.get(kind.prose) if kind.prose else None
+        if self.folder is None or not isinstance(text, str) or entry.get(str(kind.prose)) != _plain(text):
+            return entry
+        is_long = "\n" in text or len(text) > SHORT
+        if not is_long or text.endswith("\r") or len(text.encode()) > LARGEST or not KEY.fullmatch(key):
+            return entry
+        path = f"{self.folder}/{key}.md"
+        self.files[path] = f"{text}\n"
+        return {**entry, str(kind.prose): {"file": _plain(path)}}
 
 
 def _sayable(kind: Kind, live: Mapping[str, Wire]) -> tuple[Tree, list[str]]:

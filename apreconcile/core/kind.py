@@ -126,6 +126,8 @@ class Kind:
     """The lines of a price table for something with these fields, the closest first; none if it costs nothing."""
     verb: Mapping[str, str] = field(default_factory=dict)
     """The verb of a token by action: `{"create": "buy", "delete": "release"}`."""
+    prose: str | None = None
+    """The field whose text may be long enough for a file of its own; None for kinds without one."""
     parent: str | None = None
     single: bool = False
     unread: frozenset[str] = frozenset()

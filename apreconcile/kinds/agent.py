@@ -191,4 +191,5 @@ AGENT = Kind(
         bool(wanted.fields.get("name")) and wanted.fields.get("name") == seen.body.get("name")
     ),
     verb={"delete": "delete"},
+    prose="systemPrompt",
 )

@@ -94,16 +94,19 @@ def _item(item: Mapping[str, Any], width: int) -> Lines:
     return [*lines, *hint_lines(item["hint"], width=width, indent=_INDENT)]
 
 
+def whose(item: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+    """Its fields under who moved them, in words; under nothing where that is said of the address already."""
+    groups = [(who, [one for one in item["fields"] if one["who"] == who]) for who in _BY]
+    found = [(_BY[who], fields) for who, fields in groups if fields]
+    alone = len(found) == 1 and (item["what"] != "changed" or found[0][0] == _BY.get(item["who"]))
+    return [("", found[0][1])] if alone else found
+
+
 def _fields(item: Mapping[str, Any], width: int) -> Lines:
-    """Its fields, under who moved them where that is not the same for all."""
-    groups = {who: [one for one in item["fields"] if one["who"] == who] for who in _BY}
-    groups = {who: fields for who, fields in groups.items() if fields}
-    if len(groups) == 1 and (item["what"] != "changed" or item["who"] in groups):
-        return field_lines(item["fields"], new=False, width=width, indent=_INDENT)
     lines: Lines = []
-    for who, fields in groups.items():
-        lines += wrap(quiet(f"{_BY[who]}:"), width, first=say(" " * _INDENT))
-        lines += field_lines(fields, new=False, width=width, indent=_INDENT + 2)
+    for title, fields in whose(item):
+        lines += wrap(quiet(f"{title}:"), width, first=say(" " * _INDENT)) if title else []
+        lines += field_lines(fields, new=False, width=width, indent=_INDENT + 2 * bool(title))
     return lines
 
 

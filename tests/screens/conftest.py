@@ -78,7 +78,7 @@ class Stage:
         text = re.sub(r"\+1\d{10}\b", lambda at: self._name("phone", at[0]), text)
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
         text = re.sub(r"Took \d+ requests|\"requests\": \d+", lambda at: re.sub(r"\d+", "N", at[0]), text)
-        text = re.sub(r"serial \d+", "serial N", text)
+        text = re.sub(r"(serial(?:\":)? ?)\d+", r"\1N", text)
         text = text.replace(str(self.folder), "/folder")
         return re.sub(r"(?m)^(GET|POST|PATCH|DELETE) (.*) \d+ms$", r"\1 \2 0ms", text)
 

@@ -326,6 +326,17 @@ def test_the_doctor(stage, golden, monkeypatch):
     golden("doctor")
 
 
+def test_prompts_in_files(stage, golden):
+    kind = {"name": "Support Bot", "voiceMode": "hosted", "systemPrompt": "You are the support line.\nBe kind.\n"}
+    stage.seed(agents=[kind, {"name": "Night", "voiceMode": "hosted", "systemPrompt": "Be brief."}])
+    assert stage.run("apreconcile export --project acme --prompts prompts") == 0
+    stage.write("prompts/support-bot.md", "You are the night watch.\n")
+    assert stage.run("apreconcile export --project acme --prompts prompts") == 1
+    assert stage.run("apreconcile export --project acme --prompts ../prompts") == 64
+    assert stage.run("apreconcile export --project acme --prompts prompts --overwrite -q") == 0
+    golden("prompts")
+
+
 def test_help(stage, golden):
     stage.run("apreconcile --help")
     stage.run("apreconcile apply --help")
