@@ -71,8 +71,7 @@ def validate(inputs: Inputs, policy: str | None) -> Told:
 
 def plan(inputs: Inputs, policy: str | None) -> Told:
     """Plan, and save the plan."""
-    saving = [f"--out={inputs.plan}", "--detailed-exitcode"]
-    ended = _shown(run(["plan", *inputs.args(policy), *inputs.approving(), *saving]))
+    ended = _planned(inputs, [*inputs.args(policy), *inputs.approving(), "--detailed-exitcode"])
     tokens = ["TOKEN"] if any(step["token"] for step in _read(inputs.plan).get("steps", ())) else []
     return Told(ended.code, _looked(ended) + words.approving(tokens, inputs.approvals))
 
@@ -81,23 +80,29 @@ def apply(inputs: Inputs, policy: str | None) -> Told:
     """Apply, save the report, and plan what is left, so that it can be approved."""
     args = [*inputs.args(policy), *inputs.approving()]
     ended = run(["apply", *args, "--yes", _PATIENCE, "--format=json"])
-    inputs.report.write_text(ended.out, encoding="utf-8")
+    if ended.out.strip():
+        inputs.report.write_text(ended.out, encoding="utf-8")
     report = _read(inputs.report)
     text = words.report(report) if report else words.fenced(ended.err)
     if report and ended.code not in _OVER:
-        left = _shown(run(["plan", *args, f"--out={inputs.plan}"]))
+        left = _planned(inputs, args)
         held = [step["token"] for step in report["steps"] if step["token"]]
-        text += f"\n#### What is left\n\n{_looked(left)}{words.approving(held, inputs.approvals)}"
+        text += f"\nWhat is left:\n\n{_looked(left)}{words.approving(held, inputs.approvals)}"
     return Told(ended.code, text)
 
 
 def drift(inputs: Inputs, _policy: str | None) -> Told:
     """Say what differs, and who moved."""
     ended = _shown(run(["drift", *inputs.args()]))
-    return Told(ended.code, _looked(ended))
+    return Told(ended.code, words.fenced(ended.out if ended.out.strip() else ended.err))
 
 
 DEEDS = {VALIDATE: validate, PLAN: plan, APPLY: apply, DRIFT: drift}
+
+
+def _planned(inputs: Inputs, args: Sequence[str]) -> Ended:
+    """Plan, and save the plan."""
+    return _shown(run(["plan", *args, f"--out={inputs.plan}"]))
 
 
 def _shown(ended: Ended) -> Ended:

@@ -50,7 +50,7 @@ def heading(command: str, code: int, commit: str, policy: str | None, address: s
     told = _SAID.get((command, code)) or _ENDINGS.get(code, "ended")
     ending = f"{told} (exit {code})" if code else told
     source = f" · policy of {short(policy)}" if policy else ""
-    return f"### apreconcile {command}: {ending}\n\n{short(commit)}{source} · [log and files]({address})\n"
+    return f"## apreconcile {command}: {ending}\n\n{short(commit)}{source} · [log and files]({address})\n"
 
 
 def fenced(text: str) -> str:
@@ -74,9 +74,9 @@ def code(text: str) -> str:
 
 
 def report(document: Mapping[str, Any]) -> str:
-    """What an apply did: a row a step, and what is left."""
+    """What an apply did: a row a step, what was settled, and what it warned of."""
     rows = [(step["outcome"], f"{step['verb']} {step['address']}", _result(step)) for step in document.get("steps", ())]
-    lines = ["| | step | |", "|---|---|---|"] if rows else ["No step was wanted.\n"]
+    lines = ["| | step | |", "|---|---|---|"] if rows else [] if document["exit"] else ["No step was wanted."]
     lines += [f"| {word} | {code(step)} | {result} |" for word, step, result in rows]
     lines += [f"\n- {code(text)}" for text in (*document.get("settled", ()), *document.get("warnings", ()))]
     return "\n".join(lines) + "\n"

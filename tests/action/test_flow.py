@@ -70,7 +70,7 @@ def test_planned_approved_by_signature_merged_and_applied_once(hub, keys):
     before, after = hub.merge()
     applied = hub.on_push(before, after)
     assert (applied.code, applied.outputs["exit-code"]) == (0, "0"), applied.log
-    assert "### apreconcile apply: done" in applied.summary
+    assert "## apreconcile apply: done" in applied.summary
     assert "| done | `buy number.main` | `+1415" in applied.summary
     report = json.loads(Path(applied.outputs["results"], "report.json").read_text())
     assert [step.get("approvedBy") for step in report["steps"]] == [None, ["ann"]]
@@ -116,7 +116,7 @@ def test_drift_is_looked_for_on_a_schedule_and_changes_nothing(hub):
     assert hub.run("workflow_dispatch", {}).code == 0
     hub.inputs = {}
     ran = hub.run("schedule", {"schedule": "17 5 * * *"})
-    assert (ran.code, ran.outputs["command"], "### apreconcile drift: none" in ran.summary) == (0, "drift", True), (
+    assert (ran.code, ran.outputs["command"], "## apreconcile drift: none" in ran.summary) == (0, "drift", True), (
         ran.log
     )
     (agent,) = hub.world.http.get("/v1/agents").json()["data"]
@@ -125,6 +125,6 @@ def test_drift_is_looked_for_on_a_schedule_and_changes_nothing(hub):
     writes = hub.world.writes()
     ran = hub.run("schedule", {"schedule": "17 5 * * *"})
     assert (ran.code, ran.outputs["exit-code"]) == (2, "2"), ran.log
-    assert "### apreconcile drift: spec and account differ (exit 2)" in ran.summary
+    assert "## apreconcile drift: spec and account differ (exit 2)" in ran.summary
     assert "Renamed in the console" in ran.summary
     assert (hub.world.writes(), hub.api.requests) == (writes, [])
