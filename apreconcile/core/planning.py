@@ -34,6 +34,7 @@ from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
 from .kind import Kind
 from .match import match
+from .members import members
 from .naming import named, rename, without_doubles, without_doubts, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
@@ -146,8 +147,8 @@ def make_plan(
         unsettled=found.unsettled,
         bound=dict(matching.bound),
         salt=state.salt,
-        policy=found.manifest.policy.source,
-    )
+        policy=found.manifest.policy.source, members=members(found),
+    )  # fmt: skip
     return plan, left
 
 
