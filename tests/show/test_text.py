@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.planfile import encode, load
+from apreconcile.show.headline import risk_words
 from apreconcile.show.screen import Style, cells, plain
-from apreconcile.show.text import approving_text, plan_text, risk_words
+from apreconcile.show.text import approving_text, plan_text
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
