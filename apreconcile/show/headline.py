@@ -20,7 +20,7 @@ RISKS = {
 }
 UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
-_BLOCKED = "Blocked:"
+BLOCKED = "Blocked:"
 
 
 def name(document: Mapping[str, Any]) -> str:
@@ -39,6 +39,12 @@ def asking(document: Mapping[str, Any], approved: Collection[str] = ()) -> list[
     """The steps that want an approval which neither the policy nor a given token is."""
     waiting = (step for step in document["steps"] if step["token"] and not step.get("permit"))
     return [step for step in waiting if step["token"] not in approved]
+
+
+def gravest_first(document: Mapping[str, Any], waiting: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The steps, those that wait for an approval first, then those with a risk."""
+    asking = {id(step) for step in waiting}
+    return sorted(document["steps"], key=lambda step: (id(step) not in asking, not step["risks"]))
 
 
 def withholding(steps: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -75,7 +81,7 @@ def risk_words(risk: str) -> str:
 
 def in_the_way(blocked: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """What stands in the way under its titles, the gravest first."""
-    titles = (UNSAFE, *_TITLES.values(), _BLOCKED)
+    titles = (UNSAFE, *_TITLES.values(), BLOCKED)
     found = [(title, [stop for stop in blocked if _stop_title(stop) == title]) for title in titles]
     return [(title, stops) for title, stops in found if stops]
 
@@ -86,7 +92,7 @@ def stops_all(document: Mapping[str, Any]) -> bool:
 
 
 def _stop_title(stop: Mapping[str, Any]) -> str:
-    title = _TITLES.get(stop.get("exit", 0), _BLOCKED)
+    title = _TITLES.get(stop.get("exit", 0), BLOCKED)
     return UNSAFE if title == _TITLES[9] and stop["address"] is None else title
 
 
@@ -137,6 +143,12 @@ def wanting(number: int, signatures: int = 0) -> str:
     """`2 steps want an approval of their own, with 1 signature`."""
     wants = "1 step wants an approval of its own" if number == 1 else f"{number:,} steps want an approval of their own"
     return wants + (f", with {count(signatures, 'signature')}" if signatures else "")
+
+
+def approving(step: Mapping[str, Any], hint: str) -> str:
+    """The command that approves a step: a hint such as `apreconcile apply --approve TOKEN`, with its token."""
+    before, _, after = hint.rpartition("TOKEN")
+    return f"{before}{step['token']}{after}"
 
 
 def made_by(document: Mapping[str, Any]) -> str:

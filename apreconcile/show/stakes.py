@@ -11,7 +11,8 @@ from . import escape
 from .layout import columns
 from .screen import BLANK, Lines, Style, say, wrap
 
-_ROWS = {"irreversible": "Cannot be taken back:", "spends": "Charged at once, and not refunded:"}
+CHARGED = "Charged at once, and not refunded:"
+_ROWS = {"irreversible": "Cannot be taken back:", "spends": CHARGED}
 _NAMES = {
     "rotates-secret": "Signing secrets replaced, the old ones void at once:",
     "unprotects": "Protected no longer:",
