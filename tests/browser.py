@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,9 @@ FLAGS = (
     "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb", "--mute-audio", "about:blank",
 )  # fmt: skip
 """No sandbox, since tests may run as root; and no name resolves, so that it speaks to nobody."""
+
+PATIENCE = 120
+"""Seconds without a word, after which it hangs."""
 
 
 class Page:
@@ -57,6 +61,8 @@ class Page:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._waiting:
+            ready, _, _ = select.select([self._in], [], [], PATIENCE)
+            assert ready, f"the browser said nothing for {PATIENCE} seconds"
             more = os.read(self._in.fileno(), 1 << 16)
             assert more, "the browser ended"
             self._waiting += more
