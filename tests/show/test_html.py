@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from plans import CASES, HEX, a_document, a_step, case, documents
 
 from apreconcile.show import escape
@@ -168,7 +168,7 @@ def test_a_thousand_steps_make_one_page():
     assert told.ids == ["steps", *(f"step-{n}" for n in range(1, 1001))]
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_nothing_from_outside_acts(document):
     read(plan_html(document))

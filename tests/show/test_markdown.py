@@ -5,7 +5,7 @@ from html import unescape
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from plans import ACTING, CASES, HEX, a_document, a_step, case, documents, texts
@@ -184,7 +184,7 @@ def test_a_cut_plan_is_still_tame(path, limit):
     check_tame(told)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_nothing_from_outside_acts(document):
     read = check_tame(plan_markdown(document))
