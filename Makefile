@@ -1,4 +1,5 @@
-# Everything happens in .venv, which the first target that needs it makes; Python, make and git are enough.
+# Everything happens in .venv, which the first target that needs it makes; Python, make and git are enough, and for
+# `make check` the programs below.
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -12,8 +13,11 @@ COVERED := 97
 COVERED_PURE := 98
 PURE := apreconcile/core/*,apreconcile/kinds/*,apreconcile/show/*
 
+# What tests marked `tools` start, each with the Debian package that has it: installed where apt-get may.
+PROGRAMS := chromium:chromium openssl:openssl ssh-keygen:openssh-client
+
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format lint types contracts tests crash mutants bench clean
+.PHONY: help demo test check format lint types contracts programs tests crash mutants bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +42,13 @@ types: .venv/dev
 contracts: .venv/dev
 	$(BIN)/lint-imports
 
-tests: .venv/dev
+programs:
+	@missing=; for pair in $(PROGRAMS); do command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	test -z "$$missing" || { echo "installing$$missing" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; } || \
+		{ echo "the tests want$$missing: install it, or let make test do without"; exit 2; }
+
+tests: .venv/dev programs
 	$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERED)
 	@$(BIN)/python -m coverage report --include='$(PURE)' --fail-under=$(COVERED_PURE) --format=total >/dev/null || \
 		{ echo "core, kinds and show are covered by less than $(COVERED_PURE) %"; exit 2; }

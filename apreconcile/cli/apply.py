@@ -13,9 +13,10 @@ from .options import (
     ADOPT,
     APPROVALS,
     EXPECT,
-    FORMAT,
     ONLY,
     POLICY_FROM,
+    REPORT_FORMAT,
+    REPORT_FORMATS,
     SETTLE,
     SPEC,
     VERIFY,
@@ -38,7 +39,7 @@ from .running import run
 @APPROVALS
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
 @click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
-@FORMAT
+@REPORT_FORMAT
 @EXPECT
 @ADOPT
 @ONLY
@@ -62,7 +63,7 @@ def apply(settings: Settings, form: str, **asked: Any) -> int:
     meanwhile, 5 if something is blocked, 6 if an outcome is unknown, 7 if only a part was done, 8 if another run holds
     the state, 9 if it is not safe to write.
     """
-    json = check_format(form) == "json"
-    order = Order(json=json, saved=saved_of(settings, asked["expect"]), **asked)
+    check_format(form, REPORT_FORMATS)
+    order = Order(form=form, saved=saved_of(settings, asked["expect"]), **asked)
     manifest = manifest_of(settings, beside_plan=True)
     return run(settings.terminal, lambda interrupts: applied(settings, manifest, order, interrupts))

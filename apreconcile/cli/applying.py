@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsons
+import json
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, held, probing, takeable
@@ -18,6 +19,7 @@ from apreconcile.core.wanted import Manifest
 from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count, warning_lines
 from apreconcile.show.report import report_json, report_text
+from apreconcile.show.report_markdown import report_markdown
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import (
     Account,
@@ -52,7 +54,7 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 class Order:
     """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have."""
 
-    json: bool = False
+    form: str = "text"
     saved: Saved | None = None
     expect: str | None = None
     approve: tuple[str, ...] = ()
@@ -138,14 +140,14 @@ async def _still(settings: Settings, account: Account, before: Planned, order: O
 def _show_plan(
     settings: Settings, planned: Planned, manifest: Manifest, order: Order, granted: Collection[Name]
 ) -> None:
-    """Show it on stdout, but for JSON; and on stderr where a person is asked who would not see it otherwise."""
+    """Show it on stdout beside a report in text; and on stderr where a person is asked who would not see it."""
     tell_of_sinks(settings, planned.plan)
     terminal, command = settings.terminal, order.repeated(settings)
     approved = approved_tokens(planned.plan, granted)
-    if not order.json:
+    if order.form == "text":
         terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=approved, only=order.only))
-    unseen = order.json or not is_terminal(sys.stdout)
-    if unseen and (terminal.interactive or (order.json and not terminal.quiet)):
+    unseen = order.form != "text" or not is_terminal(sys.stdout)
+    if unseen and (terminal.interactive or (order.form != "text" and not terminal.quiet)):
         terminal.talk(
             planned_lines(planned, manifest, command, terminal.talk_width, approved=approved, only=order.only)
         )
@@ -206,16 +208,15 @@ async def _taken(
 def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
     """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
     terminal = settings.terminal
-    command = order.repeated(settings) + (" --yes" if order.yes else "")
-    lines = report_text(
-        report, to_json(plan), width=terminal.width, command=command,
-        approvals=[quoted(path) for path in dict.fromkeys(order.approvals)],
-        saved=quoted(order.saved.path) if order.saved else None,
-    )  # fmt: skip
+    told: dict[str, Any] = {
+        "command": order.repeated(settings) + (" --yes" if order.yes else ""),
+        "approvals": [quoted(path) for path in dict.fromkeys(order.approvals)],
+        "saved": quoted(order.saved.path) if order.saved else None,
+    }
+    lines = report_text(report, to_json(plan), width=terminal.width, **told)
     try:
-        if order.json:
-            text = jsons.dumps(report_json(report), ensure_ascii=False, indent=2)
-            terminal.write(text.encode(errors="backslashreplace") + b"\n")
+        if order.form != "text":
+            terminal.write(_written(report, plan, order.form, told))
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:
@@ -228,3 +229,11 @@ def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> i
         terminal.talk(error_lines(OutputError(f"{why}; the report stands above (exit {code})")))
         return code
     return report.exit
+
+
+def _written(report: Report, plan: Plan, form: str, told: Mapping[str, Any]) -> bytes:
+    """A report as data. `told` is what commands to paste say again."""
+    if form == "markdown":
+        return report_markdown(report, to_json(plan), **told).encode()
+    text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
+    return text.encode(errors="backslashreplace") + b"\n"

@@ -12,8 +12,8 @@ from apreconcile.core.approval import held, phrase
 from apreconcile.core.errors import HeldError
 from apreconcile.core.plan import Plan, Step
 from apreconcile.show import escape
+from apreconcile.show.headline import risk_words
 from apreconcile.show.screen import BLANK, Line, Span, Style, say, strong
-from apreconcile.show.text import risk_words
 
 from .running import raising
 from .terminal import Terminal

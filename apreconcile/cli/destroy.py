@@ -12,9 +12,10 @@ from .loading import manifest_of
 from .options import (
     APPROVALS,
     EXPECT,
-    FORMAT,
     ONLY,
     POLICY_FROM,
+    REPORT_FORMAT,
+    REPORT_FORMATS,
     SETTLE,
     SPEC,
     Settings,
@@ -35,7 +36,7 @@ from .running import run
 @APPROVALS
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
 @click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
-@FORMAT
+@REPORT_FORMAT
 @EXPECT
 @ONLY
 @POLICY_FROM
@@ -50,7 +51,7 @@ def destroy(settings: Settings, form: str, **asked: Any) -> int:
 
     With PLAN.json, a plan that was saved with `plan --destroy --out`, only what that has goes. Exits as apply does.
     """
-    json = check_format(form) == "json"
-    order = Order(json=json, saved=saved_of(settings, asked["expect"]), destroy=True, **asked)
+    check_format(form, REPORT_FORMATS)
+    order = Order(form=form, saved=saved_of(settings, asked["expect"]), destroy=True, **asked)
     manifest = manifest_of(settings, beside_plan=True).destroyed
     return run(settings.terminal, lambda interrupts: applied(settings, manifest, order, interrupts))

@@ -255,7 +255,13 @@ POLICY_FROM = click.option(
     "--policy-from", expose_value=False, callback=_remember, metavar="GIT_REF",
     help="Read the policy from this commit, such as origin/main, instead of the work tree.",
 )  # fmt: skip
-FORMAT = click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
+FORMATS = ("text", "json")
+REPORT_FORMATS = (*FORMATS, "markdown")
+PLAN_FORMATS = (*REPORT_FORMATS, "html")
+FORMAT, REPORT_FORMAT, PLAN_FORMAT = (
+    click.option("--format", "form", default="text", metavar="|".join(formats), help="How to show it. [text]")
+    for formats in (FORMATS, REPORT_FORMATS, PLAN_FORMATS)
+)
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
@@ -274,14 +280,11 @@ SETTLE = click.option(
 )  # fmt: skip
 
 
-def check_format(form: str, *more: str) -> str:
-    """The format: text, json, or one `more`. Raises UsageError for one that is not there yet, and any other word."""
-    if form in more:
-        return form
-    if form in ("markdown", "html"):
-        raise UsageError(f"--format {form} comes in a later version", hint="--format text, or --format json")
-    if form not in ("text", "json"):
-        raise UsageError(f"--format {form!r} is unknown", hint="--format text, or --format json")
+def check_format(form: str, formats: tuple[str, ...] = FORMATS) -> str:
+    """The format. Raises UsageError for any other word."""
+    if form not in formats:
+        hint = ", or ".join(f"--format {known}" for known in formats)
+        raise UsageError(f"--format {form!r} is unknown here", hint=hint)
     return form
 
 

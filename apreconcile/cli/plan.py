@@ -20,8 +20,9 @@ from .opening import LOST, WRITE_STORE, look, state_is_lost
 from .options import (
     ADOPT,
     APPROVALS,
-    FORMAT,
     ONLY,
+    PLAN_FORMAT,
+    PLAN_FORMATS,
     POLICY_FROM,
     SPEC,
     VERIFY,
@@ -32,7 +33,7 @@ from .options import (
 )
 from .running import run
 from .saving import check_target, save
-from .showing import apply_command, approved_tokens, planned_lines, tell_of_sinks
+from .showing import apply_command, approved_tokens, show_planned, tell_of_sinks
 
 PENDING = 2
 
@@ -40,11 +41,12 @@ PENDING = 2
 @command(
     "apreconcile plan",
     "apreconcile plan prod.yaml --out plan.json --detailed-exitcode",
+    "apreconcile plan --format html > plan.html",
     "apreconcile plan --sandbox --only number.support-main",
 )
 @SPEC
 @click.option("--out", metavar="FILE", help="Write the plan there, as JSON.")
-@FORMAT
+@PLAN_FORMAT
 @ADOPT
 @ONLY
 @VERIFY
@@ -62,7 +64,8 @@ def plan(
     Exits 0 if a plan was made, 2 with --detailed-exitcode if changes are pending, 5 if something is blocked, 6 if the
     outcome of an earlier run is open, 9 if it is not safe to write.
     """
-    json, target, terminal = check_format(form) == "json", check_target(out) if out else None, settings.terminal
+    check_format(form, PLAN_FORMATS)
+    target, terminal = check_target(out) if out else None, settings.terminal
     manifest = _asked(manifest_of(settings), destroy=destroy)
     if state_is_lost(settings, manifest):
         terminal.warn(f"apply would refuse: {LOST}; {WRITE_STORE}")
@@ -70,11 +73,8 @@ def plan(
     planned = run(terminal, lambda _: look(settings, manifest, **asked))
     tell_of_sinks(settings, planned.plan)
     approved = _approved(settings, manifest, planned.plan, given) if given else ()
-    if json:
-        terminal.write(dump(planned.plan))
-    else:
-        repeat, only = apply_command(settings, destroy=destroy, **asked), asked["only"]
-        terminal.show(planned_lines(planned, manifest, repeat, terminal.width, approved=approved, only=only))
+    repeat = apply_command(settings, destroy=destroy, **asked)
+    show_planned(terminal, form, planned, manifest, repeat, approved=approved, only=asked["only"])
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")

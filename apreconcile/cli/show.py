@@ -10,22 +10,24 @@ from apreconcile.core.planfile import Document, check_intact, encode
 from apreconcile.show.text import APPROVE, plan_text
 
 from .command import command
-from .options import EXPECT, FORMAT, Settings, check_format, is_plan, pass_settings
+from .options import EXPECT, PLAN_FORMAT, PLAN_FORMATS, Settings, check_format, is_plan, pass_settings
 from .reading import checked, read_saved
+from .showing import rendered
 from .terminal import quoted
 
 
-@command("apreconcile show plan.json", "apreconcile show plan.json --format json")
+@command("apreconcile show plan.json", "apreconcile show plan.json --format html > plan.html")
 @click.argument("plan", type=click.Path(path_type=str))
-@FORMAT
+@PLAN_FORMAT
 @EXPECT
 @pass_settings
 def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
     """Show a saved plan. The file is believed in nothing: apply plans again, and makes its own tokens."""
-    json, terminal, saved = check_format(form) == "json", settings.terminal, read_saved(plan)
+    check_format(form, PLAN_FORMATS)
+    terminal, saved = settings.terminal, read_saved(plan)
     document = (checked(saved, expect) if expect else saved).document
     doubt = _doubt(document, saved.name)
-    if json:
+    if form == "json":
         terminal.write(encode(document))
         for sentence in doubt:
             terminal.warn(sentence)
@@ -33,7 +35,10 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
         doubted = {**document, "warnings": [*doubt, *document["warnings"]]}
         verb = "destroy" if document.get("destroy") else "apply"
         hint = quoted("apreconcile", verb, plan, "--approve", "TOKEN") if is_plan(plan) else APPROVE
-        terminal.show(plan_text(doubted, width=terminal.width, approvals_hint=hint, saved=True))
+        if form == "text":
+            terminal.show(plan_text(doubted, width=terminal.width, approvals_hint=hint, saved=True))
+        else:
+            terminal.write(rendered(form, doubted, approvals_hint=hint))
 
 
 def _doubt(document: Document, name: str) -> list[str]:

@@ -7,15 +7,17 @@ from typing import Any
 
 from apreconcile.core.address import Address
 from apreconcile.core.plan import Plan
-from apreconcile.core.planfile import to_json
+from apreconcile.core.planfile import Document, encode, to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.agreement import agreement_lines
+from apreconcile.show.html import plan_html
+from apreconcile.show.markdown import plan_markdown
 from apreconcile.show.screen import Lines
 from apreconcile.show.text import plan_text
 from apreconcile.workflow import Planned
 
 from .options import Settings
-from .terminal import quoted
+from .terminal import Terminal, quoted
 
 SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
 
@@ -46,15 +48,45 @@ def planned_lines(
     only: Iterable[Address] = (),
 ) -> Lines:
     """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it."""
-    document: dict[str, Any] = to_json(planned.plan)
-    approvers = manifest.policy.approvers
-    asked = tuple(dict.fromkeys(map(str, only)))
     beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
-    return plan_text(
-        document, width=width, approvals_hint=SIGN if approvers else f"{command} --approve TOKEN",
-        resources=len(manifest.resources), approved=approved, only=asked,
-        signatures=approvers.required if approvers else 0, beside=beside,
-    )  # fmt: skip
+    told = _told(manifest, command, approved, only)
+    return plan_text(to_json(planned.plan), width=width, beside=beside, **told)
+
+
+def show_planned(
+    terminal: Terminal,
+    form: str,
+    planned: Planned,
+    manifest: Manifest,
+    command: str,
+    *,
+    approved: Collection[str] = (),
+    only: Iterable[Address] = (),
+) -> None:
+    """A plan on stdout, in any format."""
+    if form == "text":
+        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=approved, only=only))
+    else:
+        document, told = to_json(planned.plan), _told(manifest, command, approved, only)
+        terminal.write(encode(document) if form == "json" else rendered(form, document, **told))
+
+
+def rendered(form: str, document: Document, **told: Any) -> bytes:
+    """A plan's document as Markdown or HTML."""
+    text = plan_markdown(document, **told) if form == "markdown" else plan_html(document, **told)
+    return text.encode()
+
+
+def _told(manifest: Manifest, command: str, approved: Collection[str], only: Iterable[Address]) -> dict[str, Any]:
+    """What every format is told beside the plan."""
+    approvers = manifest.policy.approvers
+    return {
+        "approvals_hint": SIGN if approvers else f"{command} --approve TOKEN",
+        "resources": len(manifest.resources),
+        "approved": approved,
+        "only": tuple(dict.fromkeys(map(str, only))),
+        "signatures": approvers.required if approvers else 0,
+    }
 
 
 def approved_tokens(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[str, ...]:

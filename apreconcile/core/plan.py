@@ -156,6 +156,15 @@ class Unmanaged:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """Something of the spec or of ours, changed or not: its `label` while it is there, and what it hangs on."""
+
+    address: Address
+    label: str = ""
+    parent: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The account a plan is for. `host` has no port; every loopback address is `loopback`.
 
@@ -201,6 +210,8 @@ class Plan:
     """The commit that its policy was read from, if it is not the spec's own."""
     destroys: bool = False
     """Whether all that the state has is to go, whatever the spec says."""
+    members: tuple[Member, ...] = ()
+    """Everything that it is about, also where nothing changes."""
 
     @property
     def empty(self) -> bool:

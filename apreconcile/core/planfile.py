@@ -14,7 +14,7 @@ from apreconcile.version import __version__
 from .call import IdOf, Secret, canonical, holes, replace_holes
 from .change import Blocked, FieldDiff
 from .errors import BlockedError, PlanFileError
-from .plan import Plan, Probe, Scope, Step, blocked, summary
+from .plan import Member, Plan, Probe, Scope, Step, blocked, summary
 from .planshape import first_fault
 from .wire import Wire
 
@@ -83,6 +83,7 @@ def to_json(plan: Plan) -> Document:
         },
         "steps": [step_json(step, plan.salt) for step in plan.steps],
         "blocked": [blocked_json(stop) for stop in blocked(plan)],
+        **({"resources": [_member_json(member) for member in plan.members]} if plan.members else {}),
         "unmanaged": [{"kind": live.kind, "id": live.id, "name": live.name} for live in plan.unmanaged],
         "warnings": list(plan.warnings),
         **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
@@ -134,6 +135,11 @@ def step_json(step: Step, salt: str) -> Document:
         **({"sink": str(step.delivery.sink)} if step.delivery else {}),
         "why": list(step.why),
     }
+
+
+def _member_json(member: Member) -> Document:
+    parent = str(member.parent) if member.parent else None
+    return {"address": str(member.address), "label": member.label, "parent": parent}
 
 
 def _probe_json(probe: Probe) -> Document:

@@ -36,6 +36,7 @@ from .findings import Findings
 from .governing import monthly_price, price, strange_hosts, wanting, with_permits, within_limits, without_strange
 from .kind import Kind
 from .match import match
+from .members import members
 from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
 from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
@@ -154,7 +155,8 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
-        salt=state.salt, policy=found.manifest.policy.source, destroys=found.manifest.destroying,
+        salt=state.salt, policy=found.manifest.policy.source,
+        destroys=found.manifest.destroying, members=members(found),
     )  # fmt: skip
     return plan, left
 

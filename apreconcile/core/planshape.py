@@ -41,6 +41,7 @@ _MONEY = _Leaf("an amount such as 3.00", partial(_spelled, r"-?[0-9]{1,12}\.[0-9
 
 _TEXT_OR_NULL = _Leaf("a text or null", partial(_or_null, _TEXT))
 _COUNT_OR_NULL = _Leaf("a whole number or null", partial(_or_null, _COUNT))
+_ADDRESS_OR_NULL = _Leaf("an address or null", partial(_or_null, _ADDRESS))
 _TOKEN_OR_NULL = _Leaf("a token or null", partial(_or_null, _TOKEN))
 
 _COUNTED = ("create", "update", "delete", "adopt", "move", "forget")
@@ -86,6 +87,7 @@ _PLAN = {
     },
     "steps": [_STEP],
     "blocked": [{"address": _TEXT_OR_NULL, "reason": _TEXT, "hint": _TEXT, "exit?": _COUNT}],
+    "resources?": [{"address": _ADDRESS, "label": _TEXT, "parent": _ADDRESS_OR_NULL}],
     "unmanaged": [{"kind": _TEXT, "id": _TEXT, "name": _TEXT}],
     "warnings": [_TEXT],
     "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT_OR_NULL]}],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import NamedTuple
 
 from . import escape
 from .layout import count
-from .screen import Line, Lines, Span, Style, cells, quiet, say, wrap
+from .screen import Line, Lines, Style, cells, quiet, say, wrap
 
 ROWS = 60
 """Rows of one difference that are shown at most."""
@@ -23,14 +24,24 @@ _ALIKE = 0.5
 _LONG_RUN = 64
 _EDGE = 24
 
+_STYLES = {" ": Style.PLAIN, "-": Style.BAD, "+": Style.GOOD, "~": Style.CHANGE, "…": Style.QUIET}
+_MARKED: dict[str, Callable[[str], Line]] = {
+    "-": lambda text: say(f"[-{text}-]", Style.BAD),
+    "+": lambda text: say(f"{{+{text}+}}", Style.GOOD),
+}
+
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _MARKS = re.compile(r"\[-|-\]|\{\+|\+\}")
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A line of a difference: ` ` the same, `-` removed, `+` added, `~` changed within, `…` what is left out.
+
+    Its parts are harmless texts, each with ` `, `-` or `+` for what became of it; a line that changed has several.
+    """
+
     sign: str
-    style: Style
-    spans: Line
+    parts: tuple[tuple[str, str], ...]
 
 
 class _Op(NamedTuple):
@@ -39,86 +50,97 @@ class _Op(NamedTuple):
     new: Sequence[str]
 
 
+def difference(before: Sequence[str], after: Sequence[str], *, context: int, most: int) -> tuple[list[Row], int]:
+    """Two texts as rows, `context` lines around what changed, and how many lines differ; beyond `most` one more row."""
+    ops = list(_ops(before, after, _MOST_LINES))
+    return list(islice(_rows(ops, context), most + 1)), sum(len(op.old) + len(op.new) for op in ops if not op.same)
+
+
 def text_diff(before: Sequence[str], after: Sequence[str], *, width: int, indent: int) -> Lines:
-    """The lines of two texts: `- ` removed, `+ ` added, `~ ` changed within, and how many in between are unchanged."""
+    """The rows for a terminal: changed words in marks, and of long lines only what is beside a change."""
     lines: Lines = []
-    margin, ops = say(" " * indent), list(_ops(before, after, _MOST_LINES))
-    for row in _rows(ops):
-        lines += wrap(row.spans, width, first=(*margin, *say(f"{row.sign} ", row.style)), hang=indent + 2)
+    rows, differ = difference(before, after, context=_CONTEXT, most=ROWS)
+    margin = say(" " * indent)
+    for row in rows:
+        first = (*margin, *say(f"{row.sign} ", _STYLES[row.sign]))
+        lines += wrap(_line(row), width, first=first, hang=indent + 2)
         if len(lines) > ROWS:
-            differ = sum(len(op.old) + len(op.new) for op in ops if not op.same)
             more = quiet(f"… and so on: {count(differ, 'line')} in all; --format json has them")
             return [*lines[:ROWS], (*margin, *more)]
     return lines
 
 
-def _rows(ops: Sequence[_Op]) -> Iterator[_Row]:
+def _line(row: Row) -> Line:
+    if row.sign != "~":
+        return say(row.parts[0][1], _STYLES[row.sign])
+    last = len(row.parts) - 1
+    return tuple(
+        span
+        for at, (sign, text) in enumerate(row.parts)
+        for span in (_MARKED[sign](text) if sign in _MARKED else _short_run(text, at_start=not at, at_end=at == last))
+    )
+
+
+def _rows(ops: Sequence[_Op], context: int) -> Iterator[Row]:
     for place, op in enumerate(ops):
         if op.same:
-            yield from _folded(op.old, at_start=place == 0, at_end=place == len(ops) - 1)
+            head, tail = (0 if place == 0 else context), (0 if place == len(ops) - 1 else context)
+            yield from _folded(op.old, head, tail)
         else:
             yield from _changed(op.old, op.new)
 
 
-def _folded(same: Sequence[str], *, at_start: bool, at_end: bool) -> Iterator[_Row]:
-    head, tail = (0 if at_start else _CONTEXT), (0 if at_end else _CONTEXT)
+def _folded(same: Sequence[str], head: int, tail: int) -> Iterator[Row]:
     hidden = len(same) - head - tail
     if hidden <= 1:
-        yield from (_Row(" ", Style.PLAIN, _shown(text)) for text in same)
+        yield from (_row(" ", text) for text in same)
         return
-    yield from (_Row(" ", Style.PLAIN, _shown(text)) for text in same[:head])
-    yield _Row("…", Style.QUIET, quiet(f"{hidden} lines unchanged"))
-    yield from (_Row(" ", Style.PLAIN, _shown(text)) for text in same[len(same) - tail :])
+    yield from (_row(" ", text) for text in same[:head])
+    yield Row("…", ((" ", f"{hidden} lines unchanged"),))
+    yield from (_row(" ", text) for text in same[len(same) - tail :])
 
 
-def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[_Row]:
+def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
     """Each old line beside the first new one that is like it; lines without a partner are removed or added."""
     start = 0
     small = (len(old) + sum(map(len, old))) * len(new) <= _MOST_COMPARED
     for text in old:
         found = next(_partners(text, new, start), None) if small else None
         if found is None:
-            yield _Row("-", Style.BAD, say(escape.line(text, _LIMIT), Style.BAD))
+            yield _row("-", text)
             continue
-        place, spans = found
-        yield from _added(new[start:place])
-        yield _Row("~", Style.CHANGE, spans)
+        place, parts = found
+        yield from (_row("+", text) for text in new[start:place])
+        yield Row("~", parts)
         start = place + 1
-    yield from _added(new[start:])
+    yield from (_row("+", text) for text in new[start:])
 
 
-def _added(texts: Iterable[str]) -> Iterator[_Row]:
-    return (_Row("+", Style.GOOD, say(escape.line(text, _LIMIT), Style.GOOD)) for text in texts)
+def _row(sign: str, text: str) -> Row:
+    return Row(sign, ((sign, escape.line(text, _LIMIT)),))
 
 
-def _partners(text: str, new: Sequence[str], start: int) -> Iterator[tuple[int, Line]]:
+def _partners(text: str, new: Sequence[str], start: int) -> Iterator[tuple[int, tuple[tuple[str, str], ...]]]:
     for place in range(start, len(new)):
-        spans = _marked(text, new[place])
-        if spans:
-            yield place, spans
+        parts = _paired(text, new[place])
+        if parts:
+            yield place, parts
 
 
-def _marked(old: str, new: str) -> Line:
-    """One line out of two that are alike, the changed words in marks; nothing if they are not, or hold such marks."""
+def _paired(old: str, new: str) -> tuple[tuple[str, str], ...]:
+    """The parts of one line out of two that are alike; nothing if they are not, or hold marks of ours."""
     if _MARKS.search(old) or _MARKS.search(new):
         return ()
     ops = list(_merged(_ops(_WORD.findall(old), _WORD.findall(new), _MOST_WORDS)))
     same = sum(len("".join(op.old).strip()) for op in ops if op.same)
     if 2 * same < _ALIKE * (len(old.strip()) + len(new.strip())):
         return ()
-    last = len(ops) - 1
-    return tuple(span for at, op in enumerate(ops) for span in _spans(op, at_start=at == 0, at_end=at == last))
-
-
-def _spans(op: _Op, *, at_start: bool, at_end: bool) -> Iterator[Span]:
-    old, new = escape.line("".join(op.old)), escape.line("".join(op.new))
-    if op.same:
-        yield from _short_run(old, at_start=at_start, at_end=at_end)
-        return
-    if old:
-        yield Span(Style.BAD, f"[-{escape.cut(old, _LIMIT)}-]")
-    if new:
-        yield Span(Style.GOOD, f"{{+{escape.cut(new, _LIMIT)}+}}")
+    parts = [
+        (sign, escape.line("".join(words)))
+        for op in ops
+        for sign, words in ([(" ", op.old)] if op.same else [("-", op.old), ("+", op.new)])
+    ]
+    return tuple((sign, text if sign == " " else escape.cut(text, _LIMIT)) for sign, text in parts if text)
 
 
 def _short_run(same: str, *, at_start: bool, at_end: bool) -> Line:
@@ -164,7 +186,3 @@ def _ops(old: Sequence[str], new: Sequence[str], most: int) -> Iterator[_Op]:
             yield _Op(tag == "equal", mid_old[i:j], mid_new[k:m])
     if tail:
         yield _Op(same=True, old=old[len(old) - tail :], new=new[len(new) - tail :])
-
-
-def _shown(text: str) -> Line:
-    return say(escape.line(text, _LIMIT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from apreconcile.core.address import Address
 
@@ -11,6 +11,7 @@ from . import escape
 from .screen import BLANK, Line, Lines, Span, Style, cells, pad, quiet, say, wrap
 
 _COMMAND = re.compile(r"apreconcile(?: [^\s;,`]*[^\s;,`.:])+")
+_CODE = re.compile(rf"`([^`]+)`|({_COMMAND.pattern})|(https?://[^\s'\"<>`]*[^\s'\"<>`.,;:)])")
 _HINT = "hint: "
 
 
@@ -32,6 +33,18 @@ def prose(text: str, *, width: int, first: Line = (), hang: int = 0) -> Lines:
     return (
         [*lines, *wrap(rest, width, first=lead, hang=hang)] if any(span.text for span in rest) or not lines else lines
     )
+
+
+def pieces(text: str, limit: int | None = None) -> Iterator[tuple[bool, str]]:
+    """A harmless sentence in pieces, each with whether it is code: a command, a URL, or what stands in backticks."""
+    safe, at = escape.line(text, limit), 0
+    for found in _CODE.finditer(safe):
+        if found.start() > at:
+            yield False, safe[at : found.start()]
+        yield True, found[1] or found[0]
+        at = found.end()
+    if at < len(safe):
+        yield False, safe[at:]
 
 
 def continued(command: str, *, width: int, indent: int) -> Lines:

@@ -11,7 +11,7 @@ from apreconcile.core.planfile import name_of
 
 from . import escape
 from .layout import columns, count, more_lines, priced, prose, resolve_lines, warning_lines
-from .screen import BLANK, WIDTH, Line, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
+from .screen import BLANK, WIDTH, Lines, Span, Style, cells, pad, quiet, say, strong, wrap
 from .text import SIGNS, UNKNOWN_SIGN
 
 FORMAT = "apreconcile.report/1"
@@ -131,7 +131,7 @@ def _words(report: Report, width: int) -> Lines:
         word = say(f"  {outcome.word:<8}", _STYLES[outcome.word])
         head, text = (
             (*word, *say(f"{sign} ", style)),
-            (*say(f"{pad(_name(outcome), room)}  "), *_result(outcome, report.signatures)),
+            (*say(f"{pad(_name(outcome), room)}  "), *say(result(outcome, report.signatures))),
         )
         lines += wrap(text, width, first=head, hang=min(_WORD + room + 2, width // 2))
         if outcome.error:
@@ -140,25 +140,25 @@ def _words(report: Report, width: int) -> Lines:
 
 
 def _name(outcome: Outcome) -> str:
-    return f"{escape.line(outcome.action)} {outcome.address}{_sort(outcome)}"
+    return f"{escape.line(outcome.action)} {outcome.address}{sort_of(outcome)}"
 
 
-def _sort(one: Outcome | Remaining) -> str:
+def sort_of(one: Outcome | Remaining) -> str:
     """An update tells by its verb what sort it is, as a protection or a rotation: an address may have two."""
     return f" ({escape.line(one.verb)})" if one.action == "update" and one.verb not in {None, "", "update"} else ""
 
 
-def _result(outcome: Outcome, signatures: int) -> Line:
+def result(outcome: Outcome, signatures: int) -> str:
+    """What came of a step, harmless: what it waits for, why it was not done, or what it is now."""
     if outcome.word is Word.HELD:
         has = f", has {outcome.signed}" if outcome.signed else ""
-        return say(f"wants {count(signatures, 'signature')}{has}" if signatures else "wants an approval")
+        return f"wants {count(signatures, 'signature')}{has}" if signatures else "wants an approval"
     if outcome.word is Word.SKIPPED:
         because = outcome.because or ""
-        return say(_BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else "")
+        return _BECAUSE.get(because) or f"needs {escape.line(because)}, which was not done" if because else ""
     if outcome.because == ALREADY:
-        return say("there was nothing to do any more")
-    known = [escape.line(part) for part in (outcome.phone_number, outcome.id) if part]
-    return say("  ".join(known))
+        return "there was nothing to do any more"
+    return "  ".join(escape.line(part) for part in (outcome.phone_number, outcome.id) if part)
 
 
 def _numbers(outcomes: Sequence[Outcome]) -> Lines:
@@ -182,13 +182,17 @@ def _secrets(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mappin
     for outcome in given:
         lines += prose(outcome.delivered or "", width=width, first=say(f"  {outcome.address}: "), hang=4)
     lines += [BLANK] if given else []
+    title, commands = untold(outcomes, steps)
+    rows = [(*say("  "), Span(Style.COPY, command)) for command in commands]
+    return [*lines, *wrap(strong(title), width), *rows, BLANK] if commands else lines
+
+
+def untold(outcomes: Sequence[Outcome], steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> tuple[str, list[str]]:
+    """The commands that show the signing secrets which are new with nobody told, and what is said of them."""
     sent = [outcome for outcome in outcomes if not outcome.delivered and _signs(outcome, steps)]
-    if not sent:
-        return lines
-    rows = [(*say("  "), Span(Style.COPY, f"apreconcile secret show {outcome.address}")) for outcome in sent]
     sure = all(outcome.word is not Word.UNKNOWN for outcome in sent)
     title = f"Signing secrets that are {'new' if sure else 'new, or may be'}; the receivers need them:"
-    return [*lines, *wrap(strong(title), width), *rows, BLANK]
+    return title, [f"apreconcile secret show {outcome.address}" for outcome in sent]
 
 
 def _signs(outcome: Outcome, steps: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
@@ -219,13 +223,33 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
 def _held(
     report: Report, shown: Collection[str], command: str, width: int, approvals: Sequence[str], saved: str | None
 ) -> Lines:
-    """What approves all that waits, as commands with a token a line, so that lines can be left out.
+    """What approves all that waits, as commands with a token a line, so that lines can be left out."""
+    tokens, whole = approving(report, command, shown=shown, approvals=approvals, saved=saved)
+    if not tokens:
+        return []
+    new = not set(tokens) <= set(shown)
+    rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
+    note = (
+        wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
+    )
+    choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
+    wants = f"signed by {count(report.signatures, 'person')}" if report.signatures else "approved"
+    return [strong(f"Held until {wants} ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
+
+
+def approving(
+    report: Report,
+    command: str,
+    *,
+    shown: Collection[str],
+    approvals: Sequence[str] = (),
+    saved: str | None = None,
+) -> tuple[list[str], list[str]]:
+    """The tokens of all that waits, and the lines of the commands that approve it.
 
     What is signed is appended to the first of the files, and by tokens of the saved plan as long as it has them.
     """
     tokens = [outcome.token for outcome in report.outcomes if outcome.token]
-    if not tokens:
-        return []
     new = not set(tokens) <= set(shown)
     commands = [[command, *(f"  --approve {token}" for token in tokens)]]
     if report.signatures:
@@ -234,14 +258,7 @@ def _held(
         sign += [f"  {token}" for token in tokens]
         made = [] if plan == saved else [["apreconcile plan --out plan.json"]]
         commands = [*made, sign, [" ".join([command, *(f"--approvals {file}" for file in files)])]]
-    whole = [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
-    rows = [(*say("  "), Span(Style.COPY, escape.line(word))) for word in whole]
-    note = (
-        wrap(quiet("What this run wrote gave these steps new tokens: they are not those above."), width) if new else []
-    )
-    choice = "; leave out what you do not approve" if len(tokens) > 1 else ""
-    wants = f"signed by {count(report.signatures, 'person')}" if report.signatures else "approved"
-    return [strong(f"Held until {wants} ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
+    return tokens, [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
 
 
 def _verified(verified: Sequence[Verified], width: int) -> Lines:
@@ -258,21 +275,27 @@ def _verified(verified: Sequence[Verified], width: int) -> Lines:
 def _remaining(report: Report, width: int) -> Lines:
     if not report.remaining:
         return []
-    rows = [[escape.line(left.action), f"{left.address}{_sort(left)}"] for left in report.remaining[:_REMAINING]]
+    rows = [[escape.line(left.action), f"{left.address}{sort_of(left)}"] for left in report.remaining[:_REMAINING]]
     hidden = len(report.remaining) - len(rows)
     shown = columns(rows, width=width, indent=2)
     return [say("Left for another run:"), *shown, *more_lines(hidden, width=width), BLANK]
 
 
 def _closing(report: Report, width: int) -> Lines:
+    *told, took = sums(report)
+    lines = [line for said in told for line in wrap(strong(said) if said.startswith("Steps") else say(said), width)]
+    style = Style.RISK if report.exit else Style.GOOD
+    return [*lines, quiet(took), *wrap(say(ending(report), style), width)]
+
+
+def sums(report: Report) -> list[str]:
+    """How many steps ended in which word, what they cost a month, and how many requests it took."""
     tally = {word: sum(outcome.word is word for outcome in report.outcomes) for word in Word}
     told = ", ".join(f"{number:,} {word}" for word, number in tally.items() if number)
-    lines = wrap(strong(f"Steps: {told}."), width) if told else []
+    said = [f"Steps: {told}."] if told else []
     if report.monthly not in {"0.00", "-0.00"} or report.unpriced:
-        lines.append(say(f"Cost: {priced(report.monthly, 'USD', len(report.unpriced))}."))
-    lines.append(quiet(f"Took {count(report.requests, 'request')}."))
-    style = Style.RISK if report.exit else Style.GOOD
-    return [*lines, *wrap(say(ending(report), style), width)]
+        said.append(f"Cost: {priced(report.monthly, 'USD', len(report.unpriced))}.")
+    return [*said, f"Took {count(report.requests, 'request')}."]
 
 
 def ending(report: Report) -> str:

@@ -11,7 +11,8 @@ from . import escape
 from .layout import columns
 from .screen import BLANK, Lines, Style, say, wrap
 
-_ROWS = {"irreversible": "Cannot be taken back:", "spends": "Charged at once, and not refunded:"}
+CHARGED = "Charged at once, and not refunded:"
+_ROWS = {"irreversible": "Cannot be taken back:", "spends": CHARGED}
 _NAMES = {
     "rotates-secret": "Signing secrets replaced, the old ones void at once:",
     "unprotects": "Protected no longer:",
@@ -19,18 +20,31 @@ _NAMES = {
 _LONGEST = 240
 
 
-def stakes_lines(steps: Sequence[Mapping[str, Any]], *, width: int) -> Lines:
-    """What cannot be taken back and what is bought, each with its step's first sentence; then secrets and protections.
+def stakes(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[list[str]]]]:
+    """What cannot be taken back and what is bought: verb, address, and its step's first sentence.
 
-    That sentence says what is gone, or what it costs. Nothing if no step is of that sort.
+    That sentence says what is gone, or what it costs.
     """
+    told = [(title, [_row(step) for step in steps if risk in _risks(step)]) for risk, title in _ROWS.items()]
+    return [(title, rows) for title, rows in told if rows]
+
+
+def losses(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Whose signing secrets are replaced, and what is protected no longer."""
+    told = [
+        (title, [escape.line(step["address"]) for step in steps if risk in step["risks"]])
+        for risk, title in _NAMES.items()
+    ]
+    return [(title, names) for title, names in told if names]
+
+
+def stakes_lines(steps: Sequence[Mapping[str, Any]], *, width: int) -> Lines:
+    """All of these; nothing if no step is of that sort."""
     lines: Lines = []
-    for risk, title in _ROWS.items():
-        rows = [_row(step) for step in steps if risk in _risks(step)]
-        lines += [*wrap(say(title, Style.RISK), width), *columns(rows, width=width, indent=2)] if rows else []
-    for risk, title in _NAMES.items():
-        names = ", ".join(escape.line(step["address"]) for step in steps if risk in step["risks"])
-        lines += wrap((*say(title, Style.RISK), *say(f" {names}.")), width, hang=2) if names else []
+    for title, rows in stakes(steps):
+        lines += [*wrap(say(title, Style.RISK), width), *columns(rows, width=width, indent=2)]
+    for title, names in losses(steps):
+        lines += wrap((*say(title, Style.RISK), *say(f" {', '.join(names)}.")), width, hang=2)
     return [*lines, BLANK] if lines else []
 
 

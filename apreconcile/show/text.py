@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from apreconcile.core.planfile import name_of
-
-from . import escape
+from . import escape, headline
 from .fields import field_lines
-from .layout import columns, count, hint_lines, more_lines, priced, prose, warning_lines
+from .layout import columns, count, hint_lines, more_lines, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
 from .stakes import stakes_lines
 
@@ -25,16 +23,6 @@ SIGNS = {
 }
 UNKNOWN_SIGN = ("?", Style.RISK)
 
-_RISKS = {
-    "irreversible": "IRREVERSIBLE: this cannot be taken back",
-    "spends": "SPENDS MONEY",
-    "rotates-secret": "ROTATES THE SIGNING SECRET: the receiver must learn the new one",
-    "unprotects": "LIFTS THE PROTECTION: it can be deleted afterwards",
-    "reroutes": "REROUTES what is live: calls or events go elsewhere",
-}
-_UNSAFE = "Not safe: apply writes nothing until this is settled:"
-_TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
-_BLOCKED = "Blocked:"
 _TOLD = "What stands behind a `·` is said by the file alone; all else is what the tokens mean."
 _AGAIN = "A saved plan, made again: only what is the same in both is taken."
 _INDENT = 6
@@ -60,26 +48,24 @@ def plan_text(
     that are taken.
     """
     lines = [*title_lines(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
-    asking = [step for step in document["steps"] if step["token"] and not step.get("permit")]
-    asking = [step for step in asking if step["token"] not in approved]
-    held = {step["address"] for step in asking if not _protects(step)}
+    waiting = headline.asking(document, approved)
+    held = headline.withholding(waiting)
     for step in document["steps"]:
         lines += [*step_lines(step, held=held, width=width, approved=approved), BLANK]
     lines += beside or []
     lines += stop_lines(document["blocked"], width)
     lines += unmanaged_lines(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
-    lines += _tests(document.get("tests", ()), width)
+    lines += _tests(headline.test_calls(document), width)
     lines += stakes_lines(document["steps"], width=width)
-    nothing = _no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
+    nothing = headline.no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
     nothing = "Nothing to destroy: the state has nothing." if document.get("destroy") and not only else nothing
     lines += _closing(document, nothing, width)
-    stopped = any(_stop_title(stop) in {_UNSAFE, _TITLES[6]} for stop in document["blocked"])
-    lines += _approvals(0 if stopped else len(asking), approvals_hint, signatures, width)
+    waits = 0 if headline.stops_all(document) else len(waiting)
+    lines += prose(_approvals(waits, approvals_hint, signatures), width=width) if waits else []
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
-        made = f"Saved by {document['tool']}, expires {document['expires']}, digest {document['digest']}"
-        lines += wrap(quiet(escape.line(made)), width)
+        lines += wrap(quiet(headline.made_by(document)), width)
     return lines
 
 
@@ -115,15 +101,16 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     `held` are the addresses whose steps want an approval, without which what comes after them is skipped.
     """
     sign, style = SIGNS.get(step["action"], UNKNOWN_SIGN)
-    token, action = step["token"] or "", escape.line(step["action"], width)
-    verb = token.partition(":")[0] or ("protect" if _protects(step) else "")
-    beside = quiet(f" ({verb})") if verb not in {"", action} else ()
+    token, action, verb = step["token"] or "", escape.line(step["action"], width), headline.verb(step)
+    beside = quiet(f" ({verb})") if verb else ()
     head = (*strong(escape.line(step["address"])), *beside)
     lines = wrap(head, width, first=say(f"  {sign} {action} ", style), hang=_INDENT)
     margin = " " * _INDENT
-    for risk in sorted(step["risks"], key=_severity):
-        lines += wrap(say(risk_words(risk), Style.RISK), width, first=say(f"{margin}! ", Style.RISK), hang=_INDENT + 2)
-    for why in (*step["why"], *_waits(step, held)):
+    for risk in headline.risks(step):
+        lines += wrap(
+            say(headline.risk_words(risk), Style.RISK), width, first=say(f"{margin}! ", Style.RISK), hang=_INDENT + 2
+        )
+    for why in (*step["why"], *headline.waits(step, held)):
         lines += prose(why, width=width, first=quiet(f"{margin}· "), hang=_INDENT + 2)
     lines += field_lines(step["fields"], new=step["action"] == "create", width=width, indent=_INDENT)
     if step.get("permit"):
@@ -134,31 +121,9 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     return [*lines, *ask] if token else lines
 
 
-def risk_words(risk: str) -> str:
-    """A risk in words; one that this version does not know counts as irreversible."""
-    return _RISKS.get(risk) or f"UNKNOWN RISK {escape.line(risk, WIDTH)}: take it as irreversible"
-
-
-def _protects(step: Mapping[str, Any]) -> bool:
-    """Whether it changes a protection, and nothing else waits for it."""
-    return name_of(dict(step))[1] == "protect"
-
-
-def _severity(risk: str) -> tuple[int, str]:
-    return (list(_RISKS).index(risk) if risk in _RISKS else -1, risk)
-
-
-def _waits(step: Mapping[str, Any], held: set[str]) -> list[str]:
-    before = [other for other in step["after"] if other in held and other != step["address"]]
-    return [f"waits for {other}, which wants an approval" for other in before]
-
-
 def title_lines(document: Mapping[str, Any], width: int) -> Lines:
     """What a document is about, and which policy counted."""
-    scope, name = document["scope"], escape.line(f"{document['project']}/{document['environment']}")
-    host = "on this machine" if scope["host"] == "loopback" else f"at {escape.line(scope['host'])}"
-    inside = f", sub-account {escape.line(scope['sub_account'])}" if scope["sub_account"] else ""
-    lines = wrap((*strong(name), *say(f" {host}{inside}")), width)
+    lines = wrap((*strong(headline.name(document)), *say(f" {headline.place(document)}")), width)
     lines += wrap(strong("All that the state has is to go."), width) if document.get("destroy") else []
     source = document.get("policy")
     return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
@@ -167,16 +132,10 @@ def title_lines(document: Mapping[str, Any], width: int) -> Lines:
 def stop_lines(blocked: Sequence[Mapping[str, Any]], width: int) -> Lines:
     """What stands in the way, the gravest first."""
     lines: Lines = []
-    for title in (_UNSAFE, *_TITLES.values(), _BLOCKED):
-        stops = [stop for stop in blocked if _stop_title(stop) == title]
+    for title, stops in headline.in_the_way(blocked):
         rows = [row for stop in stops for row in _stop(stop, width)]
-        lines += [*wrap(say(title, Style.RISK), width), *rows, BLANK] if stops else []
+        lines += [*wrap(say(title, Style.RISK), width), *rows, BLANK]
     return lines
-
-
-def _stop_title(stop: Mapping[str, Any]) -> str:
-    title = _TITLES.get(stop.get("exit", 0), _BLOCKED)
-    return _UNSAFE if title == _TITLES[9] and stop["address"] is None else title
 
 
 def _stop(stop: Mapping[str, Any], width: int) -> Lines:
@@ -198,51 +157,23 @@ def unmanaged_lines(items: Sequence[Mapping[str, Any]], width: int) -> Lines:
     return [*head, *columns(rows, width=width, indent=2), *more_lines(hidden, width=width), BLANK]
 
 
-def _tests(tests: Sequence[Mapping[str, Any]], width: int) -> Lines:
+def _tests(tests: Sequence[tuple[str, str]], width: int) -> Lines:
     """What is sent when all is done, and changes nothing."""
     if not tests:
         return []
-    calls = [f"{test['method']} /{'/'.join(part or '…' for part in test['path'])}" for test in tests]
-    rows = [[escape.line(test["address"]), escape.line(call)] for test, call in zip(tests, calls, strict=True)]
     head = wrap(say("Afterwards a test event is sent to:"), width)
-    return [*head, *columns(rows, width=width, indent=2), BLANK]
+    return [*head, *columns(tests, width=width, indent=2), BLANK]
 
 
 def _closing(document: Mapping[str, Any], nothing: str, width: int) -> Lines:
-    told = document["summary"]
-    if not document["steps"] and not document["blocked"]:
+    if headline.changes_nothing(document):
         return wrap(say(nothing, Style.GOOD), width)
-    steps = [f"{told[word]} to {word}" for word in ("create", "update", "delete", "adopt")]
-    steps += [f"{told[word]} to {word}" for word in ("move", "forget") if told[word]]
-    beside = [f"{told[word]} {word}" for word in ("blocked", "unmanaged") if told[word]]
-    lines = wrap(strong(f"Plan: {'; '.join([', '.join(steps), *beside])}."), width)
-    return [*lines, *_cost(document["cost"], width)]
+    lines = wrap(strong(f"Plan: {headline.counts(document)}."), width)
+    said, beside = headline.cost(document)
+    told = (*say(f"Cost: {said}"), *quiet(f" ({beside})" if beside else ""), *say("."))
+    return [*lines, *(wrap(told, width) if said else [])]
 
 
-def _no_changes(resources: int | None, only: Sequence[str]) -> str:
-    if only:
-        names = escape.line(", ".join(only))
-        return f"No changes: {names} {'is as the spec wants it' if len(only) == 1 else 'are as the spec wants them'}."
-    if resources is None:
-        return "No changes: everything is as the spec wants it."
-    if resources == 1:
-        return "No changes: 1 resource is as the spec wants it."
-    return f"No changes: {count(resources, 'resource')} are as the spec wants them."
-
-
-def _cost(cost: Mapping[str, Any], width: int) -> Lines:
-    used, limit, day = cost["numbers_used"], cost["numbers_limit"], cost.get("prices_as_of")
-    beside = [] if used is None or limit is None else [f"{used} of {limit} numbers used"]
-    beside += [f"prices as of {escape.line(day)}"] if day else []
-    if not beside and cost["monthly_delta"] == "0.00":
-        return []
-    said = say(f"Cost: {priced(cost['monthly_delta'], cost['currency'], len(cost.get('unpriced', ())))}")
-    return wrap((*said, *quiet(f" ({'; '.join(beside)})" if beside else ""), *say(".")), width)
-
-
-def _approvals(number: int, hint: str | None, signatures: int, width: int) -> Lines:
-    if not number:
-        return []
-    wants = "1 step wants an approval of its own" if number == 1 else f"{number:,} steps want an approval of their own"
-    wants += f", with {count(signatures, 'signature')}" if signatures else ""
-    return prose(f"{wants}: {hint}" if hint else f"{wants}.", width=width)
+def _approvals(number: int, hint: str | None, signatures: int) -> str:
+    wants = headline.wanting(number, signatures)
+    return f"{wants}: {hint}" if hint else f"{wants}."

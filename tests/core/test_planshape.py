@@ -84,6 +84,7 @@ DOCUMENT = {
         },
     ],
     "blocked": [{"address": "agent.c", "reason": "r", "hint": "h", "exit": 9}],
+    "resources": [{"address": "number.n", "label": "+14155550100", "parent": None}],
     "unmanaged": [{"kind": "number", "id": "num", "name": "+14155550100"}],
     "warnings": ["odd"],
     "policy": "origin/main (3fa2c1d)",
@@ -172,6 +173,11 @@ PLACES = {
     "blocked[0].reason": TEXT,
     "blocked[0].hint": TEXT,
     "blocked[0].exit": COUNT,
+    "resources": LIST,
+    "resources[0]": MAP,
+    "resources[0].address": ADDRESS,
+    "resources[0].label": TEXT,
+    "resources[0].parent": f"{ADDRESS} or null",
     "unmanaged": LIST,
     "unmanaged[0]": MAP,
     "unmanaged[0].kind": TEXT,
@@ -188,7 +194,7 @@ ANYTHING = {
     "steps[0].calls[0].body",
 }
 MAY_LACK = {
-    "cost.prices_as_of", "cost.unpriced", "tests", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].covers", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    "cost.prices_as_of", "cost.unpriced", "tests", "resources", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].covers", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
     *(f"steps[0].covers.target{name}" for name in ("", ".id", ".phoneNumber", ".lost")),
     *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "after", "env", "masked", "sha256")),
 }  # fmt: skip

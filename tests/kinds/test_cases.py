@@ -298,11 +298,59 @@ def test_the_first_sentence_says_what_is_gone_or_what_it_costs(name):
         assert not step.spends or "/month" in step.why[0] or "price unknown" in step.why[0]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_is_about_the_spec_and_what_its_steps_change(name):
+    plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
+    told = [member.address for member in plan.members]
+    assert {step.address for step in plan.steps} <= set(told)
+    assert len(told) == len(set(told))
+    assert {member.parent for member in plan.members} <= {None, *told}
+
+
+def test_what_a_plan_is_about_hangs_together():
+    """What the spec says; what it leaves out is as it is; what leaves hangs where it did; a label tells no secret."""
+    case = {
+        "state": {"resources": {
+            "agent.a": {"id": "agt_a"}, "agent.old": {"id": "agt_o"}, "agent.hush": {"id": "agt_h"},
+            "number.gone": {"id": "num_g"}, "number.kept": {"id": "num_k"}, "number.loose": {"id": "num_l"},
+            "webhook.a": {"id": "wh_a", "parent": "agt_a", "sent": {"url": "https://hidden.dev"}, "secret": ["url"]},
+        }},
+        "live": {
+            "agents": [{"id": "agt_a", "name": "A"}, {"id": "agt_o", "name": "Old"}, {"id": "agt_h", "name": "Hush", "systemPrompt": "hidden.dev"}],
+            "numbers": [
+                {"id": "num_g", "phoneNumber": "+14155550101", "agentId": "agt_o"},
+                {"id": "num_k", "phoneNumber": "+14155550102", "agentId": "agt_a"},
+                {"id": "num_l", "phoneNumber": "+14155550103", "agentId": "agt_a"},
+            ],
+            "webhooks": [{"id": "wh_a", "agent": "agt_a", "url": "https://hidden.dev"}, {"id": "wh_p", "url": "https://p.dev"}],
+        },
+        "environ": {"PROMPT": "hidden.dev"},
+        "spec": {
+            "agents": {"a": {"name": "A"}, "hush": {"name": "Hush", "systemPrompt": "${env.PROMPT}"}},
+            "numbers": {"kept": {"country": "US"}, "loose": {"agent": None}, "new": {"country": "US", "agent": "a"}},
+            "webhooks": {"a": {"agent": "a", "url": "https://hidden.dev"}, "p": {"url": "https://p.dev"}},
+        },
+    }  # fmt: skip
+    plan, _ = plan_of(case)
+    assert [(str(one.address), one.label, one.parent and str(one.parent)) for one in plan.members] == [
+        ("agent.a", "A", None),
+        ("agent.hush", "", None),
+        ("agent.old", "Old", None),
+        ("number.gone", "+14155550101", "agent.old"),
+        ("number.kept", "+14155550102", "agent.a"),
+        ("number.loose", "+14155550103", None),
+        ("number.new", "", "agent.a"),
+        ("webhook.a", "", "agent.a"),
+        ("webhook.p", "a webhook to p.dev", None),
+    ]
+
+
 @pytest.mark.parametrize("name", ["webhook/fallback-to-a-secret", "webhook/protected-secret-url"])
 def test_no_sentence_tells_where_a_secret_url_leads(name):
     plan, _ = plan_of(yaml.safe_load((CASES / f"{name}.yaml").read_text()))
     assert not re.search(
-        r"(hush|hidden)\.dev", str([(step.why, step.fields) for step in plan.steps]) + str(plan.blocked)
+        r"(hush|hidden)\.dev",
+        str([(step.why, step.fields) for step in plan.steps]) + str(plan.blocked) + str(plan.members),
     )
 
 

@@ -5,7 +5,9 @@ import pytest
 from apreconcile.core.address import Address
 from apreconcile.core.outcome import Arrival, Outcome, Remaining, Report, Verified, Word
 from apreconcile.show.report import ending, report_json, report_text
+from apreconcile.show.report_markdown import report_markdown
 from apreconcile.show.screen import plain
+from apreconcile.show.tables import LIMIT
 
 HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
 
@@ -20,6 +22,8 @@ def step(address, action, *risks, token=None):
 
 
 DOCUMENT = {
+    "project": "acme-support",
+    "environment": "default",
     "steps": [
         step("agent.front", "adopt"),
         step("agent.front", "update"),
@@ -32,7 +36,7 @@ DOCUMENT = {
         step("webhook.stuck", "create"),
         step("number.old", "delete", "irreversible", token="release"),
         step("agent.old", "delete", "irreversible", token="delete"),
-    ]
+    ],
 }
 
 
@@ -94,6 +98,7 @@ NOTHING = report(converged=True, requests=1)
 )
 def test_a_report_reads_as_it_should(name, made, golden):
     golden(f"report-{name}", report_text(made, DOCUMENT))
+    golden(f"report-{name}.md", report_markdown(made, DOCUMENT))
 
 
 def test_the_json_has_every_key_of_the_contract():
@@ -228,6 +233,8 @@ def test_what_wants_signatures_shows_how_to_sign(golden):
     ]
     made = report(*held, exit=3, signatures=2)
     golden("report-signatures", report_text(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes"))
+    told = report_markdown(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes")
+    assert "apreconcile apply -f prod.yaml --yes --approvals approvals.yaml\n```" in told
     assert "wants 1 signature\n" in plain(report_text(report(held[1], exit=3, signatures=1), DOCUMENT))
 
 
@@ -265,3 +272,23 @@ def test_money_that_nobody_knows_is_spoken_of():
     made = report(*ONE, unpriced=(at("number.x"),))
     assert "Cost: +$0.00/month, and 1 price unknown." in plain(report_text(made, DOCUMENT))
     assert report_json(made)["cost"] == {"monthly_delta": "0.00", "currency": "USD", "unpriced": ["number.x"]}
+
+
+def test_a_summary_of_a_thousand_steps_is_cut():
+    failed = [Outcome(at(f"agent.a{n}"), "create", Word.FAILED, error="<b>@octocat</b> " * 20) for n in range(1000)]
+    told = report_markdown(report(*failed, exit=1), DOCUMENT)
+    assert len(told.encode()) <= LIMIT
+    assert "step rows.**" in told
+    assert "@octocat" not in told
+
+
+def test_a_summary_tells_of_test_events_and_what_is_left():
+    tests = (
+        Verified(at("webhook.a"), Arrival.FAILED, 500, "HTTP 500"),
+        Verified(at("webhook.b"), Arrival.DELIVERED, 200),
+    )
+    told = report_markdown(
+        report(exit=1, verified=tests, remaining=(Remaining(at("agent.b"), "update", "protect"),)), DOCUMENT
+    )
+    assert "- failed: webhook.a, HTTP 500\n- delivered: webhook.b\n" in told
+    assert "- update agent.b (protect)" in told

@@ -1,21 +1,13 @@
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import CASES, HEX, a_document, a_step, case, steps, stops, strangers, texts
 
-from apreconcile.core.planfile import encode, load
+from apreconcile.show.headline import risk_words
 from apreconcile.show.screen import Style, cells, plain
-from apreconcile.show.text import approving_text, plan_text, risk_words
-
-CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
-HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
-
-
-def case(path):
-    made = json.loads(path.read_text(encoding="utf-8"))
-    return load(encode(made["plan"])), made["options"]
+from apreconcile.show.text import approving_text, plan_text
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -79,25 +71,6 @@ def test_every_known_risk_has_words_in_capitals():
     for risk in ("irreversible", "spends", "rotates-secret", "unprotects", "reroutes"):
         assert risk_words(risk).split()[0].isupper()
     assert risk_words("eats\x1bbabies") == r"UNKNOWN RISK eats\x1bbabies: take it as irreversible"
-
-
-def a_document(steps, **more):
-    words = ("create", "update", "delete", "adopt", "move", "forget")
-    summary = {word: sum(step["action"] == word for step in steps) for word in words}
-    return {
-        "project": "acme", "environment": "default", "scope": {"host": "api.agentphone.ai", "sub_account": None},
-        "digest": "ab" * 32, "expires": "2026-01-02T03:04:05Z", "tool": "apreconcile 0", "requests": 1, "steps": steps,
-        "summary": {**summary, "blocked": len(more.get("blocked", ())), "unmanaged": len(more.get("unmanaged", ()))},
-        "cost": {"monthly_delta": "3.00", "currency": "USD", "numbers_used": None, "numbers_limit": None},
-        "blocked": [], "unmanaged": [], "warnings": [], **more,
-    }  # fmt: skip
-
-
-def a_step(number, **more):
-    address = f"agent.a{number}"
-    return {
-        "address": address, "action": "update", "risks": [], "token": None, "after": [], "why": [], "fields": [], **more,
-    }  # fmt: skip
 
 
 def test_a_cost_whose_quota_nobody_knows():
@@ -176,50 +149,13 @@ def test_hostile_prompts_take_little_room(before, after):
         assert len(lines) < 100
 
 
-text = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(
-    [
-        "a b " * 40,
-        "x" * 200,
-        "two\nlines",
-        "東京 " * 30,
-        "(secret)",
-        "apreconcile plan --out FILE " * 6,
-        "\n\n\n",
-        "415",
-    ]
-)
-value = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(0, 1) | text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=5,
-)
-field = st.fixed_dictionaries({"field": text, "before": value, "after": value}, optional={"secret": st.booleans()})
-key = st.from_regex(r"[a-z0-9][a-z0-9-]{0,40}", fullmatch=True)
-address = key.map(lambda word: f"agent.{word}")
-step = st.fixed_dictionaries(
-    {
-        "address": address,
-        "action": st.sampled_from(["create", "update", "delete", "adopt", "move", "forget", "\x1bnew"]),
-        "risks": st.lists(text | st.sampled_from(["spends", "reroutes"]), max_size=2),
-        "token": st.none() | key.map(lambda word: f"release:agent.{word}@{HEX}"),
-        "after": st.lists(address, max_size=2),
-        "why": st.lists(text, max_size=2),
-        "fields": st.lists(field, max_size=3),
-    }
-)
-blocked = st.fixed_dictionaries(
-    {"address": st.none() | address, "reason": text, "hint": text}, optional={"exit": st.sampled_from([5, 6, 9, 77])}
-)
-unmanaged = st.fixed_dictionaries({"kind": text, "id": text, "name": text})
-
-
 @settings(deadline=None)
 @given(
-    st.lists(step, max_size=3), st.lists(blocked, max_size=3), st.lists(unmanaged, max_size=12),
-    st.lists(text, max_size=2), text, st.integers(40, 120),
+    st.lists(steps, max_size=3), st.lists(stops, max_size=3), st.lists(strangers, max_size=12),
+    st.lists(texts, max_size=2), texts, st.integers(40, 120),
 )  # fmt: skip
-def test_nothing_from_outside_acts_on_the_screen(steps, stops, items, warnings, name, width):
-    document = a_document(steps, blocked=stops, unmanaged=items, warnings=warnings, project=name, tool=name)
+def test_nothing_from_outside_acts_on_the_screen(some, stopped, items, warnings, name, width):
+    document = a_document(some, blocked=stopped, unmanaged=items, warnings=warnings, project=name, tool=name)
     lines = plan_text(document, width=width, saved=True)
     for line in lines:
         row = "".join(span.text for span in line)

@@ -1,0 +1,79 @@
+"""What an apply did as Markdown, for a pipeline's summary: every step in one word, then what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from apreconcile.core.outcome import Outcome, Report, Word
+from apreconcile.core.planfile import name_of
+
+from . import escape, headline
+from .layout import count
+from .markdown import marker, title
+from .report import approving, ending, result, sort_of, sums, untold
+from .tables import LIMIT, Block, fitted, sentence, table_head, table_row
+
+_REST = "The whole report is what `--format json` says."
+_WAYS = ("--bind ID", "--not-created")
+
+
+def report_markdown(
+    report: Report,
+    document: Mapping[str, Any],
+    *,
+    command: str = "apreconcile apply",
+    approvals: Sequence[str] = (),
+    saved: str | None = None,
+    limit: int = LIMIT,
+) -> str:
+    """The whole note, of at most `limit` bytes. `document` is the plan that was applied, `command` repeats this run.
+
+    `approvals` are the files of approvals that were given, `saved` is the path of the saved plan.
+    """
+    outcomes = report.outcomes
+    unknown = [one.address for one in outcomes if one.word is Word.UNKNOWN and one.action == "create"]
+    said, secrets = untold(outcomes, {name_of(step): step for step in document["steps"]})
+    shown = [step["token"] for step in document["steps"]]
+    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved)
+    given = [f"{one.address}: {one.delivered}" for one in outcomes if one.delivered]
+    tests = [f"{one.arrival}: {one.address}{f', {one.error}' if one.error else ''}" for one in report.verified]
+    left = [f"{one.action} {one.address}{sort_of(one)}" for one in report.remaining]
+    blocks = [
+        Block((_head(report, document),)),
+        Block(
+            tuple(_row(one, report.signatures) for one in outcomes),
+            "### Steps", table_head("Outcome", "Step", "Result"), "step row", 2, 0.4,
+        ),
+        _commands("Unknown", [f"apreconcile resolve {at} {way}" for at in unknown for way in _WAYS]),
+        _commands(f"Held until approved: {count(len(tokens), 'step')}", approve if tokens else []),
+        _commands(said, secrets),
+        _listed("Signing secrets handed on", given),
+        _listed("Test events", tests),
+        _listed("Left for another run", left),
+        _listed("Warnings", report.warnings),
+    ]  # fmt: skip
+    return fitted(blocks, limit, _REST)
+
+
+def _head(report: Report, document: Mapping[str, Any]) -> str:
+    name = escape.code(headline.name(document), 200)
+    said = " ".join(map(escape.markdown, sums(report)))
+    return f"{marker(document, 'apply')}\n## {name}: {escape.markdown(ending(report))}\n\n{said}"
+
+
+def _row(outcome: Outcome, signatures: int) -> str:
+    came = sentence(result(outcome, signatures).replace("  ", " "))
+    told = [part for part in (came, sentence(outcome.error or "")) if part]
+    step = title({"action": outcome.action, "address": str(outcome.address)})
+    return table_row(f"**{outcome.word}**", f"{step}{sort_of(outcome)}", "<br>".join(told))
+
+
+def _commands(head: str, rows: Iterable[str]) -> Block:
+    rows = list(rows)
+    block = (escape.fenced(rows, "sh"),) if rows else ()
+    return Block(block, f"### {head.removesuffix(':')}", noun="command list", rank=1, share=0.3)
+
+
+def _listed(head: str, rows: Iterable[str]) -> Block:
+    return Block(tuple(f"- {sentence(row)}" for row in rows), f"### {head}", noun="row", rank=3, share=0.1)
