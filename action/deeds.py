@@ -101,8 +101,11 @@ DEEDS = {VALIDATE: validate, PLAN: plan, APPLY: apply, DRIFT: drift}
 
 
 def _planned(inputs: Inputs, args: Sequence[str]) -> Ended:
-    """Plan, and save the plan."""
-    return _shown(run(["plan", *args, f"--out={inputs.plan}"]))
+    """Plan, save the plan, and let the log have it as lines."""
+    ended = run(["plan", *args, f"--out={inputs.plan}", "--format=markdown"])
+    if inputs.plan.exists():
+        _shown(run(["show", str(inputs.plan)], key=False))
+    return ended
 
 
 def _shown(ended: Ended) -> Ended:
@@ -114,7 +117,7 @@ def _shown(ended: Ended) -> Ended:
 
 def _looked(ended: Ended) -> str:
     """What a look at the account printed, and what it warned of; if it printed nothing, why not."""
-    return words.fenced(ended.out) + words.warned(ended.err) if ended.out.strip() else words.fenced(ended.err)
+    return ended.out + words.warned(ended.err) if ended.out.strip() else words.fenced(ended.err)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ def test_each_spec_has_a_comment_of_its_own(hub):
     for name in ("a.yaml", "b.yaml"):
         hub.inputs = {"spec": f"{name}\n"}
         assert hub.on_pull_request().code == 0
-    assert [re.findall(r"(acme|beta)/default", one["body"]) for one in hub.api.comments] == [["acme"], ["beta"]]
+    assert [set(re.findall(r"(acme|beta)/default", one["body"])) for one in hub.api.comments] == [{"acme"}, {"beta"}]
 
 
 def test_a_limit_that_the_change_lifts_for_itself_still_holds(hub):
@@ -143,7 +143,7 @@ def test_a_comment_that_cannot_be_written_is_a_warning_and_the_token_goes_nowher
     assert ran.code == 0
     assert f"::warning::the comment was not written: GitHub answered {status}" in ran.log
     assert len(hub.api.requests) == 1
-    assert "create number.main (buy)" in ran.summary
+    assert "create number.main" in ran.summary
     assert TOKEN not in ran.log + ran.summary
 
 
@@ -151,16 +151,21 @@ HOSTILE = "Hi ```\n</details><img src=x> @everyone #1\n::error::you\n##[error]me
 
 
 def test_a_plan_cannot_speak_to_the_runner_or_to_the_reader(hub):
-    """What the spec and the account say is text: no command of the log, and nothing but a fence in the comment."""
+    """What the spec and the account say is text: no command of the log, and no tag, link or name in the comment."""
     told = json.dumps({"name": HOSTILE, "systemPrompt": HOSTILE, "voiceMode": "hosted"})
     hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + f"  hostile: {told}\n"})
     ran = hub.on_pull_request()
     assert ran.code == 0, ran.log
     (comment,) = marked(hub)
-    tokens = MarkdownIt("commonmark").parse(comment["body"])
-    kinds = [token.type for token in tokens if token.nesting >= 0]
-    assert kinds == ["html_block", "heading_open", "inline", "paragraph_open", "inline", "fence"], kinds
-    assert "::error::you" in tokens[-1].content
+    assert "@everyone" in comment["body"]
+    blocks = MarkdownIt("commonmark").parse(comment["body"])
+    tokens = [token for block in blocks for token in (block.children or [block])]
+    tags = [tag for token in tokens if token.type.startswith("html") for tag in re.findall(r"<[^>]*", token.content)]
+    ours = r"<!-- apreconcile.*|</?(details|summary|code|br)"
+    assert [tag for tag in tags if not re.fullmatch(ours, tag)] == []
+    links = [token.attrs["href"] for token in tokens if token.type == "link_open"]
+    assert links == ["https://github.com/acme/phones/actions/runs/42"]
+    assert not any("@everyone" in token.content for token in tokens if token.type == "text")
     inside = None
     for line in ran.log.splitlines():
         found = re.fullmatch(r"::(stop-commands::)?([0-9a-f]{32})(::)?", line)
@@ -171,12 +176,23 @@ def test_a_plan_cannot_speak_to_the_runner_or_to_the_reader(hub):
             assert inside not in line
 
 
-def test_a_plan_that_is_too_long_for_a_comment_is_in_the_summary(hub):
+def test_a_plan_that_is_too_long_for_a_comment_is_cut_and_whole_in_the_artifact(hub):
     many = "".join(f"  a{n}: {{name: {'x' * 60}, description: {'y' * 200}}}\n" for n in range(300))
     hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + many})
     ran = hub.on_pull_request()
     assert ran.code == 0, ran.log
     (comment,) = marked(hub)
+    assert 30_000 < len(comment["body"].encode()) <= 65_536
+    assert "artifact" in comment["body"]
+    assert len(json.loads(Path(ran.outputs["plan"]).read_text())["steps"]) == 301
+
+
+def test_problems_that_are_too_many_for_a_comment_are_in_the_summary(hub):
+    wrong = "".join(f"  a{n}: {{name: A, {'x' * 60}: 1, {'y' * 60}: 2}}\n" for n in range(400))
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + wrong})
+    ran = hub.on_pull_request()
+    assert ran.code == 1
+    (comment,) = marked(hub)
     assert len(comment["body"]) < 1000
     assert "too long for a comment" in comment["body"]
-    assert "create agent.a299" in ran.summary
+    assert "agent.a399" in ran.summary
