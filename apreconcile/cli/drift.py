@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import click
-
 from apreconcile.core.address import Address
 from apreconcile.core.drift import Drift, to_json
 from apreconcile.core.outcome import exit_code
 from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.drift import drift_text
+from apreconcile.show.drift_markdown import drift_markdown
 from apreconcile.workflow import drift as find_drift
 
 from .command import command
 from .loading import manifest_of
 from .opening import opened
-from .options import ONLY, SPEC, Settings, check_format, pass_settings
+from .options import ONLY, REPORT_FORMAT, REPORT_FORMATS, SPEC, Settings, check_format, pass_settings
 from .progress import Requests
 from .running import run
 
@@ -28,7 +27,7 @@ DRIFTED = 2
     "apreconcile drift prod.yaml --format json",
 )
 @SPEC
-@click.option("--format", "form", default="text", metavar="text|json", help="How to show it. [text]")
+@REPORT_FORMAT
 @ONLY
 @pass_settings
 def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
@@ -37,14 +36,16 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     Nothing is written. Exits 0 if nothing differs, 2 if something does; or as plan: 5 if something is blocked, 6 if the
     outcome of an earlier run is open, 9 if it is not safe to write.
     """
-    check_format(form)
+    check_format(form, REPORT_FORMATS)
     manifest, terminal = manifest_of(settings), settings.terminal
     found = run(terminal, lambda _: _look(settings, manifest, only))
     document = to_json(found)
+    asked = tuple(dict.fromkeys(map(str, only)))
     if form == "json":
         terminal.write(encode(document))
+    elif form == "markdown":
+        terminal.write(drift_markdown(document, resources=len(manifest.resources), only=asked).encode())
     else:
-        asked = tuple(dict.fromkeys(map(str, only)))
         terminal.show(drift_text(document, width=terminal.width, resources=len(manifest.resources), only=asked))
     return _code(found)
 

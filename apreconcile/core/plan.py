@@ -173,7 +173,7 @@ class Scope:
 
     host: str
     sub_account: str | None = None
-    account: str = field(default="", repr=False)
+    account: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"the sub-account {self.sub_account} at {self.host}" if self.sub_account else self.host

@@ -51,7 +51,7 @@ def plan_markdown(
     stopped = headline.in_the_way(document["blocked"])
     blocks = [
         Block(tuple(_head(document, headline.no_changes(resources, only))), joined="\n\n"),
-        *(_stops(title, stops, 1) for title, stops in stopped if title != headline.BLOCKED),
+        *(stops_block(title, stops, 1) for title, stops in stopped if title != headline.BLOCKED),
         *_stakes(document["steps"]),
         Block(
             tuple(_step_row(step, approved, held) for step in steps),
@@ -59,8 +59,8 @@ def plan_markdown(
         ),
         Block(tuple(map(_details, steps_with_fields)), noun="field table", rank=9, joined="\n\n"),
         _approvals(document, waiting, approvals_hint, signatures),
-        *(_stops(title, stops, 5) for title, stops in stopped if title == headline.BLOCKED),
-        *_beside(document),
+        *(stops_block(title, stops, 5) for title, stops in stopped if title == headline.BLOCKED),
+        *beside_blocks(document),
         Block((_foot(document),)),
     ]  # fmt: skip
     return fitted(blocks, limit, _REST)
@@ -78,7 +78,7 @@ def _head(document: Mapping[str, Any], nothing: str) -> list[str]:
     return [f"{marker(document)}\n{title}", " · ".join(told)]
 
 
-def _stops(title: str, stops: Sequence[Mapping[str, Any]], rank: int) -> Block:
+def stops_block(title: str, stops: Sequence[Mapping[str, Any]], rank: int) -> Block:
     """What is in the way, under the title of its gravity."""
     return _listed(title, map(_stop, stops), "blocked thing", rank, 0.12)
 
@@ -161,7 +161,7 @@ def _approvals(document: Mapping[str, Any], waiting: Sequence[Mapping[str, Any]]
     return Block(items, head, "", "approval command", 4, 0.2, "\n\n")
 
 
-def _beside(document: Mapping[str, Any]) -> list[Block]:
+def beside_blocks(document: Mapping[str, Any]) -> list[Block]:
     """Warnings, test events, and what is nobody's."""
     tests = tuple(table_row(escape.code(name), escape.code(call)) for name, call in headline.test_calls(document))
     strangers = tuple(
