@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from apreconcile.core.call import Call
 from apreconcile.core.diagnosis import Check, Health, failed
-from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, SpecError
+from apreconcile.core.errors import ApiError, CredentialsError, Error, NetworkError, SpecError, UnsafeError
+from apreconcile.core.plan import Scope
 from apreconcile.core.state import State, to_second
 from apreconcile.core.wanted import API_KEYS, Manifest
 from apreconcile.kinds import KINDS
 from apreconcile.live.client import Client
 from apreconcile.live.hosts import BaseUrl, check_base_url
+from apreconcile.live.scoped import ScopedClient
 from apreconcile.live.together import together
 from apreconcile.programs.versions import Version, gh_version, git_version, ssh_version
 from apreconcile.store.local import LocalStore
@@ -36,7 +38,6 @@ PATIENCE = 10.0
 DRIFTS, WRONG = 30.0, 300.0
 """Seconds by which two clocks may differ, and from which on locks and expiry dates mean something else."""
 _GIT, _SSH, _GH = Version(2, 31), Version(8, 9), Version(2, 0)
-_KEY = "export AGENTPHONE_API_KEY=…, a key of this account (dashboard, Settings, API Keys)"
 _UNASKED = "the API could not be asked"
 
 
@@ -65,6 +66,11 @@ class Patient:
     now: Callable[[], datetime] = utc_now
 
     @property
+    def variable(self) -> str:
+        """The variable that is to have the key."""
+        return (self.manifest.chosen.access.key_env if self.manifest else None) or API_KEYS[0]
+
+    @property
     def manifest(self) -> Manifest | None:
         """The spec, if there is one without problems."""
         return self.spec if isinstance(self.spec, Manifest) else None
@@ -75,7 +81,13 @@ async def examine(patient: Patient, *, on_request: Callable[[str], None] | None 
     account, store, *programs = await together(
         [_account(patient, on_request), _store(patient), *(_program(*each) for each in _programs(patient))]
     )
-    return (_spec(patient), _scope(patient), *account, *store, *(check for each in programs for check in each))
+    scope = [check for check in account if check.name == "scope"] or [_scope(patient, account)]
+    rest = [check for check in account if check.name != "scope"]
+    return (_spec(patient), *scope, *rest, *store, *(check for each in programs for check in each))
+
+
+def _remedy(patient: Patient) -> str:
+    return f"export {patient.variable}=…, a key of this account (dashboard, Settings, API Keys)"
 
 
 def _spec(patient: Patient) -> Check:
@@ -89,11 +101,14 @@ def _spec(patient: Patient) -> Check:
     return Check("spec", Health.OK, f"project {spec.project}, environment {spec.environment}")
 
 
-def _scope(patient: Patient) -> Check:
-    if patient.sub_account is None:
+def _scope(patient: Patient, account: Sequence[Check]) -> Check:
+    """Whose account it is, by what came of asking it."""
+    inside = patient.sub_account
+    if inside is None:
         return Check("scope", Health.OK, "the account itself, no sub-account")
-    said = "AGENTPHONE_SUB_ACCOUNT is set; sub-accounts come in a later version"
-    return Check("scope", Health.FAILED, said, "unset AGENTPHONE_SUB_ACCOUNT, and use a key of the account itself")
+    if any(check.name == "key" and check.health in {Health.OK, Health.WARNING} for check in account):
+        return Check("scope", Health.OK, f"the sub-account {inside}, which is there, and apart from the account")
+    return Check("scope", Health.UNKNOWN, f"the sub-account {inside}: {_UNASKED}")
 
 
 async def _account(patient: Patient, on_request: Callable[[str], None] | None) -> tuple[Check, ...]:
@@ -104,11 +119,13 @@ async def _account(patient: Patient, on_request: Callable[[str], None] | None) -
         host = replace(failed("host", problem), said=f"{problem.message} ({patient.url.source})")
         return (host, _unasked_key(patient), *_unasked())
     if patient.key is None:
-        hint = f"{_KEY}; without one, try: apreconcile plan --sandbox"
-        key = Check("key", Health.FAILED, "there is no API key: AGENTPHONE_API_KEY is not set", hint)
+        hint = f"{_remedy(patient)}; without one, try: apreconcile plan --sandbox"
+        key = Check("key", Health.FAILED, f"there is no API key: {patient.variable} is not set", hint)
         return (Check("host", Health.UNKNOWN, f"{_named(patient, base)}: not asked without a key"), key, *_unasked())
     try:
-        client = Client(base, patient.key.text, timeout=PATIENCE, on_request=on_request)
+        client = (ScopedClient if patient.sub_account else Client)(
+            base, patient.key.text, sub_account=patient.sub_account, timeout=PATIENCE, on_request=on_request
+        )
     except Error as problem:
         host = Check("host", Health.UNKNOWN, f"{_named(patient, base)}: not asked")
         return (host, failed("key", problem), *_unasked())
@@ -128,15 +145,17 @@ async def _asked(patient: Patient, base: BaseUrl, client: Client) -> tuple[Check
         return (host, refused, _clock(client.skew), *_unasked()[1:])
     except NetworkError as problem:
         return (failed("host", problem), _unasked_key(patient), *_unasked())
+    except UnsafeError as problem:
+        return (failed("scope", problem), host, Check("key", Health.OK, f"{key} is taken"), *_unasked()[1:])
     except Error as problem:
         wrong = isinstance(problem, ApiError) and 300 <= problem.status < 400  # noqa: PLR2004 -- HTTP's redirects
         said = failed("host" if wrong else "key", problem)
         rest = (said, _unasked_key(patient)) if wrong else (host, said)
         return (*rest, _clock(client.skew), *_unasked()[1:])
     counts = ", ".join(f"{word}: {_count(body)}" for word, body in (("agents", agents), ("numbers", numbers)))
-    usual = key in {API_KEYS[0], SANDBOX}
+    usual = key in {patient.variable, SANDBOX}
     answer = f"none is needed ({counts})" if key == SANDBOX else f"{key} is taken ({counts})"
-    taken = Check("key", Health.OK if usual else Health.WARNING, answer, "" if usual else f"name it {API_KEYS[0]}")
+    taken = Check("key", Health.OK if usual else Health.WARNING, answer, "" if usual else f"name it {patient.variable}")
     return (host, taken, _clock(client.skew), *_knowledge(numbers))
 
 
@@ -161,8 +180,9 @@ def _count(body: Mapping[str, object]) -> object:
 
 
 def _unasked_key(patient: Patient) -> Check:
-    said = f"{patient.key.source} is set; {_UNASKED}" if patient.key else "AGENTPHONE_API_KEY is not set"
-    return Check("key", Health.UNKNOWN if patient.key else Health.FAILED, said, "" if patient.key else _KEY)
+    said = f"{patient.key.source} is set; {_UNASKED}" if patient.key else f"{patient.variable} is not set"
+    remedy = "" if patient.key else _remedy(patient)
+    return Check("key", Health.UNKNOWN if patient.key else Health.FAILED, said, remedy)
 
 
 def _unasked() -> tuple[Check, ...]:
@@ -227,12 +247,13 @@ async def _store(patient: Patient) -> tuple[Check, ...]:
 
 
 def _elsewhere(patient: Patient, state: State) -> str:
-    """That the state is about another host than this run, if it is."""
+    """That the state is about another account than this run, if it is."""
     try:
-        here = check_base_url(patient.url.text).host
+        here = Scope(check_base_url(patient.url.text).host, patient.sub_account)
     except Error:
         return ""
-    return f"the state is about {state.host}, and this run about {here}" if state.host != here else ""
+    about = Scope(state.host, state.sub_account)
+    return f"the state is about {about}, and this run about {here}" if about != here else ""
 
 
 def _closed(store: Store) -> str:

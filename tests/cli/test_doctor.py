@@ -255,8 +255,23 @@ def test_in_ci_a_local_state_is_unsafe(examined, world):
     assert examined(env={**world.env, "CI": "1"}, code=9)["store"][0] == "failed"
 
 
-def test_a_sub_account_comes_later(examined, world):
-    assert examined(env={**world.env, "AGENTPHONE_SUB_ACCOUNT": "sub_1"}, code=1)["scope"][0] == "failed"
+def test_a_sub_account_is_looked_for(examined, world):
+    env = {**world.env, "AGENTPHONE_SUB_ACCOUNT": "sub_1"}
+    health, said = examined(env=env, code=9)["scope"][:2]
+    assert (health, said) == ("failed", "the account has no sub-account sub_1: nothing was sent")
+    ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
+    health, said = examined(env={**env, "AGENTPHONE_SUB_ACCOUNT": ident}, code=0)["scope"][:2]
+    assert (health, said) == ("ok", f"the sub-account {ident}, which is there, and apart from the account")
+
+
+def test_the_key_is_that_of_the_environment(examined, world, folder):
+    spec = "version: 1\nproject: acme\nenvironments: {prod: {account: {keyEnv: PROD_KEY}}}\n"
+    (folder / "agentphone.yaml").write_text(spec)
+    env = {"AGENTPHONE_BASE_URL": world.url, "AGENTPHONE_API_KEY": "of-another"}
+    health, said = examined("-e", "prod", env=env, code=1)["key"][:2]
+    assert (health, said) == ("failed", "there is no API key: PROD_KEY is not set")
+    health, said = examined("-e", "prod", env={**env, "PROD_KEY": "key-for-tests"}, code=0)["key"][:2]
+    assert (health, said.startswith("PROD_KEY is taken")) == ("ok", True)
 
 
 def test_the_sandbox_needs_no_key(examined):
