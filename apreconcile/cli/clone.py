@@ -22,7 +22,8 @@ from apreconcile.workflow import clone as write_down
 
 from .command import command
 from .opening import within
-from .options import SPEC, Settings, pass_settings
+from .options import PROMPTS, SPEC, Settings, pass_settings
+from .saving import check_folder, save_beside
 
 
 class _Rewrite(click.ParamType[tuple[str, str]]):
@@ -70,15 +71,10 @@ class _Rewrite(click.ParamType[tuple[str, str]]):
     metavar="keep|drop",
     help="Whether its agents transfer calls to the same people. [keep]",
 )
+@PROMPTS
 @pass_settings
 def clone(
-    settings: Settings,
-    source: str,
-    target: str,
-    live: bool,
-    rewrites: tuple[tuple[str, str], ...],
-    numbers: str,
-    transfers: str,
+    settings: Settings, source: str, target: str, *, live: bool, rewrites: tuple[tuple[str, str], ...], **asked: Any
 ) -> None:
     """Print a spec whose only environment is --to, made from --from: without ids, secrets, or a way back.
 
@@ -86,11 +82,14 @@ def clone(
     """  # fmt: skip
     _check(source, target)
     terminal = settings.terminal
-    choices = Choices(Numbers(numbers), Transfers(transfers), dict(rewrites))
+    folder = None if asked["prompts"] is None else check_folder(asked["prompts"])
+    choices = Choices(Numbers(asked["numbers"]), Transfers(asked["transfers"]), dict(rewrites))
 
     async def written(account: Account) -> Clone:
         reached = _reached(account.manifest, target)
-        return await write_down(account, to=target, choices=choices, live=live, target=reached)
+        made = await write_down(account, to=target, choices=choices, live=live, target=reached, prompts=folder)
+        save_beside(terminal, account.manifest.home, made.files)
+        return made
 
     made = within(replace(settings, environment=source), written, offline=not live)
     lines = head(source, target, made.bill, given=made.cloned.variables, read=made.cloned.names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,17 +17,17 @@ from apreconcile.workflow import export as write_down
 from .command import command
 from .loading import DEFAULT_SPEC, home_of, manifest_of
 from .opening import opened
-from .options import Settings, pass_settings
+from .options import PROMPTS, Settings, pass_settings
 from .progress import Requests
 from .running import run
-from .saving import check_files, check_folder, save_files
+from .saving import check_folder, save_beside
 
 NAMELESS = "exported"
 
 
 @command("apreconcile export > agentphone.yaml", "apreconcile export --project acme-support --prompts prompts")
 @click.option("--project", metavar="NAME", help="Its project. [that of the spec, or `exported`]")
-@click.option("--prompts", metavar="DIR", help="Write long prompts into files of this folder beside the spec.")
+@PROMPTS
 @click.option("--overwrite", is_flag=True, help="Replace files of that folder that hold another text.")
 @pass_settings
 def export(settings: Settings, project: str | None, prompts: str | None, overwrite: bool) -> None:
@@ -39,26 +38,12 @@ def export(settings: Settings, project: str | None, prompts: str | None, overwri
     terminal, folder = settings.terminal, None if prompts is None else check_folder(prompts)
     manifest = _manifest(settings, project)
     exported = run(terminal, lambda _: _looked(settings, manifest, folder))
-    _save(settings, manifest, exported, overwrite=overwrite)
+    save_beside(terminal, manifest.home, exported.files, overwrite=overwrite)
     terminal.write(exported.text.encode())
     for warning in exported.warnings:
         terminal.warn(warning)
     if exported.names:
         terminal.warn(f"set these variables before you plan it: {', '.join(exported.names)}")
-
-
-def _save(settings: Settings, manifest: Manifest, exported: Exported, *, overwrite: bool) -> None:
-    """Write the files that the spec names, beside it, and say so."""
-    terminal = settings.terminal
-    files = check_files(Path(manifest.home), exported.files, overwrite=overwrite)
-    replaced = {target for target in files if target.exists()}
-    save_files(files)
-    for target in files:
-        name = escape.line(os.path.relpath(target))
-        if target in replaced:
-            terminal.warn(f"replaced {name}, which held another text")
-        else:
-            terminal.remark(f"wrote {name}, which the spec names")
 
 
 async def _looked(settings: Settings, manifest: Manifest, prompts: str | None) -> Exported:

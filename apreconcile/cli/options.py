@@ -265,6 +265,7 @@ FORMAT, REPORT_FORMAT, PLAN_FORMAT = (
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
+PROMPTS = click.option("--prompts", metavar="DIR", help="Write long prompts into files of this folder beside the spec.")
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
 VERIFY = click.option("--verify", is_flag=True, help="Let the API send a test event to each webhook afterwards.")
 APPROVALS = click.option(

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from apreconcile.core.errors import Error, UsageError
 from apreconcile.show import escape
 
+from .terminal import Terminal
+
 
 def check_target(path: str) -> Path:
     """The file to write, links followed. Raises Error where no file can be, before anything is looked at."""
@@ -115,6 +117,19 @@ def save_files(files: Mapping[Path, bytes]) -> None:
             reason = f"{escape.line(str(target.parent))} could not be made: {problem.strerror}"
             raise Error(reason, hint=hint) from problem
         save(target, content, hint=hint)
+
+
+def save_beside(terminal: Terminal, home: str, files: Mapping[str, str], *, overwrite: bool = False) -> None:
+    """Write the files that a spec names, beside it, and say so. Raises Error as `check_files` does."""
+    wanted = check_files(Path(home), files, overwrite=overwrite)
+    replaced = {target for target in wanted if target.exists()}
+    save_files(wanted)
+    for target in wanted:
+        name = escape.line(os.path.relpath(target))
+        if target in replaced:
+            terminal.warn(f"replaced {name}, which held another text")
+        else:
+            terminal.remark(f"wrote {name}, which the spec names")
 
 
 def _mode() -> int:

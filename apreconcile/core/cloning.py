@@ -14,6 +14,7 @@ from enum import StrEnum
 from .address import Address
 from .call import IdOf, Secret
 from .kind import Kind, Phone, Refers, Wish
+from .shelf import Shelf
 from .wanted import Manifest, Wanted
 from .wire import Wire
 from .writing import Variables, escaped
@@ -246,13 +247,15 @@ def document(
     environment: str,
     account: Mapping[str, Wire],
     state: Mapping[str, Wire],
+    shelf: Shelf,
 ) -> dict[str, Wire]:
-    """The spec whose only environment is the clone's, as a tree."""
+    """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf."""
     tree: dict[str, Wire] = {"version": 1, "project": project}
     tree |= {"state": dict(state)} if state else {}
     tree |= {"variables": {name: {} for name in cloned.variables}} if cloned.variables else {}
     tree["environments"] = {environment: {"account": dict(account)} if account else {}}
     for kind in kinds:
-        entries = {at.key: dict(said) for at, said in cloned.said.items() if at.kind == kind.name}
+        said = {at.key: one for at, one in cloned.said.items() if at.kind == kind.name}
+        entries = {key: shelf.without_prose(kind, key, one) for key, one in said.items()}
         tree |= {kind.plural: entries} if entries else {}
     return tree

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from .address import KEY, Address
+from .address import Address
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .marker import MARK
+from .shelf import Shelf
 from .snapshot import Seen, Snapshot
 from .state import Resource
 from .wire import Wire
@@ -26,8 +27,6 @@ from .writing import Variables, escaped, spec_text
 Tree = dict[str, Wire]
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no spec may hold: control characters, halves of characters, and what is no character."""
-SHORT, LARGEST = 200, 900_000
-"""Characters of one line that stay in the spec, and bytes of a text that a file may hold; a spec reads 1,000,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def export(
     `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets. With
     `prompts`, a folder beside the spec with `/` between its parts, long texts become files in it.
     """
-    shelf = _Shelf(prompts)
+    shelf = Shelf(prompts)
     document: Tree = {"version": 1, "project": project}
     names: list[str] = []
     keys: dict[tuple[str, str], str] = {}
@@ -81,7 +80,7 @@ def export(
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
             protect: Tree = {"protect": True} if memory and memory.protect else {}
-            entry = shelf.without_prose(kind, key, _entry(kind, seen, sayable, keys, secrets), sayable)
+            entry = shelf.without_prose(kind, key, _entry(kind, seen, sayable, keys, secrets))
             entries[key] = {**entry, **protect}
         if entries:
             document[kind.plural] = entries
@@ -152,29 +151,6 @@ class _Secrets:
     def variable(self, *words: str) -> str:
         """`${env.NAME}` for a secret of this resource."""
         return self.variables.variable(self.key, *words)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shelf:
-    """Takes long texts out of a spec, into files of a folder; none, if there is no folder."""
-
-    folder: str | None
-    files: dict[str, str] = field(default_factory=dict)
-
-    def without_prose(self, kind: Kind, key: str, entry: Tree, live: Mapping[str, Wire]) -> Tree:
-        """An entry that names the file of its text, if that is long and reads back from a file as itself.
-
-        The file is named for the key, and for nothing that the account says.
-        """
-        text = live.get(kind.prose) if kind.prose else None
-        if self.folder is None or not isinstance(text, str) or entry.get(str(kind.prose)) != escaped(text):
-            return entry
-        is_long = "\n" in text or len(text) > SHORT
-        if not is_long or text.endswith("\r") or len(text.encode()) > LARGEST or not KEY.fullmatch(key):
-            return entry
-        path = f"{self.folder}/{key}.md"
-        self.files[path] = f"{text}\n"
-        return {**entry, str(kind.prose): {"file": escaped(path)}}
 
 
 def _sayable(kind: Kind, live: Mapping[str, Wire]) -> tuple[Tree, list[str]]:

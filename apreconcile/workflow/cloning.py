@@ -11,6 +11,7 @@ from apreconcile.core.cloning import Bill, Choices, Cloned, Numbers, Said, docum
 from apreconcile.core.cloning import clone as written
 from apreconcile.core.errors import Error
 from apreconcile.core.governing import monthly_price
+from apreconcile.core.shelf import Shelf
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
@@ -21,12 +22,13 @@ from .exporting import looked
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """The spec of the clone as a tree, what it will cost, and what is to be known of it."""
+    """The spec of the clone as a tree, what it will cost, what is to be known of it, and the texts that it names."""
 
     document: Mapping[str, Wire]
     bill: Bill
     cloned: Cloned
     warnings: tuple[str, ...]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,18 @@ class _Source:
 
 
 async def clone(
-    account: Account, *, to: str, choices: Choices, live: bool = False, target: Mapping[str, Wire]
+    account: Account,
+    *,
+    to: str,
+    choices: Choices,
+    live: bool = False,
+    target: Mapping[str, Wire],
+    prompts: str | None = None,
 ) -> Clone:
     """The spec of environment `to`, from this account's spec, or from the account itself if `live`.
 
-    From the spec nothing is sent: the state knows the numbers. `target` is what the clone says of its `account`.
+    From the spec nothing is sent: the state knows the numbers. `target` is what the clone says of its `account`. With
+    `prompts`, a folder beside it, its `files` are long prompts that it names.
     Raises Error if a host of the source is left in it.
     """
     source = await (_account(account) if live else _spec(account))
@@ -54,11 +63,13 @@ async def clone(
         raise Error(f"the clone would still speak to the source: {places}", hint=f"say what stands there: {hint}")
     manifest = account.manifest
     state = {"store": manifest.store, "remote": manifest.remote}
+    shelf = Shelf(prompts)
     tree = document(
         cloned, KINDS, project=manifest.project, environment=to, account=target,
-        state={name: value for name, value in state.items() if value},
+        state={name: value for name, value in state.items() if value}, shelf=shelf,
     )  # fmt: skip
-    return Clone(tree, _bill(cloned, account, choices), cloned, (*source.warnings, *_warnings(account, cloned)))
+    warnings = (*source.warnings, *_warnings(account, cloned))
+    return Clone(tree, _bill(cloned, account, choices), cloned, warnings, shelf.files)
 
 
 async def _spec(account: Account) -> _Source:

@@ -107,6 +107,23 @@ def test_from_the_live_account(prod, ap, world):
     assert "Give when it is planned: --var number-main=+1…" in result.out
 
 
+def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
+    text = SPEC.replace('"Read https://hooks.acme.dev/faq."', '"Read https://hooks.acme.dev/faq.\\nAnd ${word}."')
+    text = text.replace("${word}", "$${word}")
+    (folder / "agentphone.yaml").write_text(text.replace("BASE", prod.url))
+    args = ("clone", "--from", "prod", "--to", "staging", *ALL)
+    result = ap(*args, "--prompts", "staging", env=ENV)
+    assert result.code == 0, result
+    assert "file: staging/support.md" in result.out
+    assert (folder / "staging/support.md").read_text() == "Read https://hooks.stg.dev/faq.\nAnd ${word}.\n"
+    (folder / "clone.yaml").write_text(result.out)
+    assert ap("validate", "clone.yaml", env=ENV).code == 0
+    (folder / "prompts/support.md").write_text("mine")
+    refused = ap(*args, "--prompts", "prompts", env=ENV)
+    assert (refused.code, refused.out, (folder / "prompts/support.md").read_text()) == (1, "", "mine")
+    assert ap(*args, "--prompts", "../out", env=ENV).code == 64
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

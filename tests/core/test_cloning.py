@@ -9,6 +9,7 @@ import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.cloning import Choices, Cloned, Numbers, Transfers, clone, document, said_by
+from apreconcile.core.shelf import Shelf
 from apreconcile.core.spec.manifest import load_manifest
 from apreconcile.core.wanted import Manifest
 from apreconcile.core.writing import spec_text
@@ -181,11 +182,19 @@ def test_a_number_of_another_country_wants_its_code():
 
 def test_a_document_has_one_environment_and_what_is_to_be_given():
     made = cloned("numbers: {n: {}}\nagents: {a: {name: A}}", numbers="bind")
-    tree = document(made, KINDS, project="acme", environment="stg", account={"keyEnv": "K"}, state={"store": "git"})
+    tree = document(
+        made,
+        KINDS,
+        project="acme",
+        environment="stg",
+        account={"keyEnv": "K"},
+        state={"store": "git"},
+        shelf=Shelf(None),
+    )
     assert spec_text(tree) == (
         "version: 1\nproject: acme\n\nstate:\n  store: git\n\nvariables:\n  number-n: {}\n\n"
         "environments:\n  stg:\n    account:\n      keyEnv: K\n\nagents:\n  a:\n    name: A\n\n"
         'numbers:\n  "n":\n    import: "${var.number-n}"\n'
     )
-    bare = document(cloned(""), KINDS, project="acme", environment="stg", account={}, state={})
+    bare = document(cloned(""), KINDS, project="acme", environment="stg", account={}, state={}, shelf=Shelf(None))
     assert bare == {"version": 1, "project": "acme", "environments": {"stg": {}}}
