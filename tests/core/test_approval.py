@@ -244,6 +244,15 @@ def test_a_step_of_a_plan_file_that_is_not_what_its_token_means_does_not_fit(cas
     assert not fits(document, step)
 
 
+def test_a_verb_is_one_word():
+    """A token that begins like a harmless one, and whose digest is of more than that word, is no token."""
+    document = the_document(SHOWN)
+    (step,) = document["steps"]
+    step["digest"] = digest_of_step(document, step, "rebuy:release")
+    step["token"] = f"rebuy:release:number.n@{step['digest'][:32]}"
+    assert not fits(document, step)
+
+
 @pytest.mark.parametrize("key", ["covers", "sink", "digest"])
 def test_a_step_of_a_plan_file_that_lacks_what_its_token_covers_does_not_fit(key):
     document = the_document(SHOWN)
