@@ -80,7 +80,7 @@ def clone(
 
     Its hosts are rewritten; a host of the source that is left anywhere is an error. What it will cost is said first.
     """  # fmt: skip
-    _check(source, target)
+    _check(settings, source, target)
     terminal = settings.terminal
     folder = None if asked["prompts"] is None else check_folder(asked["prompts"])
     choices = Choices(Numbers(asked["numbers"]), Transfers(asked["transfers"]), dict(rewrites))
@@ -100,7 +100,9 @@ def clone(
     terminal.write("".join(f"# {line}\n" for line in lines).encode() + spec_text(made.document).encode())
 
 
-def _check(source: str, target: str) -> None:
+def _check(settings: Settings, source: str, target: str) -> None:
+    if settings.environment is not None:
+        raise UsageError("clone has its environments from --from and --to", hint="leave -e out")
     if not ENVIRONMENT.fullmatch(target):
         hint = "use 1 to 40 small letters, digits and -"
         raise UsageError(f"{escape.line(target)!r} cannot be an environment", hint=hint)

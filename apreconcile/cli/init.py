@@ -73,6 +73,9 @@ def init(settings: Settings, project: str | None, store: str | None, pipeline: s
     terminal, folder = settings.terminal, Path()
     if settings.files or settings.plans:
         raise UsageError("init writes ./agentphone.yaml, and takes no spec", hint="go to the folder where it is to be")
+    if settings.environment not in {None, DEFAULT} or settings.sub_account:
+        reason = "init writes the spec of one account: it takes neither an environment nor a sub-account"
+        raise UsageError(reason, hint="begin without, and write `environments:` into the spec afterwards")
     if not yes and not terminal.interactive:
         reason = "nothing was done: there is no terminal to ask at, and no --yes"
         raise HeldError(reason, hint="add --yes to take what is proposed, or say it: apreconcile init --help")

@@ -19,7 +19,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 class Surroundings:
     """What is proposed: the name of the project, the store of its state, and the pipeline; `top` is of the repository.
 
-    `branch` is the one that is checked out, None where there is none, or no repository.
+    `branch` is the usual one of the remote, None where nobody knows, or there is no repository.
     """
 
     project: str
@@ -39,9 +39,19 @@ async def look_around(folder: Path, environ: Mapping[str, str]) -> Surroundings:
     url = await _said(folder, environ, "remote", "get-url", remote) or ""
     host = re.sub(r"^[a-z+]+://", "", url.lower()).rpartition("@")[2]
     pipeline = next((name for name in ("github", "gitlab") if re.match(rf"([\w-]+\.)*{name}\.", host)), "none")
-    branch = await _said(folder, environ, "symbolic-ref", "--short", "HEAD")
+    branch = await _usual(folder, environ, remote)
     usual = branch if branch and _BRANCH.fullmatch(branch) else None
     return Surroundings(project, "git" if remote == "origin" else "local", pipeline, Path(top), usual)
+
+
+async def _usual(folder: Path, environ: Mapping[str, str], remote: str) -> str | None:
+    """The default branch of a remote, if it is known here; else the only branch that there is."""
+    known = await _said(folder, environ, "symbolic-ref", "--short", f"refs/remotes/{remote}/HEAD")
+    if known:
+        return known.removeprefix(f"{remote}/")
+    here = await _said(folder, environ, "symbolic-ref", "--short", "HEAD")
+    others = await _said(folder, environ, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes")
+    return here if here and set((others or "").split()) <= {here, f"{remote}/{here}"} else None
 
 
 async def _said(folder: Path, environ: Mapping[str, str], *words: str) -> str | None:

@@ -128,6 +128,7 @@ def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
     ("args", "said"),
     [
         (("--from", "prod", "--to", "prod"), "'prod' cannot be cloned to itself"),
+        (("-e", "prod", "--from", "prod", "--to", "b"), "clone has its environments from --from and --to"),
         (("--from", "prod", "--to", "A b"), "'A b' cannot be an environment"),
         (("--from", "nowhere", "--to", "b"), "there is no environment 'nowhere' in the spec"),
         (("--from", "prod", "--to", "b", "--rewrite", "https://a.dev/=b.dev"), "is neither HOST=HOST nor +E.164=+E.164"),

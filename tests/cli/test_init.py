@@ -91,6 +91,22 @@ def test_with_a_remote_the_state_lies_there_and_its_pipeline_is_written(reposito
     assert "in the pipeline's files, replace OWNER" in result.out
 
 
+def test_a_branch_that_is_not_the_usual_one_is_not_applied(repository, ap, world):
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first")
+    git("checkout", "-q", "-b", "phones")
+    assert ap("init", "--yes", "--store", "local", env=world.env).code == 0
+    assert "branches: [main]" in (repository / ".github/workflows/apreconcile-apply.yml").read_text()
+
+
+def test_the_usual_branch_is_that_of_the_remote(repository, ap, world):
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first")
+    git("update-ref", "refs/remotes/origin/trunk", "HEAD")
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    git("checkout", "-q", "-b", "phones")
+    assert ap("init", "--yes", "--store", "local", env=world.env).code == 0
+    assert "branches: [trunk]" in (repository / ".github/workflows/apreconcile-apply.yml").read_text()
+
+
 def test_the_state_lies_in_git(repository, ap, world, tmp_path):
     world.seed(**STARTER)
     git("remote", "set-url", "origin", str(tmp_path / "github.com" / "acme.git"))
@@ -135,12 +151,17 @@ def test_nobody_is_asked_without_a_terminal(empty, ap, world):
 
 @pytest.mark.parametrize(
     ("args", "said"),
-    [(("--project", "A b"), "'A b' cannot be a project"), (("-f", "x.yaml"), "takes no spec")],
+    [
+        (("--project", "A b"), "'A b' cannot be a project"),
+        (("-f", "x.yaml"), "takes no spec"),
+        (("-e", "prod"), "neither an environment nor a sub-account"),
+        (("--sub-account", "sub_1"), "neither an environment nor a sub-account"),
+    ],
 )
 def test_what_cannot_be_asked_is_said(empty, ap, world, args, said):
     result = ap("init", "--yes", *args, env=world.env)
     assert (result.code, files(empty)) == (64, set())
-    assert said in result.err
+    assert said in " ".join(result.err.split())
 
 
 def test_what_is_remembered_already_is_not_begun_again(empty, ap, world):
