@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from apreconcile.core.planfile import name_of
+from apreconcile.core.planfile import name_of, verb_of
 
 from . import escape
 from .fields import field_lines
@@ -115,8 +115,8 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
     """
     sign, style = SIGNS.get(step["action"], UNKNOWN_SIGN)
     token, action = step["token"] or "", escape.line(step["action"], width)
-    verb = token.partition(":")[0] or ("protect" if _protects(step) else "")
-    beside = quiet(f" ({verb})") if verb not in {"", action} else ()
+    verb = verb_of(dict(step))
+    beside = quiet(f" ({verb})") if verb != step["action"] else ()
     head = (*strong(escape.line(step["address"])), *beside)
     lines = wrap(head, width, first=say(f"  {sign} {action} ", style), hang=_INDENT)
     margin = " " * _INDENT
