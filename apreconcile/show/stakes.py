@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apreconcile.core.planfile import verb_of
 from apreconcile.core.risk import Risk
 
 from . import escape
@@ -54,5 +55,8 @@ def _risks(step: Mapping[str, Any]) -> set[str]:
 
 
 def _row(step: Mapping[str, Any]) -> list[str]:
-    verb = (step["token"] or "").partition(":")[0] or step["action"]
-    return [escape.line(verb, 24), escape.line(step["address"]), escape.line((*step["why"], "")[0], _LONGEST)]
+    return [
+        escape.line(verb_of(dict(step)), 24),
+        escape.line(step["address"]),
+        escape.line((*step["why"], "")[0], _LONGEST),
+    ]

@@ -11,9 +11,11 @@ from generated import FEW, accounts, specs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apreconcile import workflow
 from apreconcile.core import planfile
 from apreconcile.core.approval import fits
 from apreconcile.core.outcome import Word
+from apreconcile.sandbox import Options, running
 
 
 def whole(trial: Any) -> dict[str, Any]:
@@ -27,8 +29,6 @@ def whole(trial: Any) -> dict[str, Any]:
 
 def ignoring(trial: Any) -> None:
     """Set aside the numbers that are there: a first purchase beside them is refused otherwise."""
-    from apreconcile import workflow  # noqa: PLC0415 -- only this test wants it
-
     trial.run(lambda account: workflow.state_init(account, ignore_all=True))
 
 
@@ -311,8 +311,6 @@ def test_after_any_fault_a_few_honest_runs_come_to_rest_with_nothing_bought_twic
 @pytest.mark.parametrize("profile", ["2025"])
 def test_the_older_api_comes_to_rest_too(trial, profile, tmp_path):
     """Without externalId, with `{detail}` errors and fewer fields."""
-    from apreconcile.sandbox import Options, running  # noqa: PLC0415 -- only this test wants it
-
     with running(Options(db=tmp_path / "old.db", profile=profile)) as server:
         trial.base_url = server.url
         trial.spec("""
@@ -329,8 +327,6 @@ def test_the_older_api_comes_to_rest_too(trial, profile, tmp_path):
 @given(spec=specs(), later=specs(), account=accounts(), data=st.data())
 def test_a_saved_plan_is_taken_in_parts_and_never_twice(trials, spec, later, account, data):
     """Where nobody else moves anything, no step of it is ever stale, however little of it was approved before."""
-    from apreconcile import workflow  # noqa: PLC0415 -- only this test and one above want it
-
     trial = trials()
     trial.seed(**account)
     trial.spec(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -176,8 +177,6 @@ STALE = {
 @pytest.mark.parametrize("case", STALE)
 def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
     """Somebody else writes after the plan was made and before the irreversible call."""
-    import asyncio  # noqa: PLC0415 -- only this test wants it
-
     at, meanwhile = STALE[case]
     whole = 'agents: {a: {name: A}, b: {name: B}}\nnumbers: {n: {areaCode: "212"}, k: {areaCode: "415"}}\nwebhooks: {w: {url: "https://a.dev/x"}}'
     trial.spec(whole).settled()
@@ -204,8 +203,6 @@ def test_what_moved_between_plan_and_call_is_stale_and_left_alone(trial, case):
 
 @pytest.mark.parametrize("slot", ["project", "agent"])
 def test_a_webhook_that_appeared_since_the_plan_is_not_written_over(trial, slot):
-    import asyncio  # noqa: PLC0415 -- only this test wants it
-
     trial.spec("agents: {a: {name: A}}").settled()
     agent = "agent: a, " if slot == "agent" else ""
     trial.spec(f'agents: {{a: {{name: A}}}}\nwebhooks: {{w: {{{agent}url: "https://a.dev/x"}}}}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import traceback
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from killing import apply_in_a_process
 
+from apreconcile import workflow
 from apreconcile.core.errors import Error, SinkError
 from apreconcile.core.outcome import Word
 from apreconcile.core.planfile import dump
@@ -196,9 +198,6 @@ def test_the_sink_of_a_held_step_is_not_looked_at(trial):
 
 def test_with_no_sinks_they_count_as_filled(trial):
     """As with --sandbox."""
-    import asyncio  # noqa: PLC0415 -- only this test opens an account by hand
-
-    from apreconcile import workflow  # noqa: PLC0415 -- as above
 
     async def whole():
         async with workflow.connect(trial.load(), key=trial.key, base_url=trial.url, hand_on=False) as account:
@@ -329,8 +328,6 @@ class Presses:
         self.times = times
 
     def began(self, step):
-        import asyncio  # noqa: PLC0415 -- only here
-
         async def press():
             while not self.file.exists():  # noqa: ASYNC110 -- a program makes it
                 await asyncio.sleep(0.01)
