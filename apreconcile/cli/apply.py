@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import (
-    ADOPT,
-    APPROVALS,
-    EXPECT,
-    ONLY,
-    POLICY_FROM,
-    REPORT_FORMAT,
-    REPORT_FORMATS,
-    SETTLE,
-    SPEC,
-    VERIFY,
-    Settings,
-    check_format,
-    pass_settings,
-)
+from .options import ADOPT, REPORT_FORMATS, VERIFY, Settings, applying_options, check_format, pass_settings
 from .reading import saved_of
 from .running import run
 
@@ -34,18 +18,9 @@ from .running import run
     "apreconcile apply plan.json",
     "apreconcile apply --sandbox --only agent.support",
 )
-@SPEC
-@click.option("--approve", multiple=True, metavar="TOKEN", help="Approve the one step that shows this token.")
-@APPROVALS
-@click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
-@click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
-@REPORT_FORMAT
-@EXPECT
+@applying_options
 @ADOPT
-@ONLY
 @VERIFY
-@POLICY_FROM
-@SETTLE
 @pass_settings
 def apply(settings: Settings, form: str, **asked: Any) -> int:
     """Make the account equal to the spec: plan, ask, change, and look again.

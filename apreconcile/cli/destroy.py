@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from .applying import Order, applied
 from .command import command
 from .loading import manifest_of
-from .options import (
-    APPROVALS,
-    EXPECT,
-    ONLY,
-    POLICY_FROM,
-    REPORT_FORMAT,
-    REPORT_FORMATS,
-    SETTLE,
-    SPEC,
-    Settings,
-    check_format,
-    pass_settings,
-)
+from .options import REPORT_FORMATS, Settings, applying_options, check_format, pass_settings
 from .reading import saved_of
 from .running import run
 
@@ -31,16 +17,7 @@ from .running import run
     "apreconcile plan -e staging --destroy",
     "apreconcile destroy -e staging --yes --approve TOKEN",
 )
-@SPEC
-@click.option("--approve", multiple=True, metavar="TOKEN", help="Approve the one step that shows this token.")
-@APPROVALS
-@click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
-@click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
-@REPORT_FORMAT
-@EXPECT
-@ONLY
-@POLICY_FROM
-@SETTLE
+@applying_options
 @pass_settings
 def destroy(settings: Settings, form: str, **asked: Any) -> int:
     """Delete all that the state of an environment has: webhooks, then numbers, then agents.

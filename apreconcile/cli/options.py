@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +266,11 @@ ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
 PROMPTS = click.option("--prompts", metavar="DIR", help="Write long prompts into files of this folder beside the spec.")
+APPROVE = click.option("--approve", multiple=True, metavar="TOKEN", help="Approve the one step that shows this token.")
+YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
+ALL_APPROVED = click.option(
+    "--require-all-approved", is_flag=True, help="Take nothing unless every approval was given."
+)
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
 VERIFY = click.option("--verify", is_flag=True, help="Let the API send a test event to each webhook afterwards.")
 APPROVALS = click.option(
@@ -279,6 +284,12 @@ SETTLE = click.option(
     "--settle", type=Duration(LONGEST_SETTLE), default=60.0, metavar="TIME",
     help="How long a lost creation may take to show, as 90, 90s or 5m. [60]",
 )  # fmt: skip
+
+
+def applying_options(body: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The options of what changes an account: its spec or plan, what is approved, and how it is told."""
+    options = (SPEC, APPROVE, APPROVALS, YES, ALL_APPROVED, REPORT_FORMAT, EXPECT, ONLY, POLICY_FROM, SETTLE)
+    return reduce(lambda inner, option: option(inner), reversed(options), body)
 
 
 def check_format(form: str, formats: tuple[str, ...] = FORMATS) -> str:
