@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import CredentialsError, UnsafeError
-from apreconcile.core.wanted import Manifest
+from apreconcile.core.wanted import API_KEYS, Manifest
 from apreconcile.workflow import Account, Planned, connect, patiently, plan
 
 from .loading import manifest_of
 from .options import Settings
 from .progress import Requests
-from .reaching import KEY, Reach, reach
+from .reaching import Reach, reach
 from .running import run
 from .sandboxing import sandbox_home, started
 
@@ -80,7 +80,7 @@ def _key(settings: Settings, way: Reach) -> str:
     if way.key is None:
         where = "a key of this account (dashboard, Settings, API Keys)"
         hint = f"export {way.variable}=…, {where}; without one, try: --sandbox"
-        whose = ", which is its `keyEnv`" if way.variable != KEY else ""
+        whose = ", which is its `keyEnv`" if way.variable not in API_KEYS else ""
         raise CredentialsError(f"there is no API key: {way.variable} is not set{whose}", hint=hint)
     if way.key.source != way.variable:
         settings.terminal.warn(f"using {way.key.source}, since {way.variable} is not set")

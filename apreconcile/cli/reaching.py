@@ -9,8 +9,6 @@ from apreconcile.workflow import DEFAULT_BASE_URL, Named
 
 from .options import Settings
 
-KEY, FORMER_KEY = API_KEYS
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:

@@ -30,12 +30,12 @@ def bare(tmp_path):
 def runner(bare, tmp_path, spawn, world):
     """Start the program on a runner: a checkout of one commit, with a spec in a folder of it."""
 
-    def start(name, *args, spec=SPEC):
+    def start(name, *args, spec=SPEC, env=None):
         clone = tmp_path / name
         if not clone.exists():
             checkout(bare, clone)
         (clone / "infra/agentphone.yaml").write_text(spec)
-        return spawn(*args, env={**world.env, **QUIET, "CI": "1"}, cwd=clone / "infra")
+        return spawn(*args, env={**world.env, **QUIET, "CI": "1", **(env or {})}, cwd=clone / "infra")
 
     return start
 
@@ -130,3 +130,20 @@ def test_environments_know_of_each_other_by_their_refs(runner, bare, world):
         ["git", "for-each-ref", "refs/apreconcile"], cwd=bare, capture_output=True, text=True, check=True
     ).stdout
     assert refs.split()[2::3] == ["refs/apreconcile/acme/prod"]
+
+
+def test_the_states_of_other_environments_in_the_remote_count_also_where_the_spec_does_not_name_them(runner, world):
+    """As in the spec of a clone, whose only environment is its own."""
+    shared = SPEC.replace("numbers: {main", "environments: {ENV: {}}\nnumbers: {main").replace(', areaCode: "415"', "")
+    prod = ("-e", "prod", "--only", "agent.support")
+    assert ended(runner("one", "apply", *prod, "--yes", spec=shared.replace("ENV", "prod")))[0] == 0
+    held = world.http.get("/v1/agents").json()["data"][0]["id"]
+    staging = shared.replace("ENV: {}", f"staging: {{agents: {{support: {{import: {held}}}}}}}")
+    writes = world.writes()
+    code, text = ended(runner("two", "apply", "-e", "staging", "--yes", spec=staging))
+    assert (code, "is agent.support of the environment prod" in text, world.writes()) == (9, True, writes), text
+    apart = staging.replace("staging: {", "staging: {account: {keyEnv: STAGING_KEY}, ")
+    env = {"STAGING_KEY": world.env["AGENTPHONE_API_KEY"]}
+    code, text = ended(runner("three", "apply", "-e", "staging", "--yes", "--adopt", spec=apart, env=env))
+    assert (code, "the account of staging shows what is of the environment prod" in text) == (9, True), text
+    assert world.writes() == writes
