@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from apreconcile.core.wanted import API_KEYS, Access
+from apreconcile.live.hosts import check_base_url
 from apreconcile.workflow import DEFAULT_BASE_URL, Named
 
 from .options import Settings
@@ -21,6 +22,22 @@ class Reach:
     variable: str
     url: Named
     sub_account: str | None
+
+    def meets(self, other: Reach) -> bool:
+        """Whether it leads to the same account, as far as can be told without asking: a key is of one account.
+
+        Where a key is not known, the name of its variable stands for it. A server on this machine is known by its URL
+        alone; the vendor's hosts are one.
+        """
+        one, two = (check_base_url(each.url.text) for each in (self, other))
+        apart = one.url != two.url and (one.loopback or two.loopback)
+        return not apart and self.sub_account == other.sub_account and self._whose(other)
+
+    def _whose(self, other: Reach) -> bool:
+        """Whether both have the same key."""
+        if self.key and other.key:
+            return self.key.text.strip() == other.key.text.strip()
+        return self.variable == other.variable
 
 
 def reach(settings: Settings, access: Access) -> Reach:
