@@ -117,14 +117,16 @@ def _access(manifest: Manifest, target: str) -> Access:
 
 
 def _check_apart(settings: Settings, manifest: Manifest, target: str, access: Access) -> None:
-    """Raise UnsafeError if the clone would be planned on its source's own account. A sandbox has one for each."""
-    source = reach(settings, manifest.chosen.access)
-    theirs = reach(replace(settings, base_url=None, sub_account=None), access)
-    if settings.sandbox or not source.meets(theirs):
-        return
-    known = source.key and theirs.key
-    first, second = (way.key.source if known and way.key else way.variable for way in (source, theirs))
-    why = f"both have the key of {first}" if first == second else f"{second} has the key of {first}"
-    reason = f"a clone for {target} would be planned on the account of {manifest.environment} itself: {why}"
-    where = f"environments: {{{target}: {{account: {{keyEnv: …, subAccount: …}}}}}}"
-    raise UnsafeError(reason, hint=f"give {target} a key of its own, or a sub-account: {where}")
+    """Raise UnsafeError if the clone would be planned on its source's own account, outside of any sandbox."""
+    flagged = replace(settings, environ={}) if settings.sandbox else settings
+    unflagged = replace(flagged, base_url=None, sub_account=None)
+    theirs = reach(unflagged, access)
+    for source in (reach(one, manifest.chosen.access) for one in (flagged, unflagged)):
+        if not source.meets(theirs):
+            continue
+        known = source.key and theirs.key
+        first, second = (way.key.source if known and way.key else way.variable for way in (source, theirs))
+        why = f"both have the key of {first}" if first == second else f"{second} has the key of {first}"
+        reason = f"a clone for {target} would be planned on the account of {manifest.environment} itself: {why}"
+        where = f"environments: {{{target}: {{account: {{keyEnv: …, subAccount: …}}}}}}"
+        raise UnsafeError(reason, hint=f"give {target} a key of its own, or a sub-account: {where}")

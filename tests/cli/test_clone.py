@@ -183,6 +183,13 @@ def test_the_account_of_the_source_is_no_place_for_its_clone(prod, ap, folder, s
     assert "key-of-prod" not in result.err
 
 
+@pytest.mark.parametrize("flags", [("--sub-account", "s1"), ("--base-url", "http://127.0.0.1:9"), ("--sandbox",)])
+def test_flags_of_one_run_make_no_other_account_of_it(prod, ap, folder, flags):
+    """They are not in the clone."""
+    accounts(folder, prod, *2 * ["{account: {keyEnv: PROD_KEY}}"])
+    assert ap("clone", "--from", "prod", "--to", "staging", *flags, *ALL, env=ENV).code == 9
+
+
 def test_nor_is_it_asked_for_a_live_clone(prod, ap):
     before = sent(prod, "key-of-prod")
     result = ap("clone", "--from", "prod", "--to", "staging", "--live", *ALL, env=SAME)
