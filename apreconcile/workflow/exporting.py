@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apreconcile.core.elsewhere import strangers
 from apreconcile.core.errors import UnsafeError, UsageError
 from apreconcile.core.export import Exported
 from apreconcile.core.export import export as write_down
+from apreconcile.core.ground import Ground
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.wanted import Access, Environment, Manifest
 from apreconcile.kinds import KINDS
@@ -23,7 +23,7 @@ async def export(account: Account, *, prompts: str | None = None) -> Exported:
 
     Where the spec has environments, so has what comes of it: the lines are in the one that was chosen. What another
     environment holds is left out. With `prompts`, a folder beside the spec, its `files` are long prompts that the spec
-    names. Raises UnsafeError where the account is another environment's, and UsageError for an ephemeral one.
+    names. Raises UnsafeError where it is the wrong account, and UsageError for an ephemeral environment.
     """
     chosen = account.manifest.chosen
     if chosen.ephemeral:
@@ -34,12 +34,12 @@ async def export(account: Account, *, prompts: str | None = None) -> Exported:
 
 
 async def looked(account: Account, *, prompts: str | None = None) -> tuple[Snapshot, Exported]:
-    """All that the account shows, and the spec that says so. Raises UnsafeError where it is another environment's."""
+    """All that the account shows, and the spec that says so. Raises UnsafeError where it is the wrong account."""
     manifest, (state, _) = account.manifest, await account.recall()
     there = await elsewhere(account, instances=True)
-    snapshot = await observe_all(account.client.send, KINDS, pause=account.pace.pause)
-    for stop in strangers(manifest, snapshot, state, there, {kind.name: kind for kind in KINDS}):
-        raise UnsafeError(stop.reason, hint=stop.hint)
+    snapshot = await observe_all(account.client.send, state, KINDS, pause=account.pace.pause)
+    for alarm in Ground(manifest, snapshot, state, {kind.name: kind for kind in KINDS}, there).alarms({}):
+        raise UnsafeError(alarm.reason, hint=alarm.hint)
     known = {(at.kind, held.id): (at, held) for at, held in state.resources.items()}
     exported = write_down(
         snapshot, KINDS,

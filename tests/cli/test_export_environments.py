@@ -171,6 +171,17 @@ def test_the_key_of_another_environment_exports_nothing(spec, ap, clicked, env, 
         assert "shows what is of the environment default" in said(result)
 
 
+def test_an_account_that_shows_nothing_of_the_state_is_another_one(spec, ap, clicked, env):
+    spec(APART)
+    spec(ap("export", "-e", "staging", env=env).out)
+    applied(ap, "-e", "staging", env=env)
+    for command in (["export", "-e", "staging"], ["clone", "--live", "--from", "staging", "--to", "qa"]):
+        result = ap(*command, env={**env, "STAGING_KEY": "key-of-nobody"})
+        assert (result.code, result.out) == (9, ""), result
+        assert "the state knows 2 agents and numbers, and this account shows none of them" in said(result)
+        assert "check STAGING_KEY" in said(result)
+
+
 def test_a_neighbour_that_cannot_be_read_is_said(spec, ap, world, env, folder):
     spec(SHARED)
     applied(ap, "-e", "prod", env=env)
