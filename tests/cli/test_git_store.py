@@ -147,3 +147,40 @@ def test_the_states_of_other_environments_in_the_remote_count_also_where_the_spe
     code, text = ended(runner("three", "apply", "-e", "staging", "--yes", "--adopt", spec=apart, env=env))
     assert (code, "the account of staging shows what is of the environment prod" in text) == (9, True), text
     assert world.writes() == writes
+
+
+CLONED = """\
+version: 1
+project: acme
+state: {store: git}
+agents: {support: {name: Support}}
+webhooks: {events: {url: "https://keep.dev/"}}
+environments:
+  prod: {account: {keyEnv: PROD_KEY}}
+  staging: {account: {keyEnv: STAGING_KEY}}
+  preview: {account: {keyEnv: PROD_KEY}, ephemeral: {ttl: 2h}}
+"""
+
+
+def test_a_clone_in_the_same_remote_never_acts_on_what_its_source_holds(runner, world):
+    """Nothing in this account has a marker, and its spec does not name the source."""
+    keys = {"PROD_KEY": "key-of-prod", "STAGING_KEY": "key-of-staging"}
+    for name in ("prod", "preview:pr-1"):
+        assert ended(runner("one", "apply", "-e", name, "--yes", spec=CLONED, env=keys))[0] == 0
+    out, err = (one := runner("one", "export", "-e", "prod", spec=CLONED, env=keys)).communicate(timeout=60)
+    assert (one.returncode, "it is agent.support of the environment preview:pr-1" in " ".join(err.split())) == (0, True)
+    code, text = ended(runner("two", "plan", "-e", "prod", spec=out, env=keys))
+    assert (code, "No changes" in text) == (0, True), text
+    rewritten = ("--from", "prod", "--to", "staging", "--rewrite", "keep.dev=keep.dev")
+    clone, _ = runner("one", "clone", *rewritten, spec=CLONED, env=keys).communicate(timeout=60)
+    before = writes_of(world, "key-of-prod")
+    wrong = {**keys, "STAGING_KEY": "key-of-prod"}
+    code, text = ended(runner("three", "apply", "-e", "staging", "--yes", "--adopt", spec=clone, env=wrong))
+    assert (code, "the account of staging shows what is of the environment prod" in text) == (9, True), text
+    assert ended(runner("three", "apply", "-e", "staging", "--yes", spec=clone, env=keys))[0] == 0
+    assert writes_of(world, "key-of-prod") == before
+
+
+def writes_of(world, key):
+    asked = world.http.get("/_sandbox/requests", headers={"Authorization": f"Bearer {key}"}).json()["data"]
+    return [(one["method"], one["path"]) for one in asked if one["method"] != "GET"]
