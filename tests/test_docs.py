@@ -23,6 +23,7 @@ from apreconcile.core import errors
 from apreconcile.core.kind import ClearsWith, Default, Kind
 from apreconcile.core.outcome import Word
 from apreconcile.core.risk import Risk
+from apreconcile.core.wanted import API_KEYS
 from apreconcile.kinds import KINDS
 from apreconcile.kinds.agent import CustomTool
 from apreconcile.sandbox import Options, running
@@ -133,7 +134,7 @@ def test_every_risk_and_every_name_of_the_library_is_in_the_reference() -> None:
 
 def test_every_environment_variable_that_is_read_is_in_the_reference() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "apreconcile/cli").glob("*.py"))
-    named = set(re.findall(r'"((?:AGENTPHONE_[A-Z_]+|NO_COLOR|CI))"', code))
+    named = {*re.findall(r'"((?:AGENTPHONE_[A-Z_]+|NO_COLOR|CI))"', code), *API_KEYS}
     assert named >= {"AGENTPHONE_API_KEY", "CI"}
     assert all(f"| `{name}` |" in REFERENCE for name in named)
 

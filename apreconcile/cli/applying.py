@@ -34,7 +34,7 @@ from apreconcile.workflow import (
 )
 
 from .asking import ask_approvals, confirmed
-from .opening import check_state_stays, opened
+from .opening import LOOKING, check_state_stays, opened
 from .options import Settings
 from .progress import Requests, applying
 from .reading import Saved
@@ -115,7 +115,7 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
     tell = told_once(settings.terminal.remark)
-    with requests.shown("looking at the account"):
+    with requests.shown(LOOKING):
         if order.saved:
             saved = order.saved
             return await plan_again(account, saved.document, source=saved.name, wait=tell, verify=order.verify)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +9,18 @@ import click
 
 from apreconcile.core import phone
 from apreconcile.core.cloning import Choices, Numbers, Transfers
-from apreconcile.core.errors import UsageError
+from apreconcile.core.errors import UnsafeError, UsageError
 from apreconcile.core.url import is_host
-from apreconcile.core.wanted import ENVIRONMENT, Access, Manifest
-from apreconcile.core.wire import Wire
+from apreconcile.core.wanted import Access, Manifest
 from apreconcile.core.writing import spec_text
-from apreconcile.show import escape
 from apreconcile.show.clone import head
 from apreconcile.workflow import Account, Clone
 from apreconcile.workflow import clone as write_down
 
 from .command import command
 from .opening import within
-from .options import PROMPTS, SPEC, Settings, pass_settings
+from .options import OVERWRITE, PROMPTS, SPEC, Settings, check_environment, pass_settings
+from .reaching import reach
 from .saving import check_folder, save_beside
 
 
@@ -72,6 +70,7 @@ class _Rewrite(click.ParamType[tuple[str, str]]):
     help="Whether its agents transfer calls to the same people. [keep]",
 )
 @PROMPTS
+@OVERWRITE
 @pass_settings
 def clone(
     settings: Settings, source: str, target: str, *, live: bool, rewrites: tuple[tuple[str, str], ...], **asked: Any
@@ -82,13 +81,14 @@ def clone(
     """  # fmt: skip
     _check(settings, source, target)
     terminal = settings.terminal
-    folder = None if asked["prompts"] is None else check_folder(asked["prompts"])
+    folder = None if asked["prompts"] is None else f"{check_folder(asked['prompts'])}/{target}"
     choices = Choices(Numbers(asked["numbers"]), Transfers(asked["transfers"]), dict(rewrites))
 
     async def written(account: Account) -> Clone:
-        reached = _reached(account.manifest, target)
-        made = await write_down(account, to=target, choices=choices, live=live, target=reached, prompts=folder)
-        save_beside(terminal, account.manifest.home, made.files)
+        access = _access(account.manifest, target)
+        _check_apart(settings, account.manifest, target, access)
+        made = await write_down(account, to=target, choices=choices, live=live, target=access.said, prompts=folder)
+        save_beside(terminal, account.manifest.home, made.files, overwrite=asked["overwrite"])
         return made
 
     made = within(replace(settings, environment=source), written, offline=not live)
@@ -103,17 +103,30 @@ def clone(
 def _check(settings: Settings, source: str, target: str) -> None:
     if settings.environment is not None:
         raise UsageError("clone has its environments from --from and --to", hint="leave -e out")
-    if not ENVIRONMENT.fullmatch(target):
-        hint = "use 1 to 40 small letters, digits and -"
-        raise UsageError(f"{escape.line(target)!r} cannot be an environment", hint=hint)
+    check_environment(target)
     if source == target:
         raise UsageError(f"{target!r} cannot be cloned to itself", hint="--to another environment")
 
 
-def _reached(manifest: Manifest, target: str) -> Mapping[str, Wire]:
+def _access(manifest: Manifest, target: str) -> Access:
     """How the account of the clone is reached: as the spec says, else with a key of its own."""
     known = next((one.access for one in manifest.environments if one.name == target), Access())
-    said = {"keyEnv": known.key_env, "baseUrl": known.base_url, "subAccount": known.sub_account}
-    if not known.key_env and not known.sub_account:
-        said["keyEnv"] = f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}"
-    return {name: value for name, value in said.items() if value}
+    if known.key_env or known.sub_account:
+        return known
+    return replace(known, key_env=f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}")
+
+
+def _check_apart(settings: Settings, manifest: Manifest, target: str, access: Access) -> None:
+    """Raise UnsafeError if the clone would be planned on its source's own account, outside of any sandbox."""
+    flagged = replace(settings, environ={}) if settings.sandbox else settings
+    unflagged = replace(flagged, base_url=None, sub_account=None)
+    theirs = reach(unflagged, access)
+    for source in (reach(one, manifest.chosen.access) for one in (flagged, unflagged)):
+        if not source.meets(theirs):
+            continue
+        known = source.key and theirs.key
+        first, second = (way.key.source if known and way.key else way.variable for way in (source, theirs))
+        why = f"both have the key of {first}" if first == second else f"{second} has the key of {first}"
+        reason = f"a clone for {target} would be planned on the account of {manifest.environment} itself: {why}"
+        where = f"environments: {{{target}: {{account: {{keyEnv: …, subAccount: …}}}}}}"
+        raise UnsafeError(reason, hint=f"give {target} a key of its own, or a sub-account: {where}")

@@ -6,18 +6,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from apreconcile.core.diagnosis import exit_of, to_json
-from apreconcile.core.errors import Error
+from apreconcile.core.errors import Error, UsageError
 from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import DEFAULT, Access, Manifest
 from apreconcile.show.doctor import doctor_text
-from apreconcile.workflow import DEFAULT_BASE_URL
-from apreconcile.workflow.examining import SANDBOX, Named, Patient, examine
+from apreconcile.workflow import Named
+from apreconcile.workflow.examining import SANDBOX, Patient, examine
 
 from .command import command
 from .loading import DEFAULT_SPEC, home_of, manifest_of
-from .opening import FORMER_KEY, KEY, LOST, state_is_lost
+from .opening import LOST, state_is_lost
 from .options import FORMAT, SPEC, Settings, check_format, pass_settings
 from .progress import Requests
+from .reaching import reach
 from .running import run
 from .sandboxing import started
 
@@ -54,25 +55,21 @@ def _patient(settings: Settings, stack: ExitStack) -> Patient:
         url, folder = stack.enter_context(started(settings, home))
         named = spec.environment if isinstance(spec, Manifest) else settings.environment or DEFAULT
         return Patient(spec, Named(named, SANDBOX), Named(url, SANDBOX), environ, settings.sub_account, folder)
-    names = (access.key_env,) if access.key_env else (KEY, FORMER_KEY)
-    key = next((Named(environ[name], name) for name in names if environ.get(name)), None)
+    way = reach(settings, access)
     lost = LOST if isinstance(spec, Manifest) and state_is_lost(settings, spec) else ""
-    inside = settings.sub_account or environ.get("AGENTPHONE_SUB_ACCOUNT") or access.sub_account
-    return Patient(spec, key, _url(settings, access), environ, sub_account=inside, lost=lost)
-
-
-def _url(settings: Settings, access: Access) -> Named:
-    """Where the API is, as `plan` would have it, and who says so."""
-    variable = "AGENTPHONE_BASE_URL"
-    said = ((settings.base_url, "--base-url"), (settings.environ.get(variable), variable), (access.base_url, "baseUrl"))
-    return next((Named(url, by) for url, by in said if url), Named(DEFAULT_BASE_URL, "by default"))
+    return Patient(spec, way.key, way.url, environ, sub_account=way.sub_account, lost=lost)
 
 
 def _spec(settings: Settings) -> Manifest | Error | None:
-    """The spec, what is wrong with it, or None where none was named and none is here."""
+    """The spec, what is wrong with it, or None where none was named and none is here.
+
+    Raises UsageError for an environment that it does not have.
+    """
     if not (settings.files or settings.plans or Path(DEFAULT_SPEC).exists()):
         return None
     try:
         return manifest_of(settings)
+    except UsageError:
+        raise
     except Error as problem:
         return problem

@@ -13,9 +13,8 @@ from apreconcile.workflow import drift as find_drift
 
 from .command import command
 from .loading import manifest_of
-from .opening import opened
+from .opening import looking
 from .options import ONLY, REPORT_FORMAT, REPORT_FORMATS, SPEC, Settings, check_format, pass_settings
-from .progress import Requests
 from .running import run
 
 DRIFTED = 2
@@ -51,10 +50,8 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
 
 
 async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...]) -> Drift:
-    requests = Requests(settings.terminal, verbose=settings.verbose)
-    async with opened(settings, manifest, requests) as account:
-        with requests.shown("looking at the account"):
-            return await find_drift(account, only=only)
+    async with looking(settings, manifest) as account:
+        return await find_drift(account, only=only)
 
 
 def _code(found: Drift) -> int:

@@ -10,20 +10,22 @@ from typing import TypeVar
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import CredentialsError, UnsafeError
-from apreconcile.core.wanted import Manifest
-from apreconcile.workflow import DEFAULT_BASE_URL, Account, Planned, connect, patiently, plan
+from apreconcile.core.wanted import API_KEYS, Manifest
+from apreconcile.workflow import Account, Planned, connect, patiently, plan
 
 from .loading import manifest_of
 from .options import Settings
 from .progress import Requests
+from .reaching import Reach, reach
 from .running import run
 from .sandboxing import sandbox_home, started
 
 T = TypeVar("T")
 
+LOOKING = "looking at the account"
+"""What is said while it takes long."""
 NOWHERE, NO_KEY = "http://127.0.0.1:9", "none"
 """A loopback URL at which nobody answers, and no key: for commands that send nothing."""
-KEY, FORMER_KEY = "AGENTPHONE_API_KEY", "AGENTPHONE_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ async def opened(
 
 @contextmanager
 def door_to(settings: Settings, manifest: Manifest, *, offline: bool = False) -> Iterator[Door]:
-    """Where the account of a spec's environment is: as a flag says, else a variable, else the spec.
+    """Where the account of a spec's environment is.
 
     A sandbox has an account for each environment, of the same name; of sub-accounts it knows what a flag says.
     """
@@ -69,25 +71,20 @@ def door_to(settings: Settings, manifest: Manifest, *, offline: bool = False) ->
         with started(settings, manifest.home) as (url, home):
             yield Door(manifest.environment, url, settings.sub_account, home)
     else:
-        access, environ = manifest.chosen.access, settings.environ
-        url = settings.base_url or environ.get("AGENTPHONE_BASE_URL") or access.base_url or DEFAULT_BASE_URL
-        inside = settings.sub_account or environ.get("AGENTPHONE_SUB_ACCOUNT") or access.sub_account
-        yield Door(NO_KEY if offline else _key(settings, access.key_env), url, inside)
+        way = reach(settings, manifest.chosen.access)
+        yield Door(NO_KEY if offline else _key(settings, way), way.url.text, way.sub_account)
 
 
-def _key(settings: Settings, own: str | None) -> str:
-    """The key of the variable that the environment names, and of no other; of the usual ones, if it names none."""
-    name = own or KEY
-    key = settings.environ.get(name, "")
-    if key:
-        return key
-    former = "" if own else settings.environ.get(FORMER_KEY, "")
-    if former:
-        settings.terminal.warn(f"using {FORMER_KEY}, since {KEY} is not set")
-        return former
-    hint = f"export {name}=…, a key of this account (dashboard, Settings, API Keys); without one, try: --sandbox"
-    whose = ", which is its `keyEnv`" if own else ""
-    raise CredentialsError(f"there is no API key: {name} is not set{whose}", hint=hint)
+def _key(settings: Settings, way: Reach) -> str:
+    """The key. Raises CredentialsError if there is none."""
+    if way.key is None:
+        where = "a key of this account (dashboard, Settings, API Keys)"
+        hint = f"export {way.variable}=…, {where}; without one, try: --sandbox"
+        whose = ", which is its `keyEnv`" if way.variable not in API_KEYS else ""
+        raise CredentialsError(f"there is no API key: {way.variable} is not set{whose}", hint=hint)
+    if way.key.source != way.variable:
+        settings.terminal.warn(f"using {way.key.source}, since {way.variable} is not set")
+    return way.key.text
 
 
 LOST = "in CI the state would be lost with the runner, and with it what was bought"
@@ -105,14 +102,21 @@ def check_state_stays(settings: Settings, manifest: Manifest) -> None:
         raise UnsafeError(f"nothing was sent: {LOST}", hint=WRITE_STORE)
 
 
+@asynccontextmanager
+async def looking(settings: Settings, manifest: Manifest) -> AsyncIterator[Account]:
+    """The account of a spec, open to be looked at, while it is told how long that takes. Raises as `opened` does."""
+    requests = Requests(settings.terminal, verbose=settings.verbose)
+    async with opened(settings, manifest, requests) as account:
+        with requests.shown(LOOKING):
+            yield account
+
+
 async def look(
     settings: Settings, manifest: Manifest, *, adopt: bool = False, only: Sequence[Address] = (), verify: bool = False
 ) -> Planned:
     """Open the account, plan it, and close it."""
-    requests = Requests(settings.terminal, verbose=settings.verbose)
-    async with opened(settings, manifest, requests) as account:
-        with requests.shown("looking at the account"):
-            return await plan(account, adopt=adopt, only=only, verify=verify)
+    async with looking(settings, manifest) as account:
+        return await plan(account, adopt=adopt, only=only, verify=verify)
 
 
 def within(

@@ -14,7 +14,8 @@ import click
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
-from apreconcile.core.wanted import is_store, is_visible
+from apreconcile.core.wanted import ENVIRONMENT, is_store, is_visible
+from apreconcile.show import escape
 
 from .terminal import Terminal, terminal_of
 
@@ -271,6 +272,7 @@ YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on; app
 ALL_APPROVED = click.option(
     "--require-all-approved", is_flag=True, help="Take nothing unless every approval was given."
 )
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files of that folder that hold another text.")
 ADOPT = click.option("--adopt", is_flag=True, help="Take every offer that has exactly one candidate.")
 VERIFY = click.option("--verify", is_flag=True, help="Let the API send a test event to each webhook afterwards.")
 APPROVALS = click.option(
@@ -298,6 +300,14 @@ def check_format(form: str, formats: tuple[str, ...] = FORMATS) -> str:
         hint = ", or ".join(f"--format {known}" for known in formats)
         raise UsageError(f"--format {form!r} is unknown here", hint=hint)
     return form
+
+
+def check_environment(name: str) -> str:
+    """The name of an environment. Raises UsageError for what no spec could call one."""
+    if not ENVIRONMENT.fullmatch(name):
+        hint = "use 1 to 40 small letters, digits and -"
+        raise UsageError(f"{escape.line(name)!r} cannot be an environment", hint=hint)
+    return name
 
 
 def check_store(store: str, remote: str | None) -> None:

@@ -1,7 +1,8 @@
 """An export is the live account as a spec with `import:` lines: planning it changes nothing but adopting.
 
 Ordered by name and id, so that exporting twice gives the same bytes. What equals the documented default is left out:
-left out is left alone. Header values become `${env.NAME}`.
+left out is left alone. Header values become `${env.NAME}`. With environments the `import:` lines are in one of them,
+since an id is of one account, and the rest is the base.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from pydantic import ValidationError
 from .address import Address
 from .call import Secret, replace_at, replace_holes
 from .diff import hidden_in
+from .elsewhere import Elsewhere
 from .kind import Default, Fixed, Items, Kind, Refers, Wish
 from .marker import MARK
 from .shelf import Shelf
 from .snapshot import Seen, Snapshot
 from .state import Resource
+from .wanted import Environment
 from .wire import Wire
 from .writing import Variables, escaped, spec_text
 
 Tree = dict[str, Wire]
+Known = Mapping[tuple[str, str], tuple[Address, Resource]]
+"""What state remembers of live things, by kind and id."""
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no spec may hold: control characters, halves of characters, and what is no character."""
 
@@ -33,12 +38,14 @@ _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 class Exported:
     """The spec as a tree, the environment variables that it reads, and what could not be exported.
 
-    `files` are the texts that it names by `{file: …}`, each with its content, relative to the folder of the spec.
+    `ids` says which live thing each address is. `files` are the texts that it names by `{file: …}`, each with its
+    content, relative to the folder of the spec.
     """
 
     document: Mapping[str, Wire]
     names: tuple[str, ...]
     warnings: tuple[str, ...]
+    ids: Mapping[Address, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -53,29 +60,36 @@ def export(
     *,
     project: str,
     environment: str = "default",
-    known: Mapping[tuple[str, str], tuple[Address, Resource]] | None = None,
+    known: Known | None = None,
+    elsewhere: Elsewhere | None = None,
+    environments: Sequence[Environment] = (),
+    state: Mapping[str, Wire] | None = None,
     prompts: str | None = None,
 ) -> Exported:
-    """The spec of a whole account. `project` names it; things that carry another project's marker are left out.
+    """The spec of a whole account. `project` names it; what is another project's or environment's is left out.
 
-    `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets. With
-    `prompts`, a folder beside the spec with `/` between its parts, long texts become files in it.
+    `known` is what state remembers of live things, by kind and id: they keep their keys and their secrets. `elsewhere`
+    is what other environments hold. `environments` are those of the spec, the account's own first; `state` is what it
+    says of its store. With `prompts`, a folder beside the spec with `/` between its parts, long texts become files in
+    it.
     """
-    shelf = Shelf(prompts)
-    document: Tree = {"version": 1, "project": project}
+    shelf, known = Shelf(prompts), known or {}
+    sections: dict[str, Tree] = {}
     names: list[str] = []
+    ids: dict[Address, str] = {}
     keys: dict[tuple[str, str], str] = {}
-    foreign, warnings = _foreign(snapshot, kinds, f"{MARK}{project}/{environment}/")
+    foreign, warnings = _foreign(snapshot, kinds, f"{MARK}{project}/{environment}/", known, elsewhere or Elsewhere())
     for kind in kinds:
         ordered = sorted(snapshot.of(kind.name), key=lambda seen: (seen.parent or "", kind.label(seen), seen.id))
         held = [seen for seen in ordered if (seen.kind, seen.id) not in foreign and _parent_is_exported(seen, keys)]
         entries: Tree = {}
-        ours = {at.key for at, _ in (known or {}).values() if at.kind == kind.name}
+        ours = {at.key for at, _ in known.values() if at.kind == kind.name}
         for seen in held:
-            at, memory = (known or {}).get((seen.kind, seen.id), (None, None))
+            at, memory = known.get((seen.kind, seen.id), (None, None))
             marked = _marked_key(kind, seen, project, environment)
             key = at.key if at else _key(_named(kind, seen, keys), {*entries, *ours}, taken=marked)
             keys[seen.kind, seen.id] = key
+            ids[kind.address(key)] = seen.id
             secrets = _Secrets(key, memory, Variables(names))
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]
@@ -83,23 +97,47 @@ def export(
             entry = shelf.without_prose(kind, key, _entry(kind, seen, sayable, keys, secrets))
             entries[key] = {**entry, **protect}
         if entries:
-            document[kind.plural] = entries
-    return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings), shelf.files)
+            sections[kind.plural] = entries
+    document: Tree = {"version": 1, "project": project, **({"state": dict(state)} if state else {})}
+    document |= _divided(sections, environments) if environments else sections
+    return Exported(document, tuple(dict.fromkeys(names)), tuple(warnings), ids, shelf.files)
 
 
-def _foreign(snapshot: Snapshot, kinds: Sequence[Kind], ours: str) -> tuple[set[tuple[str, str]], list[str]]:
-    """What carries another project's marker, and what such a thing hangs on: it cannot be imported."""
+def _divided(sections: Mapping[str, Tree], environments: Sequence[Environment]) -> Tree:
+    """The base without its `import:` lines, and the environments, the first of which has them."""
+    base = {
+        plural: {
+            key: {name: said for name, said in entry.items() if name != "import"} for key, entry in entries.items()
+        }
+        for plural, entries in sections.items()
+    }
+    imports = {
+        plural: {key: {"import": entry["import"]} for key, entry in entries.items()}
+        for plural, entries in sections.items()
+    }
+    own, *others = environments
+    return {**base, "environments": {own.name: {**own.said, **imports}, **{one.name: one.said for one in others}}}
+
+
+def _foreign(
+    snapshot: Snapshot, kinds: Sequence[Kind], ours: str, known: Known, elsewhere: Elsewhere
+) -> tuple[set[tuple[str, str]], list[str]]:
+    """What is somebody else's by its marker or by another state, and what such a thing hangs on: no import takes it."""
     foreign: set[tuple[str, str]] = set()
     warnings = []
     for kind in kinds:
         for seen in snapshot.of(kind.name):
-            tag = kind.marker(seen)
-            if tag and tag.startswith(MARK) and not tag.startswith(ours):
-                foreign.add((seen.kind, seen.id))
-                parents = [one for one in snapshot.listed if one.id == kind.hangs_on(seen)]
-                foreign |= {(one.kind, one.id) for one in parents}
-                warnings.append(f"{kind.name} {seen.id} is left out: it carries the marker {tag!r}")
-                warnings += [f"{one.kind} {one.id} is left out: it holds {kind.label(seen)}" for one in parents]
+            tag, holder = kind.marker(seen), elsewhere.holder(seen)
+            marked = tag is not None and tag.startswith(MARK) and not tag.startswith(ours)
+            if (seen.kind, seen.id) in known or not (marked or holder):
+                continue
+            foreign.add((seen.kind, seen.id))
+            why = f"it is {holder}" if holder else f"it carries the marker {tag!r}"
+            warnings.append(f"{kind.name} {seen.id} is left out: {why}")
+            hung = [one for one in snapshot.listed if marked and one.id == kind.hangs_on(seen)]
+            parents = {(one.kind, one.id) for one in hung if elsewhere.holder(one) is None} - known.keys()
+            foreign |= parents
+            warnings += [f"{name} {ident} is left out: it holds {kind.label(seen)}" for name, ident in parents]
     return foreign, sorted(set(warnings))
 
 

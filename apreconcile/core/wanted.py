@@ -51,6 +51,12 @@ class Access:
     base_url: str | None = None
     sub_account: str | None = None
 
+    @property
+    def said(self) -> dict[str, Wire]:
+        """What a spec says of it, under `account:`."""
+        fields = {"keyEnv": self.key_env, "baseUrl": self.base_url, "subAccount": self.sub_account}
+        return {name: value for name, value in fields.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -68,6 +74,14 @@ class Environment:
     def ephemeral(self) -> bool:
         """Whether it is used as `-e NAME:INSTANCE`, each with a state and markers of its own."""
         return self.lifetime is not None
+
+    @property
+    def said(self) -> dict[str, Wire]:
+        """What a spec says of it, but for what is otherwise there than in the base."""
+        account: dict[str, Wire] = {"account": self.access.said} if self.access.said else {}
+        known: dict[str, Wire] = {"as": self.known_as} if self.known_as != self.name else {}
+        seconds = self.lifetime.total_seconds() if self.lifetime else 0
+        return known | account | ({"ephemeral": {"ttl": f"{seconds:.0f}s"}} if seconds else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,12 @@ class Manifest:
     def destroyed(self) -> Manifest:
         """The same with nothing in it, so that all that the state has goes; but what is to be forgotten, stays."""
         return replace(self, resources=(), moved={}, destroying=True)
+
+    @property
+    def stored_at(self) -> dict[str, Wire]:
+        """What another spec says under `state:` to have its state in the same store; empty for a local one."""
+        remote: dict[str, Wire] = {"remote": self.remote} if self.remote else {}
+        return {"store": self.store, **remote} if self.store not in {None, "local"} else {}
 
     def marker(self, address: Address) -> str:
         """`apr:PROJECT/ENV/KEY`, by which a number is known again (its `externalId`)."""

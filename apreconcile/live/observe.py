@@ -59,9 +59,9 @@ async def read_slots(send: Send, manifest: Manifest, first: Snapshot, state: Sta
     return replace(first, listed=await _with_slots(send, kinds, first, wanted), slots=wanted)
 
 
-async def observe_all(send: Send, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
-    """Read everything the account has, every slot included."""
-    first = await _lists(send, kinds, pause)
+async def observe_all(send: Send, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
+    """Read everything the account has, every slot included, and by id what the state holds and no list shows."""
+    first = await read_lists(send, state, kinds, pause=pause)
     parents = {kind.parent for kind in kinds if kind.single}
     wanted = frozenset({None} | {seen.id for seen in first.listed if seen.kind in parents})
     return replace(first, listed=await _with_slots(send, kinds, first, wanted), slots=wanted)

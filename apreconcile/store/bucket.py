@@ -132,6 +132,14 @@ class Bucket:
             trouble = BucketError("it has no ETag", f"see {self.url}: it does not answer as S3 does")
         raise trouble
 
+    async def names(self, folder: str) -> tuple[str, ...]:
+        """The names of the objects in a folder, and not below it; "" is the bucket itself. Raises BucketError."""
+        try:
+            return await asyncio.to_thread(self._listed, folder)
+        except _PROBLEMS as problem:
+            trouble = self._meaning(problem)
+        raise trouble
+
     async def put(self, key: str, content: bytes, version: Version) -> Version:
         """Make an object, or replace the one of this version. Raises BucketError, RefusedError if it is another."""
         mode: Any = "create" if version == ABSENT else {"e_tag": version}
@@ -145,6 +153,10 @@ class Bucket:
     def _got(self, key: str) -> tuple[bytes, str | None]:
         found = obstore.get(self._store, key)
         return bytes(found.bytes()), found.meta["e_tag"]
+
+    def _listed(self, folder: str) -> tuple[str, ...]:
+        found = obstore.list_with_delimiter(self._store, folder or None)
+        return tuple(one["path"].rpartition("/")[2] for one in found["objects"])
 
     def _meaning(self, problem: Exception) -> BucketError:
         words = str(problem)

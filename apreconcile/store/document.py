@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from apreconcile.core.errors import StoreError
 from apreconcile.core.state import State, from_json, to_json
@@ -14,6 +15,13 @@ from apreconcile.core.state import State, from_json, to_json
 def document_name(project: str, environment: str) -> str:
     """What a document is called, in every store: two projects or environments never share one, and none is a path."""
     return f"{quote(project, safe='')}.{quote(environment, safe=':')}"
+
+
+def other_environments(files: Iterable[str], project: str, environment: str) -> tuple[str, ...]:
+    """The other environments of a project whose documents are among these files, by their names."""
+    before = document_name(project, "")
+    named = (file.removeprefix(before) for file in files if file.startswith(before) and file.endswith(".json"))
+    return tuple(sorted({unquote(name.removesuffix(".json")) for name in named} - {environment}))
 
 
 def stamped(state: State) -> State:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from urllib.parse import unquote
 
 from apreconcile.core.errors import ConflictError, Error, StoreError
 from apreconcile.core.state import State
@@ -63,6 +64,17 @@ class GitStore:
         return decode(
             commit.content, source=self.place, project=self._project, environment=self._environment
         ), commit.id
+
+    async def neighbours(self) -> tuple[str, ...]:
+        """The other environments of the project that have a ref there."""
+        folder = self._ref.rpartition("/")[0] + "/"
+        with self._explained("listed"), repository() as directory:
+            code, out, words = await self._run(["ls-remote", "--quiet", NAME, f"{folder}*"], directory)
+        if code:
+            raise explained(f"{folder}* of {harmless(self._remote)} could not be listed", words, self._remote)
+        refs = (line.partition("\t")[2] for line in out.decode(errors="replace").splitlines())
+        names = {ref.removeprefix(folder) for ref in refs if ref.startswith(folder)}
+        return tuple(sorted({unquote(name) for name in names if "/" not in name} - {self._environment}))
 
     async def swap(self, state: State, version: Version) -> tuple[State, Version]:
         """Replace the document of this version. A push whose end was not heard of is looked for at the remote."""

@@ -15,12 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote
 
 from apreconcile.core.errors import LockedError, StoreError
 from apreconcile.core.state import State
 
-from .document import decode, document_name, encode, stamped
+from .document import decode, document_name, encode, other_environments, stamped
 from .store import Version, conflict
 
 HOME = ".apreconcile"
@@ -77,12 +76,9 @@ class LocalStore:
             content = _content(self._file)
         return self._decoded(content), _version(content)
 
-    def neighbours(self) -> tuple[str, ...]:
+    async def neighbours(self) -> tuple[str, ...]:
         """The other environments of the project that have a document in the folder."""
-        before = document_name(self._project, "")
-        names = (file.name for file in self._folder.glob(f"{before}*.json"))
-        found = {unquote(name.removeprefix(before).removesuffix(".json")) for name in names}
-        return tuple(sorted(found - {self._environment}))
+        return other_environments((file.name for file in self._folder.glob("*.json")), self._project, self._environment)
 
     async def swap(self, state: State, version: Version) -> tuple[State, Version]:
         """Replace the document of this version. All of it happens between two awaits: a cancel cannot halve it."""

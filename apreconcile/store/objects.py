@@ -17,7 +17,7 @@ from apreconcile.core.errors import ConflictError, StoreError
 from apreconcile.core.state import State
 
 from .bucket import ABSENT, Bucket, BucketError, NothingThereError, RefusedError, UnansweredError
-from .document import decode, document_name, encode, stamped
+from .document import decode, document_name, encode, other_environments, stamped
 from .store import Version, conflict
 
 T = TypeVar("T")
@@ -49,7 +49,8 @@ class ObjectStore:
         self._pause = pause
         self._limit = limit
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        self._key = f"{prefix.rstrip('/')}/{document_name(project, environment)}.json".removeprefix("/")
+        self._folder = prefix.rstrip("/")
+        self._key = f"{self._folder}/{document_name(project, environment)}.json".removeprefix("/")
         self._bucket = Bucket(bucket, environ)
         self._place = f"s3://{bucket}/{self._key}"
         self._kept: set[bool] = set()
@@ -69,6 +70,12 @@ class ObjectStore:
         """The document, or None if there is none yet, and its version."""
         async with self._explained("read"):
             return await self._persistently(self._read)
+
+    async def neighbours(self) -> tuple[str, ...]:
+        """The other environments of the project that have an object below the prefix."""
+        async with self._explained("listed"):
+            names = await self._persistently(lambda: self._bucket.names(self._folder))
+        return other_environments(names, self._project, self._environment)
 
     async def swap(self, state: State, version: Version) -> tuple[State, Version]:
         """Replace the document of this version. Where it raises StoreError or is cancelled, it may yet have been done.

@@ -23,6 +23,10 @@ class Store(Protocol):
         """The document, or None if there is none yet, and its version."""
         ...
 
+    async def neighbours(self) -> tuple[str, ...]:
+        """The other environments of its project that have a document in the same place, sorted."""
+        ...
+
     async def swap(self, state: State, version: Version) -> tuple[State, Version]:
         """Replace the document that has this version, and give back what was written, durable by now.
 

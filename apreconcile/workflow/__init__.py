@@ -1,6 +1,6 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import DEFAULT_BASE_URL, Account, check_url, connect, utc_now
+from .account import DEFAULT_BASE_URL, Account, Named, check_url, connect, utc_now
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .cloning import Clone, clone
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_BASE_URL",
     "Account",
     "Clone",
+    "Named",
     "Planned",
     "apply",
     "check_free",

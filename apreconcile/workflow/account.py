@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from apreconcile.core.errors import UnsafeError, UsageError
 from apreconcile.core.plan import Scope, Step
@@ -33,6 +34,13 @@ from .stores import copy_command, line_of, name_of, open_store, start_at
 
 DEFAULT_BASE_URL = "https://api.agentphone.ai"
 """Where AgentPhone answers (PY, TS, OAS)."""
+
+
+class Named(NamedTuple):
+    """A value with the variable or option that it came from."""
+
+    text: str
+    source: str
 
 
 def utc_now() -> datetime:

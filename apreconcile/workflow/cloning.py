@@ -88,9 +88,10 @@ async def _account(account: Account) -> _Source:
     live: dict[Address, Mapping[str, Wire]] = {}
     for kind in KINDS:
         for key, entry in exported.document.get(kind.plural, {}).items():
-            said[kind.address(key)] = dict(entry)
-            seen = snapshot.get(kind.name, entry["import"])
-            live[kind.address(key)] = kind.shown(seen) if seen else {}
+            at = kind.address(key)
+            said[at] = dict(entry)
+            seen = snapshot.get(kind.name, exported.ids[at])
+            live[at] = kind.shown(seen) if seen else {}
     phones = {str(one.body["phoneNumber"]) for one in snapshot.listed if one.body.get("phoneNumber")}
     return _Source(said, live, tuple(sorted(phones)), exported.warnings)
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from apreconcile.core.call import Call
 from apreconcile.core.diagnosis import Check, Health, failed
@@ -28,7 +27,7 @@ from apreconcile.programs.versions import Version, gh_version, git_version, ssh_
 from apreconcile.store.local import LocalStore
 from apreconcile.store.store import Store
 
-from .account import utc_now
+from .account import Named, utc_now
 from .stores import open_store
 
 SANDBOX = "--sandbox"
@@ -39,13 +38,6 @@ DRIFTS, WRONG = 30.0, 300.0
 """Seconds by which two clocks may differ, and from which on locks and expiry dates mean something else."""
 _GIT, _SSH, _GH = Version(2, 31), Version(8, 9), Version(2, 0)
 _UNASKED = "the API could not be asked"
-
-
-class Named(NamedTuple):
-    """A value with the variable or option that it came from."""
-
-    text: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """The neighbours of a state are those of the project's other environments: what they hold is not ours to take.
 
-Beside a local state all of them are found; in a remote or a bucket those that the spec names, and no instances.
+Beside a local state all of them are looked at. In a remote or a bucket an instance of an ephemeral environment costs a
+request, and there may be one for each pull request: they are looked at only where somebody asks for them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from apreconcile.core.elsewhere import Elsewhere
@@ -16,27 +18,35 @@ from apreconcile.store.local import LocalStore
 from .account import Account
 
 
-async def elsewhere(account: Account) -> Elsewhere:
-    """What other environments hold. A state that cannot be read is a warning: its pipeline may keep it to itself."""
-    names = _names(account)
-    found = await together(_read(account, name) for name in names)
+async def elsewhere(account: Account, *, instances: bool = False) -> Elsewhere:
+    """What other environments hold, with `instances` those of ephemeral ones too, wherever their states are.
+
+    A state that cannot be read is a warning: its pipeline may keep it to itself.
+    """
+    names, warnings = await _names(account)
+    wanted = [name for name in names if instances or ":" not in name or isinstance(account.store, LocalStore)]
+    turn = asyncio.Semaphore(account.concurrency)
+    found = await together(_read(account, name, turn) for name in wanted)
     states = [one for one in found if isinstance(one, State) and one.in_use]
     held = {(at.kind, one.id): (state.environment, at) for state in states for at, one in state.resources.items()}
-    return Elsewhere(held, tuple(one for one in found if isinstance(one, str)))
+    return Elsewhere(held, (*warnings, *(one for one in found if isinstance(one, str))))
 
 
-def _names(account: Account) -> Sequence[str]:
-    """The environments whose states are looked for."""
-    if isinstance(account.store, LocalStore):
-        return account.store.neighbours()
-    known = (one for one in account.manifest.environments if not one.ephemeral)
-    return [one.known_as for one in known if one.known_as != account.manifest.environment]
+async def _names(account: Account) -> tuple[Sequence[str], tuple[str, ...]]:
+    """The environments that have a state in the store; those of the spec, with a warning, if it does not tell."""
+    try:
+        return await account.store.neighbours(), ()
+    except StoreError as problem:
+        known = [one.known_as for one in account.manifest.environments if not one.ephemeral]
+        warning = f"which other environments have a state is not known: {problem.message}"
+        return [name for name in known if name != account.manifest.environment], (warning,)
 
 
-async def _read(account: Account, name: str) -> State | str | None:
+async def _read(account: Account, name: str, turn: asyncio.Semaphore) -> State | str | None:
     """A state, None if there is none yet, or in a sentence why it could not be read."""
     try:
-        state, _ = await account.beside(name).read()
+        async with turn:
+            state, _ = await account.beside(name).read()
     except StoreError as problem:
         return f"what the environment {name} holds is not known: {problem.message}"
     return state

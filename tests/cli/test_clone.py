@@ -77,6 +77,16 @@ def test_what_it_costs_is_said_first_and_nothing_secret_at_all(prod, ap):
         assert left not in result.out
 
 
+def test_a_first_apply_takes_nothing_of_the_source_though_its_key_is_the_sources_by_then(prod, ap, folder):
+    """The keys were apart when it was cloned; the API shows no marker of an agent."""
+    made = ap("clone", "--from", "prod", "--to", "staging", *ALL, env=ENV)
+    (folder / "clone.yaml").write_text(made.out)
+    writes = [one for one in sent(prod, "key-of-prod") if one[0] != "GET"]
+    result = ap("apply", "-f", "clone.yaml", "-e", "staging", "--yes", "--adopt", env=SAME)
+    assert (result.code, "shows what is of the environment prod" in " ".join(result.out.split())) == (9, True), result
+    assert [one for one in sent(prod, "key-of-prod") if one[0] != "GET"] == writes
+
+
 def test_what_is_left_behind_is_said(prod, ap):
     warned = " ".join(
         ap("clone", "--from", "prod", "--to", "staging", *ALL, "--rewrite", "z.dev=y.dev", env=ENV).err.split()
@@ -112,16 +122,93 @@ def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
     text = text.replace("${word}", "$${word}")
     (folder / "agentphone.yaml").write_text(text.replace("BASE", prod.url))
     args = ("clone", "--from", "prod", "--to", "staging", *ALL)
-    result = ap(*args, "--prompts", "staging", env=ENV)
+    result = ap(*args, "--prompts", "texts", env=ENV)
     assert result.code == 0, result
-    assert "file: staging/support.md" in result.out
-    assert (folder / "staging/support.md").read_text() == "Read https://hooks.stg.dev/faq.\nAnd ${word}.\n"
+    assert "file: texts/staging/support.md" in result.out
+    assert (folder / "texts/staging/support.md").read_text() == "Read https://hooks.stg.dev/faq.\nAnd ${word}.\n"
     (folder / "clone.yaml").write_text(result.out)
     assert ap("validate", "clone.yaml", env=ENV).code == 0
-    (folder / "prompts/support.md").write_text("mine")
-    refused = ap(*args, "--prompts", "prompts", env=ENV)
-    assert (refused.code, refused.out, (folder / "prompts/support.md").read_text()) == (1, "", "mine")
+    (folder / "texts/staging/support.md").write_text("mine")
+    refused = ap(*args, "--prompts", "texts", env=ENV)
+    assert (refused.code, refused.out, (folder / "texts/staging/support.md").read_text()) == (1, "", "mine")
+    assert "or replace it: --overwrite" in " ".join(refused.err.split())
+    replaced = ap(*args, "--prompts", "texts", "--overwrite", env=ENV)
+    assert (replaced.code, replaced.out) == (0, result.out)
+    assert "warning: replaced texts/staging/support.md, which held another text" in replaced.err
     assert ap(*args, "--prompts", "../out", env=ENV).code == 64
+
+
+def test_the_files_of_a_clone_are_not_those_of_its_source(prod, ap, folder):
+    (folder / "prompts/support.md").write_text("Read https://hooks.acme.dev/faq.\nBe kind.\n")
+    text = SPEC.replace('"Read https://hooks.acme.dev/faq."', "{file: prompts/support.md}")
+    (folder / "agentphone.yaml").write_text(text.replace("BASE", prod.url))
+    result = ap("clone", "--from", "prod", "--to", "staging", *ALL, "--prompts", "prompts", env=ENV)
+    assert (result.code, "file: prompts/staging/support.md" in result.out) == (0, True), result
+    assert (folder / "prompts/support.md").read_text() == "Read https://hooks.acme.dev/faq.\nBe kind.\n"
+    assert (folder / "prompts/staging/support.md").read_text() == "Read https://hooks.stg.dev/faq.\nBe kind.\n"
+
+
+SAME = {**ENV, "STAGING_KEY": ENV["PROD_KEY"]}
+
+
+def accounts(folder, world, prod, staging):
+    """The spec, with other accounts; `BASE` is where the API is."""
+    was = ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: STAGING_KEY, baseUrl: "BASE"}}')
+    text = SPEC.replace(was[0], prod).replace(was[1], staging)
+    (folder / "agentphone.yaml").write_text(text.replace("BASE", world.url))
+
+
+@pytest.mark.parametrize(("source", "target", "env", "why"), [
+    ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: PROD_KEY}}", ENV, "both have the key of PROD_KEY"),
+    ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: PROD_KEY}}", {}, "both have the key of PROD_KEY"),
+    ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: STAGING_KEY}}", SAME, "STAGING_KEY has the key of PROD_KEY"),
+    ("{account: {keyEnv: PROD_KEY, subAccount: s1}}", "{account: {keyEnv: STAGING_KEY, subAccount: s1}}", SAME, "has the key"),
+    ("{account: {keyEnv: PROD_KEY, subAccount: s1}}", "{account: {keyEnv: PROD_KEY, subAccount: s2}}",
+     {**ENV, "AGENTPHONE_SUB_ACCOUNT": "s3"}, "both have the key of PROD_KEY"),
+    ("{}", "{}", {**ENV, "AGENTPHONE_API_KEY": "a", "AGENTPHONE_API_KEY_STAGING": "a "}, "has the key of AGENTPHONE_API_KEY"),
+    ("{}", "{account: {keyEnv: AGENTPHONE_TOKEN}}", {**ENV, "AGENTPHONE_TOKEN": "a"}, "both have the key of AGENTPHONE_TOKEN"),
+    ("{}", "{account: {keyEnv: AGENTPHONE_API_KEY}}", {**ENV, "AGENTPHONE_TOKEN": "a"}, "both have the key of AGENTPHONE_API_KEY"),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.ai"}}',
+     '{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.to/v1"}}', ENV, "both have the key of PROD_KEY"),
+])  # fmt: skip
+def test_the_account_of_the_source_is_no_place_for_its_clone(prod, ap, folder, source, target, env, why):
+    accounts(folder, prod, source, target)
+    asked = ("clone", "--from", "prod", "--to", "staging", *ALL, "--prompts", "new")
+    result = ap(*asked, env={"WORD": "w", **env})
+    told = " ".join(result.err.split())
+    assert (result.code, result.out, (folder / "new").exists()) == (9, "", False), result
+    assert "a clone for staging would be planned on the account of prod itself" in told
+    assert why in told
+    assert "hint: give staging a key of its own, or a sub-account" in told
+    assert "key-of-prod" not in result.err
+
+
+@pytest.mark.parametrize("flags", [("--sub-account", "s1"), ("--base-url", "http://127.0.0.1:9"), ("--sandbox",)])
+def test_flags_of_one_run_make_no_other_account_of_it(prod, ap, folder, flags):
+    """They are not in the clone."""
+    accounts(folder, prod, *2 * ["{account: {keyEnv: PROD_KEY}}"])
+    assert ap("clone", "--from", "prod", "--to", "staging", *flags, *ALL, env=ENV).code == 9
+
+
+def test_nor_is_it_asked_for_a_live_clone(prod, ap):
+    before = sent(prod, "key-of-prod")
+    result = ap("clone", "--from", "prod", "--to", "staging", "--live", *ALL, env=SAME)
+    assert (result.code, sent(prod, "key-of-prod")) == (9, before), result
+
+
+@pytest.mark.parametrize(("source", "target", "env"), [
+    ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: PROD_KEY, subAccount: s1}}", ENV),
+    ("{account: {keyEnv: PROD_KEY, subAccount: s1}}", "{account: {keyEnv: PROD_KEY, subAccount: s2}}", ENV),
+    ("{account: {keyEnv: PROD_KEY, subAccount: s1}}", "{account: {keyEnv: PROD_KEY}}", ENV),
+    ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: STAGING_KEY}}", {"WORD": "w"}),
+    ("{account: {keyEnv: PROD_KEY}}", "{}", ENV),
+    ("{account: {keyEnv: PROD_KEY}}", '{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', ENV),
+])  # fmt: skip
+def test_a_clone_for_another_account_or_another_sub_account(prod, ap, folder, source, target, env):
+    accounts(folder, prod, source, target)
+    state = folder / ".apreconcile/acme.prod.json"
+    state.unlink()  # it is about the host of the test, and these accounts are about others
+    assert ap("clone", "--from", "prod", "--to", "staging", *ALL, env=env).code == 0
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,6 @@ def test_a_spec_that_is_wrong_or_not_there(examined, world, folder):
     seen = examined(env=world.env, code=1)
     assert (seen["spec"][0], seen["spec"][2], seen["host"][0]) == ("failed", "apreconcile validate", "ok")
     assert examined("nowhere.yaml", env=world.env, code=1)["spec"][0] == "failed"
-    assert examined("plan.json", env=world.env, code=1)["spec"][0] == "failed"
 
 
 def test_without_a_network(examined):

@@ -30,12 +30,12 @@ def bare(tmp_path):
 def runner(bare, tmp_path, spawn, world):
     """Start the program on a runner: a checkout of one commit, with a spec in a folder of it."""
 
-    def start(name, *args, spec=SPEC):
+    def start(name, *args, spec=SPEC, env=None):
         clone = tmp_path / name
         if not clone.exists():
             checkout(bare, clone)
         (clone / "infra/agentphone.yaml").write_text(spec)
-        return spawn(*args, env={**world.env, **QUIET, "CI": "1"}, cwd=clone / "infra")
+        return spawn(*args, env={**world.env, **QUIET, "CI": "1", **(env or {})}, cwd=clone / "infra")
 
     return start
 
@@ -130,3 +130,57 @@ def test_environments_know_of_each_other_by_their_refs(runner, bare, world):
         ["git", "for-each-ref", "refs/apreconcile"], cwd=bare, capture_output=True, text=True, check=True
     ).stdout
     assert refs.split()[2::3] == ["refs/apreconcile/acme/prod"]
+
+
+def test_the_states_of_other_environments_in_the_remote_count_also_where_the_spec_does_not_name_them(runner, world):
+    """As in the spec of a clone, whose only environment is its own."""
+    shared = SPEC.replace("numbers: {main", "environments: {ENV: {}}\nnumbers: {main").replace(', areaCode: "415"', "")
+    prod = ("-e", "prod", "--only", "agent.support")
+    assert ended(runner("one", "apply", *prod, "--yes", spec=shared.replace("ENV", "prod")))[0] == 0
+    held = world.http.get("/v1/agents").json()["data"][0]["id"]
+    staging = shared.replace("ENV: {}", f"staging: {{agents: {{support: {{import: {held}}}}}}}")
+    writes = world.writes()
+    code, text = ended(runner("two", "apply", "-e", "staging", "--yes", spec=staging))
+    assert (code, "is agent.support of the environment prod" in text, world.writes()) == (9, True, writes), text
+    apart = staging.replace("staging: {", "staging: {account: {keyEnv: STAGING_KEY}, ")
+    env = {"STAGING_KEY": world.env["AGENTPHONE_API_KEY"]}
+    code, text = ended(runner("three", "apply", "-e", "staging", "--yes", "--adopt", spec=apart, env=env))
+    assert (code, "the account of staging shows what is of the environment prod" in text) == (9, True), text
+    assert world.writes() == writes
+
+
+CLONED = """\
+version: 1
+project: acme
+state: {store: git}
+agents: {support: {name: Support}}
+webhooks: {events: {url: "https://keep.dev/"}}
+environments:
+  prod: {account: {keyEnv: PROD_KEY}}
+  staging: {account: {keyEnv: STAGING_KEY}}
+  preview: {account: {keyEnv: PROD_KEY}, ephemeral: {ttl: 2h}}
+"""
+
+
+def test_a_clone_in_the_same_remote_never_acts_on_what_its_source_holds(runner, world):
+    """Nothing in this account has a marker, and its spec does not name the source."""
+    keys = {"PROD_KEY": "key-of-prod", "STAGING_KEY": "key-of-staging"}
+    for name in ("prod", "preview:pr-1"):
+        assert ended(runner("one", "apply", "-e", name, "--yes", spec=CLONED, env=keys))[0] == 0
+    out, err = (one := runner("one", "export", "-e", "prod", spec=CLONED, env=keys)).communicate(timeout=60)
+    assert (one.returncode, "it is agent.support of the environment preview:pr-1" in " ".join(err.split())) == (0, True)
+    code, text = ended(runner("two", "plan", "-e", "prod", spec=out, env=keys))
+    assert (code, "No changes" in text) == (0, True), text
+    rewritten = ("--from", "prod", "--to", "staging", "--rewrite", "keep.dev=keep.dev")
+    clone, _ = runner("one", "clone", *rewritten, spec=CLONED, env=keys).communicate(timeout=60)
+    before = writes_of(world, "key-of-prod")
+    wrong = {**keys, "STAGING_KEY": "key-of-prod"}
+    code, text = ended(runner("three", "apply", "-e", "staging", "--yes", "--adopt", spec=clone, env=wrong))
+    assert (code, "the account of staging shows what is of the environment prod" in text) == (9, True), text
+    assert ended(runner("three", "apply", "-e", "staging", "--yes", spec=clone, env=keys))[0] == 0
+    assert writes_of(world, "key-of-prod") == before
+
+
+def writes_of(world, key):
+    asked = world.http.get("/_sandbox/requests", headers={"Authorization": f"Bearer {key}"}).json()["data"]
+    return [(one["method"], one["path"]) for one in asked if one["method"] != "GET"]

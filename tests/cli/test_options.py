@@ -27,6 +27,8 @@ from apreconcile.cli.options import settings_of
         (["plan", "--sub-account", "acc 1"], "is no id"),
         (["apply", "--settle", "-1"], "--settle"),
         (["validate", "plan.json"], "plan.json is no spec, but a saved plan"),
+        (["doctor", "plan.json"], "plan.json is no spec, but a saved plan"),
+        (["doctor", "-e", "staging"], "no environment 'staging'"),
         (["plan", "-f", "plan.json"], "plan.json is no spec, but a saved plan"),
         (["apply", "a.json", "b.json"], "a.json and b.json are 2 plans"),
         (["apply", "--expect-digest", "abc"], "'abc' is no digest: a plan's has 64 hex digits"),

@@ -176,6 +176,9 @@ class _Store:
     async def read(self) -> Any:
         return await self.inner.read()
 
+    async def neighbours(self) -> Any:
+        return await self.inner.neighbours()
+
     async def swap(self, state: Any, version: Any) -> Any:
         return await self.doors.swapped(state, version)
 

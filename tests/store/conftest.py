@@ -26,7 +26,8 @@ from apreconcile.store.objects import ObjectStore
 from apreconcile.store.store import Store
 from tests.store.s3 import BUCKET, environ, spoil
 
-EMPTY = State("acme", "default", "loopback")
+OURS = ("acme", "default")
+EMPTY = State(*OURS, "loopback")
 
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -35,12 +36,12 @@ QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 @dataclass(frozen=True)
 class Home:
-    """One document's home: `open` it anew, `damage` it behind its back, or open it elsewhere as `store` by `code`.
+    """One document's home: `open` it anew (or that of another project and environment there), `damage` it behind its back, or open it elsewhere as `store` by `code`.
 
     A store that is `slow` is asked less often.
     """
 
-    open: Callable[[], Store]
+    open: Callable[..., Store]
     damage: Callable[[bytes], object]
     code: str
     slow: bool = False
@@ -74,7 +75,7 @@ store = LocalStore(Path({str(home)!r}), "acme", "default")
         home.mkdir(exist_ok=True)
         (home / "acme.default.json").write_bytes(content)
 
-    return Home(lambda: LocalStore(home, "acme", "default"), damage, code)
+    return Home(lambda *of: LocalStore(home, *(of or OURS)), damage, code)
 
 
 def s3(folder: Path) -> Home:
@@ -87,7 +88,7 @@ store = ObjectStore({prefix!r}, "acme", "default", environ={environ(url)!r})
     def damage(content: bytes) -> None:
         spoil(url, f"{prefix.removeprefix(f's3://{BUCKET}/')}/acme.default.json", content)
 
-    return Home(lambda: ObjectStore(prefix, "acme", "default", environ=environ(url)), damage, code)
+    return Home(lambda *of: ObjectStore(prefix, *(of or OURS), environ=environ(url)), damage, code)
 
 
 @cache
@@ -179,10 +180,10 @@ from apreconcile.store.git import GitStore
 store = GitStore(Path({str(runner)!r}), "acme", "default", git=git)
 """
 
-    def open_() -> GitStore:
+    def open_(*of: str) -> GitStore:
         mine = folder / f"runner{next(numbers)}"
         shutil.copytree(runner, mine)
-        return GitStore(mine, "acme", "default", git=git)
+        return GitStore(mine, *(of or OURS), git=git)
 
     return Home(open_, lambda content: put(bare, content), code, slow=True)
 

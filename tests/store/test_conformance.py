@@ -14,7 +14,7 @@ import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import ConflictError, StoreError
-from apreconcile.core.state import to_json
+from apreconcile.core.state import State, to_json
 from tests.store.conftest import EMPTY, big
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +267,13 @@ async def test_the_document_of_something_else_is_refused(home, other):
 
 async def test_a_store_says_where_it_is(home):
     assert home.open().place in repr(home.open())
+
+
+async def test_the_other_environments_of_the_project_are_known_by_name(home):
+    assert await home.open().neighbours() == ()
+    there = [("acme", "default"), ("acme", "preview:pr-1"), ("acme", "staging"), ("acme-2", "prod"), ("acm", "e.x")]
+    for project, environment in there:
+        await home.open(project, environment).swap(State(project, environment, "loopback"), "absent")
+    assert await home.open().neighbours() == ("preview:pr-1", "staging")
+    assert await home.open("acme", "staging").neighbours() == ("default", "preview:pr-1")
+    assert await home.open("acme-2", "prod").neighbours() == ()

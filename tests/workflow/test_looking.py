@@ -364,6 +364,9 @@ class Overtaken:
             await overtake()
         return found
 
+    async def neighbours(self):
+        return await self.store.neighbours()
+
     async def swap(self, state, version):
         return await self.store.swap(state, version)
 

@@ -135,6 +135,9 @@ class Slow:
     async def read(self):
         return await self.store.read()
 
+    async def neighbours(self):
+        return await self.store.neighbours()
+
     async def swap(self, state, version):
         self.swaps += 1
         until, idle = self.client.requests + self.lag, 0

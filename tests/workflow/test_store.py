@@ -39,6 +39,9 @@ class Breaking:
     async def read(self):
         return await self.store.read()
 
+    async def neighbours(self):
+        return await self.store.neighbours()
+
     async def swap(self, state, version):
         self.swaps += 1
         if self.swaps in self.breaks:
