@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from apreconcile.core.diagnosis import exit_of, to_json
-from apreconcile.core.errors import Error
+from apreconcile.core.errors import Error, UsageError
 from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import DEFAULT, Access, Manifest
 from apreconcile.show.doctor import doctor_text
@@ -69,10 +69,12 @@ def _url(settings: Settings, access: Access) -> Named:
 
 
 def _spec(settings: Settings) -> Manifest | Error | None:
-    """The spec, what is wrong with it, or None where none was named and none is here."""
+    """The spec, what is wrong with it, or None where none was named and none is here. Raises UsageError."""
     if not (settings.files or settings.plans or Path(DEFAULT_SPEC).exists()):
         return None
     try:
         return manifest_of(settings)
+    except UsageError:
+        raise
     except Error as problem:
         return problem
