@@ -93,7 +93,7 @@ def _remedy(patient: Patient) -> str:
 def _spec(patient: Patient) -> Check:
     spec = patient.spec
     if spec is None:
-        return Check("spec", Health.UNKNOWN, "there is no spec here", "apreconcile export > agentphone.yaml")
+        return Check("spec", Health.UNKNOWN, "there is no spec here", "write the account down as one: apreconcile init")
     if isinstance(spec, SpecError):
         return Check("spec", Health.FAILED, spec.message, "apreconcile validate")
     if isinstance(spec, Error):
