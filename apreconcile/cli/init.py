@@ -149,6 +149,7 @@ def _show(terminal: Terminal, choice: Choice, files: Mapping[Path, bytes], expor
 
 
 def _agreed(terminal: Terminal) -> bool:
+    terminal.talk([BLANK])
     return ask(terminal, strong("Write these files, and adopt what they name? [y/N] ")).lower() in ("y", "yes")
 
 

@@ -44,9 +44,9 @@ class Begun:
 def found_lines(
     document: Mapping[str, Any], files: Sequence[str], *, project: str, store: str, pipeline: str, width: int
 ) -> Lines:
-    """What the account has, what it is going to be, and the files that would be written."""
+    """What of the account is written down, what it is going to be, and the files that would be written."""
     many = [count(len(document.get(plural, {})), plural[:-1]) for plural in ("agents", "numbers", "webhooks")]
-    said = f"The account has {many[0]}, {many[1]} and {many[2]}. It becomes the project {project}: its state lies"
+    said = f"{many[0]}, {many[1]} and {many[2]} of the account become the project {project}: its state lies"
     lines = prose(f"{said} {_STORES[store]}, and {_HOSTS[pipeline]}. To be written:", width=width)
     for folder, group in groupby(files, key=lambda name: name.rpartition("/")[0]):
         names = list(group)
@@ -98,7 +98,7 @@ def _piping(begun: Begun) -> Sequence[_Step]:
     if begun.pipeline == "github":
         main = "" if begun.branch else " If your default branch is not main, put it for main in the one that applies."
         return (
-            ("Make a secret of the repository of each of these: Settings, Secrets and variables, Actions; or",
+            ("Make these secrets of the repository, by hand (Settings, Secrets and variables, Actions) or so:",
              [f"gh secret set {name}" for name in keys]),
             (f"In the workflows, put {_SOURCE} for OWNER and the zeros.{main} Then add them.", [*adding, pushing]),
         )  # fmt: skip

@@ -19,6 +19,7 @@ from .applying import apply
 from .exporting import export
 from .loading import DEFAULT_SPEC
 from .planning import Planned, plan
+from .stores import state_line
 from .surroundings import Surroundings
 
 PROMPTS = "prompts"
@@ -91,7 +92,11 @@ async def write_down(account: Account) -> Exported:
         project, held = account.manifest.project, len(state.resources)
         things = f"{held:,} resource{'' if held == 1 else 's'}"
         reason = f"the state of {project}/{DEFAULT} is here already, with {things}"
-        hint = f"write its spec down: apreconcile export --project {project} > {DEFAULT_SPEC}; or use another --project"
+        store = account.manifest.store
+        line = f", and add to it: {state_line(store, None)}" if store else ""
+        hint = (
+            f"write its spec down: apreconcile export --project {project} > {DEFAULT_SPEC}{line}; or take another name"
+        )
         raise UnsafeError(reason, hint=hint)
     return await export(account, prompts=PROMPTS)
 

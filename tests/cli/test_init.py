@@ -86,7 +86,9 @@ def test_a_starter_account_becomes_a_spec_with_an_empty_plan(empty, ap, world):
     assert spec["agents"]["starter"]["systemPrompt"] == {"file": "prompts/starter.md"}
     assert world.writes() == ["PATCH /v1/numbers/num_1"], "nothing but the number's marker"
     assert ap("plan", "--detailed-exitcode", env=world.env).code == 0
-    assert "The account has 1 agent, 1 number and 0 webhooks." in result.out
+    assert "1 agent, 1 number and 0 webhooks of the account become the project acme-support:" in " ".join(
+        result.out.split()
+    )
     assert "The plan of agentphone.yaml is empty: nothing is left to do." in result.out
     assert "Next:" in result.out
 
@@ -305,7 +307,7 @@ def test_a_large_account_with_webhooks(empty, ap, world):
     world.seed(agents=agents, webhooks=[{"url": "https://h.dev/x"}, {"agentId": "agt_7", "url": "https://h.dev/w"}])
     result = ap("init", "--yes", env=world.env)
     assert (result.code, world.writes()) == (0, [])
-    assert "The account has 120 agents, 0 numbers and 2 webhooks." in " ".join(result.out.split())
+    assert "120 agents, 0 numbers and 2 webhooks of the account become the project" in " ".join(result.out.split())
     assert "  prompts/ (120 files)\n" in result.out
     assert len(files(empty)) == 122
     assert ap("plan", "--detailed-exitcode", env=world.env).code == 0
@@ -438,6 +440,32 @@ def test_what_is_remembered_already_is_not_begun_again(empty, ap, world):
     result = ap("init", "--yes", env=world.env)
     assert result.code == 9
     assert "the state of acme-support/default is here already, with 2 resources" in " ".join(result.err.split())
+
+
+def test_what_git_remembers_already_is_written_down_as_the_hint_says(repository, ap, world):
+    world.seed(**STARTER)
+    assert ap("init", "--yes", "--pipeline", "none", env=world.env).code == 0
+    spec = repository / "agentphone.yaml"
+    before = yaml.safe_load(spec.read_text())
+    spec.unlink()
+    refused = " ".join(ap("init", "--yes", env=world.env).err.split())
+    assert "export --project acme-support > agentphone.yaml, and add to it: state: {store: git};" in refused
+    spec.write_text(ap("export", "--project", "acme-support", env=world.env).out + "\nstate: {store: git}\n")
+    assert ap("plan", "--detailed-exitcode", env=world.env).code == 0
+    assert yaml.safe_load(spec.read_text())["numbers"] == before["numbers"]
+
+
+def test_what_another_project_holds_is_said_to_be_left_out(empty, ap, world, tmp_path, monkeypatch):
+    world.seed(**STARTER)
+    assert ap("init", "--yes", env=world.env).code == 0
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    result = ap("init", "--yes", env=world.env)
+    assert (result.code, "0 agents, 0 numbers and 0 webhooks of the account" in " ".join(result.out.split())) == (
+        0,
+        True,
+    )
+    assert "warning: number num_1 is left out: it carries the marker" in result.err
 
 
 @pytest.fixture
