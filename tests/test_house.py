@@ -113,6 +113,24 @@ def test_only_programs_starts_a_program(path: Path) -> None:
             assert (getattr(node.value, "id", ""), node.attr) != ("os", "system"), f"line {node.lineno}"
 
 
+def test_a_wing_is_forgotten_by_no_contract() -> None:
+    """A list of what is forbidden says nothing of a wing that it does not name."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = {rule["id"]: rule for rule in rules}
+    parts = {
+        f"apreconcile.{path.stem}"
+        for path in HOUSE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    parts -= {"apreconcile.__init__", "apreconcile.__main__", "apreconcile.sandbox"}
+    assert set(contracts["sandbox-imports-nothing-of-ours"]["forbidden_modules"]) == parts
+    assert set(contracts["one-http"]["source_modules"]) == parts - {
+        "apreconcile.cli",
+        "apreconcile.live",
+        "apreconcile.version",
+    }
+
+
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     drawn = {
         name: (len(branch) // 4, int(code) if code else None)

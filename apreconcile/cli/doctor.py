@@ -61,10 +61,7 @@ def _patient(settings: Settings, stack: ExitStack) -> Patient:
 
 
 def _spec(settings: Settings) -> Manifest | Error | None:
-    """The spec, what is wrong with it, or None where none was named and none is here.
-
-    Raises UsageError for an environment that it does not have.
-    """
+    """The spec, what is wrong with it, or None where none was named and none is here. Raises UsageError."""
     if not (settings.files or settings.plans or Path(DEFAULT_SPEC).exists()):
         return None
     try:

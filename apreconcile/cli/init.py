@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from apreconcile import pipelines
-from apreconcile.core.change import Adopt
-from apreconcile.core.errors import BlockedError, Error, HeldError, UnsafeError, UsageError
+from apreconcile.core.errors import Error, HeldError, UnsafeError, UsageError
 from apreconcile.core.export import Exported
 from apreconcile.core.outcome import Report
 from apreconcile.core.planfile import to_json
-from apreconcile.core.spec.document import PROJECT
-from apreconcile.core.wanted import DEFAULT, Manifest
-from apreconcile.core.writing import spec_text
-from apreconcile.show import escape
-from apreconcile.show.layout import count
+from apreconcile.core.wanted import DEFAULT
+from apreconcile.show.beginning import Begun, found_lines, next_lines
+from apreconcile.show.layout import hint_lines, prose
 from apreconcile.show.report import report_text
 from apreconcile.show.screen import BLANK, say, strong
-from apreconcile.workflow import Account, Planned, apply, export, plan
+from apreconcile.workflow import Planned
+from apreconcile.workflow.beginning import (
+    NONE,
+    PIPELINES,
+    PROMPTS,
+    STORES,
+    Choice,
+    Drafts,
+    adopt_all,
+    check_choice,
+    check_unbegun,
+    completed,
+    drafts,
+    with_ignored,
+    write_down,
+)
 from apreconcile.workflow.surroundings import Surroundings, look_around
 
 from .asking import ask
 from .command import command
 from .loading import DEFAULT_SPEC, manifest_of
-from .opening import opened
+from .opening import LOST, opened, state_is_lost
 from .options import Settings, pass_settings
 from .progress import Requests
 from .running import run
-from .saving import check_files, save_files
+from .saving import check_files, held_in, save_files
 from .terminal import Terminal
 
-IGNORED = (".apreconcile/", "plan.json", ".env")
-"""What git is not to keep: the local state and the sandbox, plans, and what sinks may write."""
-PROMPTS = "prompts"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the spec is to be called, where its state lies, and which pipeline there is to be."""
-
-    project: str
-    store: str
-    pipeline: str
+_IGNORE, _INCLUDES = ".gitignore", ".gitlab-ci.yml"
+_AGAIN = "see that there is room and that you may write there, then run init again: it goes on from what is written"
+_IN_THE_WAY = "move it away; or, if it is the pipeline's, write none: --pipeline none"
 
 
 @command("apreconcile init", "apreconcile init --yes --project acme-support --pipeline github")
 @click.option("--project", metavar="NAME", help="The name of the project. [that of the folder]")
 @click.option(
-    "--store",
-    type=click.Choice(["local", "git"]),
-    metavar="local|git",
+    "--store", type=click.Choice(STORES), metavar="|".join(STORES),
     help="Where the state lies. [git, if origin is there]",
-)
+)  # fmt: skip
 @click.option(
-    "--pipeline",
-    type=click.Choice(["github", "gitlab", "none"]),
-    metavar="github|gitlab|none",
+    "--pipeline", type=click.Choice(PIPELINES), metavar="|".join(PIPELINES),
     help="The pipeline to write. [that of the remote's host]",
-)
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is proposed, write the files, and adopt.")
 @pass_settings
 def init(settings: Settings, project: str | None, store: str | None, pipeline: str | None, yes: bool) -> int:
@@ -69,161 +68,133 @@ def init(settings: Settings, project: str | None, store: str | None, pipeline: s
 
     Nothing is bought, changed or deleted in the account: its numbers get the marker by which they are known again.
     No file that is there is replaced; `.gitignore` gets the lines that it lacks.
-    """  # fmt: skip
-    terminal, folder = settings.terminal, Path()
+    """
+    terminal = settings.terminal
+    _check_asked(settings, yes=yes)
+    around = run(terminal, lambda _: look_around(Path.cwd(), settings.environ))
+    choice = _chosen(terminal, around, Choice(project or "", pipeline or "", store or ""), asks=not yes)
+    _check_state_stays(settings, choice)
+    exported = run(terminal, lambda _: _exported(settings, choice))
+    made = drafts(choice, around, exported)
+    files = _files(around, made)
+    _show(terminal, choice, files, exported)
+    if not yes and not _agreed(terminal):
+        raise HeldError("nothing was written: the answer was no", hint="say it with options: apreconcile init --help")
+    save_files(files, hint=_AGAIN)
+    return _finished(settings, _begun(settings, around, choice, made, exported))
+
+
+def _check_asked(settings: Settings, *, yes: bool) -> None:
+    """Raise Error for what init does not do, where nobody can be asked, and where there is a spec already."""
     if settings.files or settings.plans:
         raise UsageError("init writes ./agentphone.yaml, and takes no spec", hint="go to the folder where it is to be")
     if settings.environment not in {None, DEFAULT} or settings.sub_account:
         reason = "init writes the spec of one account: it takes neither an environment nor a sub-account"
         raise UsageError(reason, hint="begin without, and write `environments:` into the spec afterwards")
-    if not yes and not terminal.interactive:
+    if not yes and not settings.terminal.interactive:
         reason = "nothing was done: there is no terminal to ask at, and no --yes"
         raise HeldError(reason, hint="add --yes to take what is proposed, or say it: apreconcile init --help")
-    _check_free(folder)
-    around = run(terminal, lambda _: look_around(folder.resolve(), settings.environ))
-    choice = _chosen(terminal, around, Choice(project or "", store or "", pipeline or ""), asks=not yes)
-    exported = run(terminal, lambda _: _exported(settings, choice))
-    files = _files(folder, around, choice, exported)
-    _show(terminal, files, exported)
-    if not yes and ask(terminal, strong("Write these files, and adopt what they name? [y/N] ")).lower() not in (
-        "y",
-        "yes",
-    ):
-        raise HeldError("nothing was written: the answer was no", hint="say it with options: apreconcile init --help")
-    save_files(files)
-    return _adopted(settings, choice, exported)
-
-
-def _check_free(folder: Path) -> None:
-    """Raise Error where there is a spec already."""
-    if (folder / DEFAULT_SPEC).exists():
-        hint = "plan it: apreconcile plan; or see what the account has: apreconcile export --project NAME"
-        raise Error(f"{DEFAULT_SPEC} is here already", hint=hint)
+    check_unbegun(Path())
 
 
 def _chosen(terminal: Terminal, around: Surroundings, given: Choice, *, asks: bool) -> Choice:
-    """What was given, or else what a person answers, or else what is proposed."""
-    proposed = {"project": around.project, "store": around.store, "pipeline": around.pipeline}
-    allowed = {"store": ("local", "git"), "pipeline": ("github", "gitlab", "none")}
-    found: dict[str, str] = {}
-    for name, default in proposed.items():
-        value: str = getattr(given, name)
-        while not value:
-            words = f" ({', '.join(allowed[name])})" if name in allowed else ""
-            value = (ask(terminal, strong(f"{name}{words} [{default}] ")) if asks else "") or default
-            if value not in allowed.get(name, (value,)) or (name == "project" and not PROJECT.fullmatch(value)):
-                terminal.talk([say(f"  {escape.line(value)!r} cannot be its {name}")])
-                value = ""
-        found[name] = value
-    if not PROJECT.fullmatch(found["project"]):
-        hint = "use small letters, digits and -, at most 40"
-        raise UsageError(f"{escape.line(found['project'])!r} cannot be a project", hint=hint)
-    return Choice(**found)
+    """What was given, or else what a person answers, or else what is proposed. Raises UsageError if it cannot be."""
+    check_choice(completed(given, around), around)
+    for name, words in (("project", ()), ("pipeline", PIPELINES), ("store", STORES)) if asks else ():
+        while not getattr(given, name) and not (name == "store" and given.pipeline != NONE):
+            proposed = getattr(completed(given, around), name)
+            listed = f" ({', '.join(words)})" if words else ""
+            value = ask(terminal, strong(f"{name}{listed} [{proposed}] ")) or proposed
+            try:
+                check_choice(completed(replace(given, **{name: value}), around), around)
+            except UsageError as problem:
+                width = terminal.talk_width
+                why = prose(problem.message, width=width, first=say("  "), hang=2)
+                terminal.talk([*why, *hint_lines(problem.hint, width=width, indent=2)])
+            else:
+                given = replace(given, **{name: value})
+    return completed(given, around)
+
+
+def _check_state_stays(settings: Settings, choice: Choice) -> None:
+    """Raise UnsafeError where the state would end with this run's machine."""
+    if state_is_lost(settings, choice.manifest):
+        raise UnsafeError(f"nothing was sent: {LOST}", hint="keep it in the remote origin of a clone: --store git")
 
 
 async def _exported(settings: Settings, choice: Choice) -> Exported:
-    """The account as a spec. Raises UnsafeError where something of this name is remembered already."""
-    manifest = Manifest(choice.project, DEFAULT, (), home=".", store=choice.store)
     requests = Requests(settings.terminal, verbose=settings.verbose)
-    async with opened(settings, manifest, requests) as account:
+    async with opened(settings, choice.manifest, requests) as account:
         with requests.shown("looking at the account"):
-            state, _ = await account.recall()
-            if state.resources or state.intents:
-                held = count(len(state.resources), "resource")
-                reason = f"the state of {choice.project}/{DEFAULT} is here already, with {held}"
-                hint = f"write its spec down: apreconcile export --project {choice.project}; or name another"
-                raise UnsafeError(reason, hint=hint)
-            return await export(account, prompts=PROMPTS)
+            return await write_down(account)
 
 
-def _files(folder: Path, around: Surroundings, choice: Choice, exported: Exported) -> dict[Path, bytes]:
-    """What is to be written. Raises Error where a file is in the way."""
-    document = dict(exported.document)
-    tail = {name: document.pop(name) for name in list(document) if name not in ("version", "project")}
-    state = {"state": {"store": choice.store}} if choice.store != "local" else {}
-    texts = {DEFAULT_SPEC: spec_text({**document, **state, **tail}), **exported.files}
-    files = check_files(folder, texts, overwrite=False)
-    top = around.top or folder
-    workflows = {name: _on(around.branch, text) for name, text in pipelines.files(choice.pipeline).items()}
-    files |= check_files(top, workflows, overwrite=False)
-    return files | _ignoring(folder)
+def _files(around: Surroundings, made: Drafts) -> dict[Path, bytes]:
+    """What is to be written, the spec last: until then, init can be run again. Raises Error for what is there."""
+    here = Path.cwd()
+    files = check_files(around.top or here, made.at_top, overwrite=False, hint=_IN_THE_WAY)
+    ignore = here / _IGNORE
+    check_files(here, {_IGNORE: ""}, overwrite=True)
+    held = held_in(ignore) if ignore.exists() else b""
+    files |= {ignore: with_ignored(held)} if with_ignored(held) != held else {}
+    return files | check_files(here, made.here, overwrite=False, hint=_IN_THE_WAY)
 
 
-def _on(branch: str | None, text: str) -> str:
-    """A workflow that runs on the branch that is here."""
-    return text.replace("branches: [main]", f"branches: [{branch}]") if branch else text
-
-
-def _ignoring(folder: Path) -> dict[Path, bytes]:
-    """`.gitignore` with the lines that it lacks; nothing if it has them."""
-    target = folder / ".gitignore"
-    check_files(folder, {target.name: ""}, overwrite=True)
-    held = target.read_bytes() if target.exists() else b""
-    missing = [line for line in IGNORED if line.encode() not in held.splitlines()]
-    if not missing:
-        return {}
-    gap = b"" if not held or held.endswith(b"\n") else b"\n"
-    return {target.resolve(): held + gap + "".join(f"{line}\n" for line in missing).encode()}
-
-
-def _show(terminal: Terminal, files: Mapping[Path, bytes], exported: Exported) -> None:
-    """What the account has, and what would be written."""
-    many = [count(len(exported.document.get(plural, {})), plural[:-1]) for plural in ("agents", "numbers", "webhooks")]
-    terminal.show([say(f"The account has {', '.join(many)}. To be written:")])
-    top = Path.cwd()
-    for target in files:
-        name = str(target.relative_to(top)) if target.is_relative_to(top) else str(target)
-        terminal.show([say(f"  {escape.line(name)}")])
+def _show(terminal: Terminal, choice: Choice, files: Mapping[Path, bytes], exported: Exported) -> None:
+    names = [os.path.relpath(target) for target in files]
+    how = {"project": choice.project, "store": choice.store, "pipeline": choice.pipeline}
+    terminal.show(found_lines(exported.document, names, **how, width=terminal.width))
     for warning in exported.warnings:
         terminal.warn(warning)
 
 
-def _adopted(settings: Settings, choice: Choice, exported: Exported) -> int:
-    """Adopt what the new spec names, and nothing else; the exit code."""
-    terminal = settings.terminal
-    unset = [name for name in exported.names if not settings.environ.get(name)]
-    if unset:
-        terminal.show([BLANK, say("Written. Before it is adopted, set what no API shows, and then plan and apply:")])
-        terminal.show([say(f"  export {name}=…") for name in unset])
-        terminal.show([say("  apreconcile plan"), say("  apreconcile apply")])
-        return 0
-    manifest = manifest_of(settings)
-    planned, report = run(terminal, lambda _: _taken(settings, manifest))
-    if report.outcomes or report.exit:
-        terminal.show([BLANK, *report_text(report, to_json(planned.plan), width=terminal.width)])
-    if report.exit == 0:
-        terminal.show([BLANK, *(say(line) for line in _next(choice))])
-    return report.exit
+def _agreed(terminal: Terminal) -> bool:
+    terminal.talk([BLANK])
+    return ask(terminal, strong("Write these files, and adopt what they name? [y/N] ")).lower() in ("y", "yes")
 
 
-async def _taken(settings: Settings, manifest: Manifest) -> tuple[Planned, Report]:
-    requests = Requests(settings.terminal, verbose=settings.verbose)
+def _begun(settings: Settings, around: Surroundings, choice: Choice, made: Drafts, exported: Exported) -> Begun:
+    """What was written, for whoever says what is next."""
+    top = around.top or Path.cwd()
+    up = os.path.relpath(top)
+    pattern = min(made.at_top).rpartition("apply.yml")[0] + "*.yml" if choice.pipeline == "github" else ""
+    piped = [pattern] if pattern else sorted(made.at_top)
+    return Begun(
+        choice.pipeline,
+        choice.store,
+        spec=(DEFAULT_SPEC, *([PROMPTS] if exported.files else []), _IGNORE),
+        pipeline_files=tuple(os.path.normpath(f"{up}/{name}") for name in piped),
+        names=exported.names,
+        unset=tuple(name for name in exported.names if not settings.environ.get(name)),
+        in_repository=around.top is not None,
+        branch=around.branch,
+        elsewhere=around.here if around.here != around.branch else None,
+        includes=os.path.normpath(f"{up}/{_INCLUDES}"),
+        included=(top / _INCLUDES).exists(),
+    )
 
-    async def adopted(account: Account) -> tuple[Planned, Report]:
-        with requests.shown("adopting"):
-            planned = await plan(account)
-            others = [str(step.address) for step in planned.plan.steps if not isinstance(step.change, Adopt)]
-            others += [str(one.address) for one in planned.plan.blocked]
-            if others:
-                reason = (
-                    f"the account changed meanwhile: {', '.join(others)}; the files are written, nothing was adopted"
-                )
-                raise BlockedError(reason, hint="see what it is: apreconcile plan")
-            return planned, await apply(account, planned)
 
+def _finished(settings: Settings, begun: Begun) -> int:
+    """Adopt what the new spec names, and nothing else; say what is next. The exit code."""
+    terminal, code = settings.terminal, 0
+    if not begun.unset:
+        try:
+            planned, report = run(terminal, lambda _: _adopted(settings))
+        except Error:
+            terminal.warn("the files are written; once this is mended, adopt what they name: apreconcile apply")
+            raise
+        shown = report_text(report, to_json(planned.plan), width=terminal.width)
+        terminal.show([BLANK, *shown] if report.outcomes or report.exit else [])
+        code = report.exit
+    if code == 0 and not begun.unset:
+        terminal.tell(f"The plan of {DEFAULT_SPEC} is empty: nothing is left to do.")
+    if code == 0:
+        terminal.show(next_lines(begun, width=terminal.width))
+    return code
+
+
+async def _adopted(settings: Settings) -> tuple[Planned, Report]:
+    manifest, requests = manifest_of(settings), Requests(settings.terminal, verbose=settings.verbose)
     async with opened(settings, manifest, requests) as account:
-        return await adopted(account)
-
-
-def _next(choice: Choice) -> list[str]:
-    """What to do now."""
-    lines = [
-        "Next:",
-        "  git add agentphone.yaml prompts .gitignore, and commit them",
-        "  edit agentphone.yaml, then: apreconcile plan",
-    ]
-    if choice.pipeline != "none":
-        lines.append(
-            "  in the pipeline's files, replace OWNER and the zeros, and give it AGENTPHONE_API_KEY: docs/gitops.md"
-        )
-    return lines
+        with requests.shown("adopting"):
+            return await adopt_all(account)

@@ -75,11 +75,15 @@ def check_folder(name: str) -> str:
     return str(folder)
 
 
-def check_files(home: Path, files: Mapping[str, str], *, overwrite: bool) -> dict[Path, bytes]:
+REPLACE = "move it away, name another folder, or replace it: --overwrite"
+ELSEWHERE = "name another folder: --prompts DIR"
+
+
+def check_files(home: Path, files: Mapping[str, str], *, overwrite: bool, hint: str = REPLACE) -> dict[Path, bytes]:
     """What is to be written where, of texts by their path below a folder; what is there already is left out.
 
     Raises Error before anything is written: for what would lead outside of the folder, for what is no plain file, and,
-    unless `overwrite`, for a file that is there with another content.
+    unless `overwrite`, for a file that is there with another content, with this hint.
     """
     top, wanted = home.resolve(), dict[Path, bytes]()
     others: list[str] = []
@@ -89,15 +93,24 @@ def check_files(home: Path, files: Mapping[str, str], *, overwrite: bool) -> dic
             raise Error(f"{escape.line(name)} leads elsewhere", hint="remove that link, or name another folder")
         if target.exists() and not target.is_file():
             raise Error(f"{escape.line(name)} is no plain file", hint="move it away, or name another folder")
-        if not target.exists() or target.read_bytes() != content:
+        if not target.exists() or held_in(target) != content:
             wanted[target] = content
             others += [escape.line(name)] if target.exists() else []
     if others and not overwrite:
         raise Error(
             f"nothing was written: {', '.join(others)} would become another text",
-            hint="move it away, name another folder, or replace it: --overwrite",
+            hint=hint,
         )
     return wanted
+
+
+def held_in(target: Path) -> bytes:
+    """What a file holds. Raises Error if it cannot be read."""
+    try:
+        return target.read_bytes()
+    except OSError as problem:
+        reason = f"{escape.line(str(target))} could not be read: {problem.strerror}"
+        raise Error(reason, hint="see its permissions: ls -l") from problem
 
 
 def _resolved(target: Path) -> Path:
@@ -107,9 +120,8 @@ def _resolved(target: Path) -> Path:
         return Path("/")  # links that lead in a circle
 
 
-def save_files(files: Mapping[Path, bytes]) -> None:
-    """Write each of these files whole, and the folders that they lie in. Raises Error."""
-    hint = "name another folder: --prompts DIR"
+def save_files(files: Mapping[Path, bytes], *, hint: str = ELSEWHERE) -> None:
+    """Write each of these files whole, in this order, and the folders that they lie in. Raises Error."""
     for target, content in files.items():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

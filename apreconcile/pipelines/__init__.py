@@ -1,19 +1,74 @@
-"""Pipelines to be copied, which `init` writes: workflows for GitHub, a template for GitLab."""
+"""Pipelines to be copied, which `init` writes: workflows for GitHub, a template for GitLab.
+
+The files fit a repository with one spec at its top, and are linted as they are. For a spec in a folder they are said
+otherwise where they name it: GitHub reads workflows at the top alone, so those of several specs lie there together.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from importlib import resources
 
 HOMES = {"github": ".github/workflows", "gitlab": "."}
 """Where the files of each lie, from the top of a repository."""
 PREFIXES = {"github": "apreconcile-", "gitlab": ""}
+SPEC, APPROVALS = "agentphone.yaml", "approvals.yaml"
 
 
-def files(pipeline: str) -> dict[str, str]:
-    """The text of each file of a pipeline, by its path from the top of a repository; none for `none`."""
+def files(
+    pipeline: str, *, folder: str = "", project: str = "", branch: str | None = None, names: Sequence[str] = ()
+) -> dict[str, str]:
+    """The text of each file of a pipeline, by its path from the top of a repository; none for `none`.
+
+    `folder` is where the spec lies, from the top: then GitHub's files are named for the project. `branch` is the one
+    that is applied, main if nobody knows. `names` are the variables of the environment that the spec reads.
+    """
     if pipeline not in HOMES:
         return {}
-    folder = resources.files(__name__) / pipeline
+    packed = resources.files(__name__) / pipeline
+    texts = {one.name: one.read_text(encoding="utf-8") for one in packed.iterdir() if one.name.endswith(".yml")}
     home, prefix = HOMES[pipeline], PREFIXES[pipeline]
-    texts = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".yml")}
+    if pipeline == "gitlab":
+        texts = {name: _template(text, folder) for name, text in texts.items()}
+    else:
+        prefix += f"{project}-" if folder else ""
+        texts = {name: _workflow(text, folder, project, branch, names) for name, text in texts.items()}
     return {f"{home}/{prefix}{name}".removeprefix("./"): text for name, text in sorted(texts.items())}
+
+
+def can_name(folder: str) -> bool:
+    """Whether a pipeline can name a folder: `$` means something to those who read it, and a line is one path."""
+    return folder.isprintable() and "$" not in folder and folder == folder.strip()
+
+
+def _template(text: str, folder: str) -> str:
+    """The template for a spec in this folder. GitLab hands on the project's variables by itself."""
+    for name, file in (("SPEC", SPEC), ("APPROVALS", APPROVALS)):
+        text = text.replace(f"APRECONCILE_{name}: {file}\n", f"APRECONCILE_{name}: {_in(folder, file)}\n")
+    return text
+
+
+def _workflow(text: str, folder: str, project: str, branch: str | None, names: Sequence[str]) -> str:
+    """A workflow for a spec in this folder, on this branch, with these secrets."""
+    if branch:
+        text = text.replace("branches: [main]", f"branches: [{json.dumps(branch)}]")
+        text = text.replace("looked at main", f"looked at {branch}")
+    if folder:
+        text = re.sub(r"(?m)^((?:    )?name: .+)$", rf"\1 {project}", text)
+        text = text.replace("group: apreconcile-", f"group: apreconcile-{project}-")
+        inputs = f"          spec: {_in(folder, SPEC)}\n"
+        text = re.sub(r"(?m)^          command: drift\n", lambda found: found[0] + inputs, text)
+        inputs += f"          approvals: {_in(folder, APPROVALS)}\n"
+        text = re.sub(r"(?m)^          command: (plan|apply)\n", lambda found: found[0] + inputs, text)
+    if names:
+        # A fork is handed no secret, and its change is validated all the same: with a stand-in, as nothing is sent.
+        other = " || 'none'" if "  pull_request:\n" in text else ""
+        text += "        env:\n" + "".join(f"          {name}: ${{{{ secrets.{name}{other} }}}}\n" for name in names)
+    return text
+
+
+def _in(folder: str, name: str) -> str:
+    """A path as YAML."""
+    return json.dumps(f"{folder}/{name}", ensure_ascii=False) if folder else name

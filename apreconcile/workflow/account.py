@@ -94,13 +94,9 @@ class Account:
 
     def check_scope(self, state: State) -> None:
         """Raise UnsafeError if a state is about another account than this one."""
-        about = Scope(state.host, state.sub_account)
-        if about != self.scope:
-            reason = f"the state is about {about}, and this run about {self.scope}"
-            hint = "check AGENTPHONE_BASE_URL and --base-url, or use another `project:`"
-            if about.host == self.scope.host:
-                hint = "check `subAccount:`, AGENTPHONE_SUB_ACCOUNT and --sub-account, or use another environment"
-            raise UnsafeError(reason, hint=hint)
+        wrong = of_another(state, self.scope)
+        if wrong:
+            raise wrong
 
     def doubts(self, step: Step) -> bool:
         """Whether an answer to this step has to be read back: the sub-account's header is not listed for its calls."""
@@ -110,6 +106,17 @@ class Account:
         """The state before the first write."""
         manifest, scope = self.manifest, self.scope
         return State(manifest.project, manifest.environment, scope.host, scope.sub_account)
+
+
+def of_another(state: State, scope: Scope) -> UnsafeError | None:
+    """That a state is about another account than this one, and what to do about it; None if it is about this one."""
+    about = Scope(state.host, state.sub_account)
+    if about == scope:
+        return None
+    hint = "check AGENTPHONE_BASE_URL and --base-url, or use another `project:`"
+    if about.host == scope.host:
+        hint = "check `subAccount:`, AGENTPHONE_SUB_ACCOUNT and --sub-account, or use another environment"
+    return UnsafeError(f"the state is about {about}, and this run about {scope}", hint=hint)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from apreconcile.programs.versions import Version, gh_version, git_version, ssh_
 from apreconcile.store.local import LocalStore
 from apreconcile.store.store import Store
 
-from .account import Named, utc_now
+from .account import Named, of_another, utc_now
 from .stores import open_store
 
 SANDBOX = "--sandbox"
@@ -85,7 +85,7 @@ def _remedy(patient: Patient) -> str:
 def _spec(patient: Patient) -> Check:
     spec = patient.spec
     if spec is None:
-        return Check("spec", Health.UNKNOWN, "there is no spec here", "apreconcile export > agentphone.yaml")
+        return Check("spec", Health.UNKNOWN, "there is no spec here", "write the account down as one: apreconcile init")
     if isinstance(spec, SpecError):
         return Check("spec", Health.FAILED, spec.message, "apreconcile validate")
     if isinstance(spec, Error):
@@ -138,7 +138,8 @@ async def _asked(patient: Patient, base: BaseUrl, client: Client) -> tuple[Check
     except NetworkError as problem:
         return (failed("host", problem), _unasked_key(patient), *_unasked())
     except UnsafeError as problem:
-        return (failed("scope", problem), host, Check("key", Health.OK, f"{key} is taken"), *_unasked()[1:])
+        taken = Check("key", Health.OK, f"{key} is taken")
+        return (failed("scope", problem), host, taken, _clock(client.skew), *_unasked()[1:])
     except Error as problem:
         wrong = isinstance(problem, ApiError) and 300 <= problem.status < 400  # noqa: PLR2004 -- HTTP's redirects
         said = failed("host" if wrong else "key", problem)
@@ -148,7 +149,7 @@ async def _asked(patient: Patient, base: BaseUrl, client: Client) -> tuple[Check
     usual = key in {patient.variable, SANDBOX}
     answer = f"none is needed ({counts})" if key == SANDBOX else f"{key} is taken ({counts})"
     taken = Check("key", Health.OK if usual else Health.WARNING, answer, "" if usual else f"name it {patient.variable}")
-    return (host, taken, _clock(client.skew), *_knowledge(numbers))
+    return (host, taken, _clock(client.skew), *_knowledge(numbers, patient.sub_account))
 
 
 def _named(patient: Patient, base: BaseUrl) -> str:
@@ -193,7 +194,7 @@ def _clock(skew: float | None) -> Check:
     return Check("clock", Health.FAILED if abs(skew) >= WRONG else Health.WARNING, said, remedy)
 
 
-def _knowledge(numbers: Mapping[str, object]) -> tuple[Check, ...]:
+def _knowledge(numbers: Mapping[str, object], inside: str | None) -> tuple[Check, ...]:
     """What this account's API can do, as far as reading tells."""
     listed = numbers.get("data")
     shown = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
@@ -209,6 +210,8 @@ def _knowledge(numbers: Mapping[str, object]) -> tuple[Check, ...]:
         )
     null = "what null does in a PATCH, only a write tells; apply reads back what it clears"
     header = "which calls heed a sub-account, only a sub-account tells; none is used"
+    if inside:
+        header = f"the lists of agents and numbers heed {inside}; of other calls only their use tells, and is read back"
     return (marker, Check("patch-null", Health.UNKNOWN, null), Check("header", Health.UNKNOWN, header))
 
 
@@ -227,9 +230,9 @@ async def _store(patient: Patient) -> tuple[Check, ...]:
         return (Check("store", Health.FAILED, patient.lost, "write `state: {store: git}` in the spec", 9),)
     if state and not state.in_use:
         return (Check("store", Health.FAILED, f"{store.place} is not in use", "apreconcile state show", 9),)
-    if state and (wrong := _elsewhere(patient, state)):
-        remedy = "check AGENTPHONE_BASE_URL and --base-url, or use another `project:`"
-        return (Check("store", Health.FAILED, wrong, remedy, 9),)
+    here = _here(patient)
+    if state and here and (wrong := of_another(state, here)):
+        return (failed("store", wrong),)
     if closed := _closed(store):
         return (Check("store", Health.FAILED, f"{closed} cannot be written", "see the folder's permissions"),)
     told = Check(
@@ -238,14 +241,12 @@ async def _store(patient: Patient) -> tuple[Check, ...]:
     return (told, *_held(state, patient.now()))
 
 
-def _elsewhere(patient: Patient, state: State) -> str:
-    """That the state is about another account than this run, if it is."""
+def _here(patient: Patient) -> Scope | None:
+    """What this run is about; None where the host is none."""
     try:
-        here = Scope(check_base_url(patient.url.text).host, patient.sub_account)
+        return Scope(check_base_url(patient.url.text).host, patient.sub_account)
     except Error:
-        return ""
-    about = Scope(state.host, state.sub_account)
-    return f"the state is about {about}, and this run about {here}" if about != here else ""
+        return None
 
 
 def _closed(store: Store) -> str:

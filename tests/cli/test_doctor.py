@@ -123,6 +123,17 @@ def test_a_spec_that_is_wrong_or_not_there(examined, world, folder):
     assert examined("nowhere.yaml", env=world.env, code=1)["spec"][0] == "failed"
 
 
+def test_wrong_flags_are_wrong_here_too(ap, world, folder):
+    """As in every other command: what is asked about has to be known before anything is looked at."""
+    told = ap("doctor", "-e", "nope", env=world.env)
+    assert (told.code, told.out) == (64, "")
+    assert "there is no environment 'nope'" in told.err
+    assert ap("doctor", "plan.json", env=world.env).code == 64
+    (folder / "agentphone.yaml").write_text("version: 1\nproject: a\nenvironments: {prod: {}, staging: {}}\n")
+    assert ap("doctor", env=world.env).code == 64
+    assert world.requests() == []
+
+
 def test_without_a_network(examined):
     seen = examined(env={"AGENTPHONE_API_KEY": KEY, "AGENTPHONE_BASE_URL": "http://127.0.0.1:9"}, code=1)
     assert [seen[name][0] for name in ("host", "key", "clock", "store", "git")] == [
@@ -256,11 +267,33 @@ def test_in_ci_a_local_state_is_unsafe(examined, world):
 
 def test_a_sub_account_is_looked_for(examined, world):
     env = {**world.env, "AGENTPHONE_SUB_ACCOUNT": "sub_1"}
-    health, said = examined(env=env, code=9)["scope"][:2]
+    seen = examined(env=env, code=9)
+    assert seen["clock"][0] == "ok", "it was told with the answer that the sub-account is not there"
+    health, said = seen["scope"][:2]
     assert (health, said) == ("failed", "the account has no sub-account sub_1: nothing was sent")
     ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
     health, said = examined(env={**env, "AGENTPHONE_SUB_ACCOUNT": ident}, code=0)["scope"][:2]
     assert (health, said) == ("ok", f"the sub-account {ident}, which is there, and apart from the account")
+
+
+def test_what_a_sub_account_tells_of_its_header(examined, world):
+    ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
+    health, said, _ = examined(env={**world.env, "AGENTPHONE_SUB_ACCOUNT": ident}, code=0)["header"]
+    assert (health, "none is used" in said) == ("unknown", False)
+    assert f"the lists of agents and numbers heed {ident}" in said
+    assert "none is used" in examined(env=world.env)["header"][1]
+
+
+def test_a_state_of_another_sub_account_gets_the_remedy_that_a_plan_gives(examined, ap, world, folder):
+    ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
+    state(folder, scope={"host": "loopback", "sub_account": "sub_other"})
+    env = {**world.env, "AGENTPHONE_SUB_ACCOUNT": ident}
+    health, said, remedy = examined(env=env, code=9)["store"]
+    assert (health, "the sub-account sub_other" in said) == ("failed", True)
+    assert remedy.startswith("check `subAccount:`, AGENTPHONE_SUB_ACCOUNT and --sub-account")
+    planned = ap("plan", env=env)
+    assert (planned.code, f"hint: {remedy}" in " ".join(planned.err.split())) == (9, True)
+    assert f"error: {said}" in " ".join(planned.err.split())
 
 
 def test_the_key_is_that_of_the_environment(examined, world, folder):
@@ -283,6 +316,6 @@ def test_as_text(ap, world, programs):
     told = ap("doctor", env=world.env)
     assert told.code == 0
     assert "gh          warning  there is no program gh on PATH" in told.out
-    assert told.out.endswith("Nothing failed, 1 warning, 3 unknown.\n")
-    assert ap("doctor").out.endswith("1 failed, 1 warning, 5 unknown.\n")
+    assert told.out.endswith("Nothing failed, 1 warning (gh), 3 unknown.\n")
+    assert ap("doctor").out.endswith("1 failed (key), 1 warning (gh), 5 unknown.\n")
     assert ap("doctor", "--format", "html").code == 64

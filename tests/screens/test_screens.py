@@ -351,3 +351,17 @@ def test_in_ci(stage, golden, monkeypatch):
     assert stage.run("apreconcile apply --yes") == 9
     assert stage.run("apreconcile apply --yes --sandbox --only agent.support --format json") == 0
     golden("ci")
+
+
+def test_beginning(stage, golden):
+    assert stage.run("apreconcile init") == 3
+    stage.seed(
+        agents=[{"id": "agt_1", "name": "Starter", "voiceMode": "hosted", "systemPrompt": "Be kind.\nBe brief."}],
+        numbers=[{"id": "num_1", "phoneNumber": "+14155550100", "country": "US", "agentId": "agt_1"}],
+    )
+    assert stage.run("apreconcile init --yes --pipeline github") == 64
+    assert stage.run("apreconcile init --yes --pipeline github --store local") == 64
+    assert stage.run("apreconcile init --yes --project acme-phones") == 0
+    assert stage.run("apreconcile plan --detailed-exitcode") == 0
+    assert stage.run("apreconcile init --yes") == 1
+    golden("beginning")
