@@ -24,7 +24,11 @@ from .saving import check_folder, save_beside
 NAMELESS = "exported"
 
 
-@command("apreconcile export > agentphone.yaml", "apreconcile export --project acme-support --prompts prompts")
+@command(
+    "apreconcile export > agentphone.yaml",
+    "apreconcile export --project acme-support --prompts prompts",
+    "apreconcile export -e staging > staging.yaml",
+)
 @click.option("--project", metavar="NAME", help="Its project. [that of the spec, or `exported`]")
 @PROMPTS
 @OVERWRITE
