@@ -17,6 +17,7 @@ from .options import (
     POLICY_FROM,
     REPORT_FORMAT,
     REPORT_FORMATS,
+    REPORT_OUT,
     SETTLE,
     SPEC,
     VERIFY,
@@ -40,6 +41,7 @@ from .running import run
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
 @click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
 @REPORT_FORMAT
+@REPORT_OUT
 @EXPECT
 @ADOPT
 @ONLY

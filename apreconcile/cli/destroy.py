@@ -16,6 +16,7 @@ from .options import (
     POLICY_FROM,
     REPORT_FORMAT,
     REPORT_FORMATS,
+    REPORT_OUT,
     SETTLE,
     SPEC,
     Settings,
@@ -37,6 +38,7 @@ from .running import run
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; approvals are asked for still.")
 @click.option("--require-all-approved", is_flag=True, help="Take nothing unless every approval was given.")
 @REPORT_FORMAT
+@REPORT_OUT
 @EXPECT
 @ONLY
 @POLICY_FROM

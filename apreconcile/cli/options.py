@@ -262,6 +262,7 @@ FORMAT, REPORT_FORMAT, PLAN_FORMAT = (
     click.option("--format", "form", default="text", metavar="|".join(formats), help="How to show it. [text]")
     for formats in (FORMATS, REPORT_FORMATS, PLAN_FORMATS)
 )
+REPORT_OUT = click.option("--out", metavar="FILE", help="Write the report there, too, as JSON.")
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )

@@ -26,17 +26,18 @@ def report_markdown(
     command: str = "apreconcile apply",
     approvals: Sequence[str] = (),
     saved: str | None = None,
+    plan: str = "apreconcile plan",
     limit: int = LIMIT,
 ) -> str:
     """The whole note, of at most `limit` bytes. `document` is the plan that was applied, `command` repeats this run.
 
-    `approvals` are the files of approvals that were given, `saved` is the path of the saved plan.
+    `approvals`, `saved` and `plan` are those of `report_text`.
     """
     outcomes = report.outcomes
     unknown = [one.address for one in outcomes if one.word is Word.UNKNOWN and one.action == "create"]
     said, secrets = untold(outcomes, {name_of(step): step for step in document["steps"]})
     shown = [step["token"] for step in document["steps"]]
-    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved)
+    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved, plan=plan)
     given = [f"{one.address}: {one.delivered}" for one in outcomes if one.delivered]
     tests = [f"{one.arrival}: {one.address}{f', {one.error}' if one.error else ''}" for one in report.verified]
     left = [f"{one.action} {one.address}{sort_of(one)}" for one in report.remaining]
