@@ -53,6 +53,7 @@ def report_markdown(
         _listed("Signing secrets handed on", given),
         _listed("Test events", tests),
         _listed("Left for another run", left),
+        _listed("What became of an earlier run", report.settled),
         _listed("Warnings", report.warnings),
     ]  # fmt: skip
     return fitted(blocks, limit, _REST)
@@ -69,7 +70,8 @@ def _row(outcome: Outcome, signatures: int) -> str:
     came = sentence(result(outcome, signatures).replace("  ", " "))
     told = [part for part in (came, sentence(outcome.error or "")) if part]
     step = title({"action": outcome.action, "address": str(outcome.address)})
-    return table_row(f"**{outcome.word}**", f"{step}{sort_of(outcome)}", "<br>".join(told))
+    verb = f" ({escape.markdown(outcome.verb)})" if outcome.verb not in {"", outcome.action} else ""
+    return table_row(f"**{outcome.word}**", f"{step}{verb}", "<br>".join(told))
 
 
 def _held(tokens: Sequence[str], approve: Iterable[str]) -> Block:

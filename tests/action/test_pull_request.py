@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.action.conftest import BUYING, SPEC, TOKEN
 
 
 def marked(hub):
-    return [one for one in hub.api.comments if one["body"].startswith("<!-- apreconcile-action ")]
+    return [one for one in hub.api.comments if one["body"].startswith("<!-- apreconcile: ")]
 
 
 def test_a_pull_request_has_one_comment_that_is_written_anew(hub):
@@ -193,6 +194,28 @@ def test_problems_that_are_too_many_for_a_comment_are_in_the_summary(hub):
     ran = hub.on_pull_request()
     assert ran.code == 1
     (comment,) = marked(hub)
-    assert len(comment["body"]) < 1000
-    assert "too long for a comment" in comment["body"]
+    assert 60_000 < len(comment["body"].encode()) <= 65_536
+    assert re.search(
+        r"\n```\n\n[\d,]+ more lines: the whole of it is in the log, and in the artifact\.\n", comment["body"]
+    )
+    assert ("agent.a0" in comment["body"], "agent.a399" in comment["body"]) == (True, False)
     assert "agent.a399" in ran.summary
+
+
+def test_what_was_said_besides_never_costs_the_plan_or_its_tokens(hub):
+    """Four hundred approvals that do not count, each with its reason, and a hundred numbers to buy."""
+    many = "numbers:\n" + "".join(f"  n{n}: {{country: US, agent: support}}\n" for n in range(100))
+    end, nothing = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "0" * 64
+    entries = [
+        {"approve": f"buy:number.n{n % 100}@{nothing[:32]}", "digest": nothing, "by": f"a{n}"} for n in range(400)
+    ]
+    given = json.dumps([{**entry, "reason": "x", "expires": end} for entry in entries])
+    hub.world.seed(numberLimit=500)
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + many, "approvals.yaml": given})
+    ran = hub.on_pull_request()
+    (comment,) = marked(hub)
+    assert 20_000 < len(comment["body"].encode()) <= 65_536
+    tokens = [step["token"] for step in json.loads(Path(ran.outputs["plan"]).read_text())["steps"] if step["token"]]
+    assert len(tokens) == 100
+    assert all(token in comment["body"] for token in tokens)
+    assert "more lines: the whole of it is in the log" in comment["body"]
