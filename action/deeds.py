@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def _shown(ended: Ended) -> Ended:
 def _told(ended: Ended, said: str = "") -> Told:
     """The note that was printed, and what else was said; if none was, why not."""
     if not ended.out.strip():
-        return Told(ended.code, said=ended.err)
+        return Told(ended.code, said=keys.advised(ended.err, os.environ))
     note, name = words.unmarked(ended.out)
     return Told(ended.code, (note,), said, name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,14 @@ def hand_on(environ: MutableMapping[str, str], name: str) -> None:
         raise RefusedError(f"key-env: {name!r} is no name of a variable", "key-env: PROD_KEY, as the spec's keyEnv", 64)
     if environ.get("INPUT_API_KEY"):
         environ[name or USUAL] = environ["INPUT_API_KEY"]
+
+
+def advised(said: str, environ: Mapping[str, str]) -> str:
+    """What was said; and if the key was given, but not under the name that the spec has for it, what to do."""
+    wanted = re.search(r"([A-Za-z_][A-Za-z0-9_]*) is not\s+set,\s+which\s+is\s+its\s+`keyEnv`", said)
+    if not wanted or not environ.get("INPUT_API_KEY"):
+        return said
+    return f"{said}hint: hand it on under that name, in the workflow: key-env: {wanted[1]}\n"
 
 
 def named(specs: Iterable[str]) -> frozenset[str]:

@@ -191,9 +191,11 @@ class Hub:
         """The plan that a run saved."""
         return Path(ran.outputs["plan"]).read_text()
 
-    def on_push(self, before: str, after: str, *, ref: str = "refs/heads/main", **payload: Any) -> Ran:
+    def on_push(
+        self, before: str, after: str, *, ref: str = "refs/heads/main", key: bool = True, **payload: Any
+    ) -> Ran:
         event = {"ref": ref, "before": before, "after": after, "forced": False, **payload}
-        return self.run("push", event, ref, commit=after)
+        return self.run("push", event, ref, commit=after, key=key)
 
     def on_merge(self, name: str = "change") -> Ran:
         return self.on_push(*self.merge(name))
