@@ -63,7 +63,7 @@ def test_the_scripts_pass_shellcheck():
     scripts = [step["run"] for step in action()["runs"]["steps"] if "run" in step]
     for job in yaml.safe_load(GITLAB.read_text()).values():
         scripts += ["\n".join(job[part]) for part in ("script", "before_script") if part in job]
-    assert len(scripts) == 7
+    assert len(scripts) == 9
     for script in scripts:
         passes("shellcheck", "--shell=sh", "-", stdin=f"set -e\n{script}\n")
 
@@ -147,3 +147,18 @@ def test_the_action_installs_itself_as_it_is_pinned(tmp_path):
         env={"PATH": os.environ["PATH"]}, cwd=tmp_path,
     )  # fmt: skip
     assert told.stdout.startswith("apreconcile ")
+
+
+@pytest.mark.tools
+def test_the_template_of_gitlab_installs_it_as_it_is_pinned(tmp_path):
+    """Its first lines, elsewhere than in /opt; they want the package index, as `make` does."""
+    lines = yaml.safe_load(GITLAB.read_text())[".apreconcile"]["before_script"]
+    (tmp_path / "project").mkdir()
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(lines).replace("/opt", str(tmp_path)) + "\napreconcile --version"],
+        env={**os.environ, "APRECONCILE_SOURCE": str(ROOT), "APRECONCILE_COMMIT": commit.strip()},
+        cwd=tmp_path / "project", capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout.startswith("apreconcile ")) == (0, True), told.stdout + told.stderr
+    assert list((tmp_path / "project").iterdir()) == []
