@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from github import GitHub
+from github import GitHub, GitHubError
 
 AUTHOR = "github-actions[bot]"
 """Whose comments those of a workflow are. What anybody else wrote is not ours, whatever its first line says."""
@@ -19,12 +19,14 @@ def put(github: GitHub, number: int, marker: str, body: str) -> None:
     if found is None:
         github.send("POST", f"issues/{number}/comments", {"body": body})
     else:
-        github.send("PATCH", f"issues/comments/{int(found)}", {"body": body})
+        github.send("PATCH", f"issues/comments/{found}", {"body": body})
 
 
 def _all(github: GitHub, number: int) -> Iterator[dict[str, Any]]:
     for page in range(1, _PAGES + 1):
         found = github.send("GET", f"issues/{number}/comments?per_page={_PAGE}&page={page}")
+        if not isinstance(found, list):
+            raise GitHubError("GitHub's answer is no list of comments")
         yield from (one for one in found if isinstance(one, dict))
         if len(found) < _PAGE:
             return
@@ -32,4 +34,8 @@ def _all(github: GitHub, number: int) -> Iterator[dict[str, Any]]:
 
 def _is_ours(comment: Mapping[str, Any], marker: str) -> bool:
     author = (comment.get("user") or {}).get("login")
-    return author == AUTHOR and str(comment.get("body") or "").partition("\n")[0].rstrip("\r") == marker
+    return (
+        isinstance(comment.get("id"), int)
+        and author == AUTHOR
+        and str(comment.get("body") or "").partition("\n")[0].rstrip("\r") == marker
+    )

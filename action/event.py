@@ -56,7 +56,8 @@ class Event:
     def shown_commit(self) -> str:
         """The commit that people know the change by: of a pull request its last, not what a merge of it would be."""
         head = (self.payload.get("pull_request") or {}).get("head") or {}
-        return str(head.get("sha") or self.commit)
+        commit = str(head.get("sha") or "")
+        return commit if re.fullmatch(r"[0-9a-f]{40,64}", commit) else self.commit
 
     @property
     def is_foreign(self) -> bool:

@@ -36,8 +36,8 @@ _WHOLE = "the whole of it is in the log, and in the artifact"
 
 
 def short(commit: str) -> str:
-    """A commit in as many digits as people read; any other name whole."""
-    return commit[:7] if re.fullmatch(r"[0-9a-f]{40,64}", commit) else commit
+    """A commit in as many digits as people read; any other name whole, as far as it is one."""
+    return commit[:7] if re.fullmatch(r"[0-9a-f]{40,64}", commit) else re.sub(r"[^0-9A-Za-z./-]", "_", commit)
 
 
 def marker(specs: Sequence[str], environment: str, what: str = "") -> str:

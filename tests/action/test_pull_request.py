@@ -11,6 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.action.conftest import BUYING, SPEC, TOKEN
+from tests.store.conftest import call
 
 
 def marked(hub):
@@ -146,6 +147,32 @@ def test_a_comment_that_cannot_be_written_is_a_warning_and_the_token_goes_nowher
     assert len(hub.api.requests) == 1
     assert "create number.main" in ran.summary
     assert TOKEN not in ran.log + ran.summary
+
+
+@pytest.mark.parametrize("answer", [None, 5, {"message": "no"}, [None, {"id": "1;", "user": None}]])
+def test_an_answer_of_github_that_makes_no_sense_takes_nothing_from_the_plan(hub, answer):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.api.answer = lambda *_: (200, answer)
+    ran = hub.on_pull_request()
+    assert (ran.code, "create number.main" in ran.summary, "Traceback" in ran.log) == (0, True, False), ran.log
+    assert ("::warning::the comment was not written" in ran.log) == (not isinstance(answer, list))
+
+
+def test_what_a_stranger_may_name_is_never_run_and_never_shown(hub):
+    """A title, a branch, a label and an author are somebody's text."""
+    evil = "a;touch${IFS}pwned;$(touch pwned)`touch pwned`<img src=x>@everyone](javascript:x)"
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    change = {
+        side: {"repo": {"id": 1}, "ref": evil, "label": evil, "sha": call("rev-parse", ref, folder=hub.dev)}
+        for side, ref in {"head": "change", "base": "main"}.items()
+    }
+    told = {**change, "title": evil, "body": evil, "user": {"login": evil}}
+    ran = hub.run("pull_request", {"number": 7, "pull_request": told}, "refs/pull/7/merge", actor=evil)
+    assert ran.code == 0, ran.log
+    assert not any("pwned" in text for text in (ran.log, ran.summary, *(one["body"] for one in hub.api.comments)))
+    assert not list(ran.folder.rglob("pwned"))
+    change["head"]["sha"] = evil
+    assert "pwned" not in hub.run("pull_request", {"number": 7, "pull_request": change}, "refs/pull/7/merge").summary
 
 
 HOSTILE = "Hi ```\n</details><img src=x> @everyone #1\n::error::you\n##[error]me\n````` ~~~\n[x](javascript:x)"
