@@ -6,18 +6,23 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import comment
+import keys
 import words
 from child import show
-from comment import CommentError, Comments
 from deeds import DEEDS, Inputs, Told, outputs
-from event import APPLY, PLAN, Event, RefusedError, decide, read_event
+from event import APPLY, DESTROY, PLAN, PREVIEW, Event, RefusedError, decide, read_event
+from github import GitHub, GitHubError
 from governing import check_tip, find_policy
+from preview import check_now, instance
 
 _CHANGES = 2
-_WHOLE = "the whole of it is in the log, and in the artifact"
-_WITHOUT_RIGHTS = "the job needs 'permissions: {contents: read, pull-requests: write}'"
+_COMMENTED = {PLAN: "", PREVIEW: "preview", DESTROY: "preview"}
+"""What is told in a comment, and the word of that comment's mark."""
+_WITHOUT_RIGHTS = "the job needs 'permissions: {pull-requests: write}'"
 
 
 def main() -> int:
@@ -25,35 +30,43 @@ def main() -> int:
     environ = os.environ
     inputs = read_inputs(environ)
     event, command, policy = Event("", {}), inputs.command, None
+    github = GitHub(*(environ.get(name, "") for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")))
     try:
         event = read_event(environ)
-        command, less = decide(event, inputs.command)
+        command, less = decide(event, inputs.command, inputs.branch)
         if less:
             print(f"::notice::apreconcile {command}: {less}", flush=True)
+        keys.hand_on(environ, inputs.key_env)
         if command == APPLY:
             check_tip(event)
+        if inputs.command == PREVIEW:
+            inputs = replace(inputs, environment=instance(inputs.environment, event))
+        if command in (PREVIEW, DESTROY):
+            check_now(event, command, github)
         policy = find_policy(event, command, inputs.policy_from)
         told = DEEDS[command](inputs, policy)
     except RefusedError as refusal:
         reason = f"error: {refusal.message}\nhint: {refusal.hint}"
         show(reason)
-        told = Told(refusal.code, words.fenced(reason))
+        told = Told(refusal.code, said=reason)
     _append("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in outputs(inputs, command, told).items()))
     title = words.heading(command, told.code, event.shown_commit, policy, _address(environ))
-    _append("GITHUB_STEP_SUMMARY", words.within(words.LONGEST_SUMMARY, title, told.text, f"It is too long: {_WHOLE}."))
-    if command == PLAN and event.pull_request is not None:
-        _comment(event, inputs, title, told.text)
+    _append("GITHUB_STEP_SUMMARY", words.within(words.LONGEST_SUMMARY, title, told.notes, told.said))
+    number = event.pull_request if command == PLAN else event.subject
+    if command in _COMMENTED and number is not None:
+        first = words.marker(inputs.specs, inputs.environment, _COMMENTED[command])
+        _comment(github, number, first, title, told)
     return 0 if (command, told.code) == (PLAN, _CHANGES) else told.code
 
 
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
     """The inputs as action.yml hands them on, lists with a line each; results go to a new folder."""
     results = Path(tempfile.mkdtemp(prefix="apreconcile-", dir=environ["RUNNER_TEMP"]))
-    text = {name: environ.get(f"INPUT_{name}", "") for name in ("COMMAND", "ENVIRONMENT", "POLICY_FROM")}
-    lists = {name: environ.get(f"INPUT_{name}", "").splitlines() for name in ("SPEC", "APPROVALS", "VAR")}
-    specs, approvals, variables = (tuple(filter(None, map(str.strip, lines))) for lines in lists.values())
-    command, environment, policy_from = map(str.strip, text.values())
-    return Inputs(command, specs, environment, approvals, variables, policy_from, results)
+    names = ("COMMAND", "ENVIRONMENT", "POLICY_FROM", "BRANCH", "KEY_ENV")
+    command, environment, policy_from, branch, key_env = (environ.get(f"INPUT_{name}", "").strip() for name in names)
+    lists = [environ.get(f"INPUT_{name}", "").splitlines() for name in ("SPEC", "APPROVALS", "VAR")]
+    specs, approvals, variables = (tuple(filter(None, map(str.strip, lines))) for lines in lists)
+    return Inputs(command, specs, environment, approvals, variables, policy_from, branch, key_env, results)
 
 
 def _address(environ: Mapping[str, str]) -> str:
@@ -67,15 +80,12 @@ def _append(variable: str, text: str) -> None:
         file.write(text)
 
 
-def _comment(event: Event, inputs: Inputs, title: str, text: str) -> None:
+def _comment(github: GitHub, number: int, first: str, title: str, told: Told) -> None:
     """Write the one comment of this spec. That it cannot be written is said, and takes nothing from the result."""
-    first = words.marker(inputs.specs, inputs.environment)
-    instead = f"The plan is too long for a comment: it is in the job's summary; {_WHOLE}."
-    body = words.within(words.LONGEST_COMMENT, f"{first}\n{title}", text, instead)
-    api, token = os.environ.get("GITHUB_API_URL", ""), os.environ.get("GITHUB_TOKEN", "")
+    body = words.within(words.LONGEST_COMMENT, f"{first}\n{title}", told.notes, told.said)
     try:
-        Comments(api, event.repository, event.pull_request or 0, token).put(first, body)
-    except CommentError as problem:
+        comment.put(github, number, first, body)
+    except GitHubError as problem:
         print(f"::warning::the comment was not written: {problem}; {_WITHOUT_RIGHTS}", flush=True)
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +29,14 @@ class Ended:
     err: str
 
 
-def run(args: Sequence[str], *, key: bool = True) -> Ended:
-    """Run apreconcile: never with the token that comments are written with, and with AgentPhone's only for a `key`."""
-    withheld = _OURS if key else (*_OURS, _KEYS)
+def run(args: Sequence[str], *, keys: Collection[str] | None = None) -> Ended:
+    """Run apreconcile: never with the token that comments are written with.
+
+    Where nothing is to be sent, `keys` are the variables that hold one besides AgentPhone's own, and it gets none.
+    """
+    withheld = _OURS if keys is None else (*_OURS, _KEYS)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
+    environ = {name: value for name, value in environ.items() if name not in (keys or ())}
     with _muted(), tempfile.TemporaryFile() as printed:
         print("$ apreconcile", *(_told(word) for word in args), flush=True)
         code, err = _ended([*_PROGRAM, *args], environ, printed)

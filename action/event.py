@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-AUTO, VALIDATE, PLAN, APPLY, DRIFT = COMMANDS = ("auto", "validate", "plan", "apply", "drift")
+AUTO, VALIDATE, PLAN, APPLY, DRIFT, PREVIEW = COMMANDS = ("auto", "validate", "plan", "apply", "drift", "preview")
+DESTROY = "destroy"
+"""What a preview comes to when its pull request is closed."""
 
 UNSAFE = 9
 """The exit code of surroundings in which nothing may be done."""
@@ -43,10 +46,18 @@ class Event:
         return number if isinstance(number, int) else None
 
     @property
+    def subject(self) -> int | None:
+        """The pull request that it is about: its own, or the one that a person named when they started the workflow."""
+        named = (self.payload.get("inputs") or {}).get("pull-request") if self.name == "workflow_dispatch" else None
+        text = str(named or "").strip()
+        return int(text) if re.fullmatch(r"[1-9][0-9]{0,8}", text) else self.pull_request
+
+    @property
     def shown_commit(self) -> str:
         """The commit that people know the change by: of a pull request its last, not what a merge of it would be."""
         head = (self.payload.get("pull_request") or {}).get("head") or {}
-        return str(head.get("sha") or self.commit)
+        commit = str(head.get("sha") or "")
+        return commit if re.fullmatch(r"[0-9a-f]{40,64}", commit) else self.commit
 
     @property
     def is_foreign(self) -> bool:
@@ -56,9 +67,15 @@ class Event:
         return None in ids or ids[0] != ids[1]
 
     @property
-    def is_of_default_branch(self) -> bool:
-        """Whether it happened on the branch that the repository shows first."""
-        branch = (self.payload.get("repository") or {}).get("default_branch")
+    def without_secrets(self) -> str:
+        """Why a pull request is not trusted with any; nothing for one that is."""
+        if self.is_foreign:
+            return "the change comes from a fork"
+        return "the change is Dependabot's" if self.actor == "dependabot[bot]" else ""
+
+    def is_of(self, branch: str) -> bool:
+        """Whether it happened on this branch, or if none is named, on the one that the repository shows first."""
+        branch = branch or str((self.payload.get("repository") or {}).get("default_branch") or "")
         return bool(branch) and self.ref == f"refs/heads/{branch}"
 
 
@@ -75,24 +92,38 @@ def read_event(environ: Mapping[str, str]) -> Event:
     return Event(name, payload if isinstance(payload, dict) else {}, *rest)
 
 
-def decide(event: Event, wanted: str) -> tuple[str, str]:
-    """What is run, and why it is less than what was wanted, if it is. Raises RefusedError for what is never safe."""
+def decide(event: Event, wanted: str, branch: str = "") -> tuple[str, str]:
+    """What is run, and why it is less than what was wanted, if it is. Raises RefusedError for what is never safe.
+
+    `branch` is the one that is applied, if it is not the default one.
+    """
     if wanted not in COMMANDS:
         raise RefusedError(f"there is no command {wanted!r}", f"one of {', '.join(COMMANDS)}", 64)
     if event.name not in (*_ALONE, "push"):
         hint = "start the workflow on pull_request, push, merge_group, schedule or workflow_dispatch"
         raise RefusedError(f"on {event.name or 'an unknown event'} nothing is run: anybody could have caused it", hint)
-    if event.name == "pull_request":
-        if event.is_foreign:
-            return VALIDATE, "the change comes from a fork, which is handed no secret"
-        if event.actor == "dependabot[bot]":
-            return VALIDATE, "the change is Dependabot's, which is handed no secret"
-        if wanted == APPLY:
-            raise RefusedError("a pull request is not applied before it is merged", "apply on: push")
-    if wanted == APPLY and event.name != "push" and not event.is_of_default_branch:
-        raise RefusedError(f"{event.ref} is not the default branch", "merge it, and apply what is merged")
+    if event.name == "pull_request" and event.without_secrets:
+        return VALIDATE, f"{event.without_secrets}, which is handed no secret"
+    if event.name == "pull_request" and wanted == APPLY:
+        raise RefusedError("a pull request is not applied before it is merged", "apply on: push")
+    if wanted == APPLY and not event.is_of(branch):
+        which = f"branch {branch}" if branch else "default branch"
+        hint = "merge it, and apply what is merged; or name the branch that is applied: 'branch: NAME'"
+        raise RefusedError(f"{event.ref or 'nothing'} is not the {which}", hint)
+    if wanted == PREVIEW:
+        return _previewed(event, branch), ""
     if wanted != AUTO:
         return wanted, ""
     if event.name == "push":
-        return (APPLY, "") if event.is_of_default_branch else (VALIDATE, "")
+        return (APPLY, "") if event.is_of(branch) else (VALIDATE, "")
     return _ALONE[event.name], ""
+
+
+def _previewed(event: Event, branch: str) -> str:
+    """Whether the preview of a pull request is made, or ends: because that is closed, or a person says so."""
+    if event.name == "pull_request" and event.subject:
+        return DESTROY if event.payload.get("action") == "closed" else PREVIEW
+    if event.name == "workflow_dispatch" and event.subject and event.is_of(branch):
+        return DESTROY
+    hint = "on: pull_request; to end one by hand, start it on the default branch with the input pull-request: NUMBER"
+    raise RefusedError("nothing tells which pull request the preview is of", hint)

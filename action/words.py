@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 LONGEST_COMMENT, LONGEST_SUMMARY = 65_536, 1_000_000
 """GitHub counts a comment in characters, of which there are never more than bytes."""
@@ -32,17 +29,32 @@ _SAID = {
     ("drift", 0): "none",
     ("drift", 2): "spec and account differ",
 }
+_MARK = re.compile(r"<!-- apreconcile(?: [a-z-]+)?: (\S+) -->\n")
+_FENCE = 100
+"""Bytes enough for a fence, and for what is said of lines that were left out."""
+_WHOLE = "the whole of it is in the log, and in the artifact"
 
 
 def short(commit: str) -> str:
-    """A commit in as many digits as people read; any other name whole."""
-    return commit[:7] if re.fullmatch(r"[0-9a-f]{40,64}", commit) else commit
+    """A commit in as many digits as people read; any other name whole, as far as it is one."""
+    return commit[:7] if re.fullmatch(r"[0-9a-f]{40,64}", commit) else re.sub(r"[^0-9A-Za-z./-]", "_", commit)
 
 
-def marker(specs: Sequence[str], environment: str) -> str:
-    """The first line of the comment about a spec and an environment: nobody sees it, and it stays the same."""
-    known = json.dumps([list(specs), environment]).encode()
-    return f"<!-- apreconcile-action {hashlib.sha256(known).hexdigest()[:16]} -->"
+def marker(specs: Sequence[str], environment: str, what: str = "") -> str:
+    """The first line of our comment about a spec and an environment, of apreconcile's form: it is known without a plan.
+
+    Nobody sees it, and it stays the same. A name that cannot be written so is told apart by a hash.
+    """
+    name = " ".join([*specs, environment]).strip()
+    plain = re.sub(r"[^0-9A-Za-z_/:.-]", "_", name)[:200]
+    known = hashlib.sha256("\0".join([*specs, environment]).encode()).hexdigest()[:16]
+    return f"<!-- apreconcile{f' {what}' if what else ''}: {plain if plain == name else f'{plain}_{known}'} -->"
+
+
+def unmarked(note: str) -> tuple[str, str]:
+    """A note of apreconcile without the mark that it begins with, and what that names: `PROJECT/ENVIRONMENT`."""
+    found = _MARK.match(note)
+    return (note[found.end() :], found[1]) if found else (note, "")
 
 
 def heading(command: str, code: int, commit: str, policy: str | None, address: str) -> str:
@@ -53,48 +65,26 @@ def heading(command: str, code: int, commit: str, policy: str | None, address: s
     return f"## apreconcile {command}: {ending}\n\n{short(commit)}{source} · [log and files]({address})\n"
 
 
-def fenced(text: str) -> str:
-    """Lines as they are, in a fence that none of them closes."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    shown = text.strip("\n")
-    return f"{fence}text\n{shown}\n{fence}\n"
+def fenced(text: str, room: int) -> str:
+    """Lines as they are, in a fence that none of them closes; as many as have room, in bytes, and how many have not."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    if longest > room // 4:
+        return f"It cannot be shown here: {_WHOLE}.\n"
+    left, shown, lines = room - _FENCE - 2 * longest, list[str](), text.strip("\n").split("\n")
+    for line in lines:
+        left -= len(line.encode()) + 1
+        if left < 0:
+            break
+        shown.append(line)
+    hidden = len(lines) - len(shown)
+    more = f"\n{hidden:,} more lines: {_WHOLE}.\n" if hidden else ""
+    fence = "`" * max(3, 1 + longest)
+    return "\n".join([f"{fence}text", *shown, fence, more])
 
 
 def warned(said: str) -> str:
     """The warnings among what was said on the way, with the lines that belong to each."""
-    found = re.findall(r"(?m)^warning: .*(?:\n[ ]+\S.*)*", said)
-    return f"\n{fenced(chr(10).join(found))}" if found else ""
-
-
-def code(text: str) -> str:
-    """A text as code, on one line, in a table."""
-    plain = " ".join(text.split()).replace("|", "\\|")
-    fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
-    return f"{fence} {plain} {fence}" if "`" in plain else f"{fence}{plain}{fence}" if plain else ""
-
-
-def report(document: Mapping[str, Any]) -> str:
-    """What an apply did: a row a step, what was settled, and what it warned of."""
-    rows = [(step["outcome"], f"{step['verb']} {step['address']}", _result(step)) for step in document.get("steps", ())]
-    lines = ["| | step | |", "|---|---|---|"] if rows else [] if document["exit"] else ["No step was wanted."]
-    lines += [f"| {word} | {code(step)} | {result} |" for word, step, result in rows]
-    lines += [f"\n- {code(text)}" for text in (*document.get("settled", ()), *document.get("warnings", ()))]
-    return "\n".join(lines) + "\n"
-
-
-def _result(step: Mapping[str, Any]) -> str:
-    because = step.get("because")
-    known = [step.get("phoneNumber"), step.get("id"), because and f"because: {because}", step.get("error")]
-    return ", ".join(code(str(one)) for one in known if one)
-
-
-def approving(tokens: Sequence[str], files: Sequence[str]) -> str:
-    """How to approve these; nothing if there are none."""
-    if not tokens:
-        return ""
-    out = f"--by NAME --reason TEXT --sign KEY --out {shlex.quote(files[0] if files else 'approvals.yaml')}"
-    command = fenced(" \\\n  ".join(["apreconcile approve plan.json", *tokens, out]))
-    return f"\nTo approve, with the plan of the artifact or one of your own, and then commit the file:\n\n{command}"
+    return "\n".join(re.findall(r"(?m)^warning: .*(?:\n[ ]+\S.*)*", said))
 
 
 def file_name(*parts: str) -> str:
@@ -102,7 +92,20 @@ def file_name(*parts: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts if part)
 
 
-def within(limit: int, title: str, text: str, instead: str) -> str:
-    """Title and text; where they are longer than that, `instead` stands for the text."""
-    whole = f"{title}\n{text}"
-    return whole if len(whole.encode()) <= limit else f"{title}\n{instead}\n"
+def within(limit: int, title: str, notes: Sequence[str], said: str) -> str:
+    """A title, notes, and lines that were said, in so many bytes: lines go first, then whole notes, the last first."""
+    parts, left_out = [title], f"\nMore does not fit here: {_WHOLE}.\n"
+    room = limit - _size(title) - _size(left_out)
+    for note in notes:
+        if _size(note) > room:
+            parts.append(left_out)
+            break
+        parts.append(note)
+        room -= _size(note)
+    else:
+        parts += [fenced(said, room)] if said.strip() else []
+    return "\n".join(parts)
+
+
+def _size(text: str) -> int:
+    return len(text.encode()) + 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, held, probing, takeable
-from apreconcile.core.errors import HeldError, StaleError, UsageError
+from apreconcile.core.errors import Error, HeldError, StaleError, UsageError
 from apreconcile.core.outcome import Report, Word
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import to_json
@@ -39,7 +39,8 @@ from .options import Settings
 from .progress import Requests, applying
 from .reading import Saved
 from .running import Interrupts
-from .showing import SIGN, apply_command, approved_tokens, planned_lines, tell_of_sinks
+from .saving import check_target, save
+from .showing import SIGN, apply_command, approved_tokens, files_of_approvals, planned_lines, tell_of_sinks
 from .terminal import OutputError, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
@@ -52,7 +53,10 @@ _PLAN_AGAIN = "look again: apreconcile plan"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have."""
+    """What the command line asks of an apply: of a spec, or of a `saved` plan. `expect` is the digest it must have.
+
+    The report is written to `out`, too, if that is named.
+    """
 
     form: str = "text"
     saved: Saved | None = None
@@ -66,6 +70,7 @@ class Order:
     verify: bool = False
     settle: float = 60.0
     destroy: bool = False
+    out: str | None = None
 
     def __post_init__(self) -> None:
         if self.saved and (self.adopt or self.only):
@@ -88,6 +93,8 @@ class Order:
 async def applied(settings: Settings, manifest: Manifest, order: Order, interrupts: Interrupts) -> int:
     """Apply a spec, and return the exit code. Raises HeldError or StaleError where nothing was sent."""
     check_state_stays(settings, manifest)
+    if order.out:
+        check_target(order.out)
     given: tuple[str | Approval, ...] = (*order.approve, *load_approvals(order.approvals))
     requests = Requests(settings.terminal, verbose=settings.verbose)
     seen: list[Planned] = []
@@ -110,7 +117,7 @@ async def applied(settings: Settings, manifest: Manifest, order: Order, interrup
     async with opened(settings, manifest, requests, settle=order.settle) as account:
         tell = settings.terminal.remark
         report = await patiently(account, settings.lock_timeout, lambda: attempt(account), tell=tell)
-    return _reported(settings, seen[-1].plan, report, order)
+    return _reported(settings, manifest, seen[-1].plan, report, order)
 
 
 async def _looked(settings: Settings, account: Account, order: Order, requests: Requests) -> Planned:
@@ -143,14 +150,13 @@ def _show_plan(
     """Show it on stdout beside a report in text; and on stderr where a person is asked who would not see it."""
     tell_of_sinks(settings, planned.plan)
     terminal, command = settings.terminal, order.repeated(settings)
-    approved = approved_tokens(planned.plan, granted)
+    told: dict[str, Any] = {"approved": approved_tokens(planned.plan, granted), "only": order.only}
+    told["files"] = files_of_approvals(settings, manifest, order.approvals)
     if order.form == "text":
-        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=approved, only=order.only))
+        terminal.show(planned_lines(planned, manifest, command, terminal.width, **told))
     unseen = order.form != "text" or not is_terminal(sys.stdout)
     if unseen and (terminal.interactive or (order.form != "text" and not terminal.quiet)):
-        terminal.talk(
-            planned_lines(planned, manifest, command, terminal.talk_width, approved=approved, only=order.only)
-        )
+        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width, **told))
 
 
 def _agreed(settings: Settings, plan: Plan, order: Order, approvals: Approvals) -> frozenset[Name]:
@@ -205,27 +211,30 @@ async def _taken(
     return report
 
 
-def _reported(settings: Settings, plan: Plan, report: Report, order: Order) -> int:
-    """Print the report. If stdout does not take it, stderr does, and the exit code says that not all went well."""
-    terminal = settings.terminal
+def _reported(settings: Settings, manifest: Manifest, plan: Plan, report: Report, order: Order) -> int:
+    """Print the report, and save it. If that fails, stderr has it, and the exit code says that not all went well."""
+    terminal, files = settings.terminal, files_of_approvals(settings, manifest, order.approvals)
     told: dict[str, Any] = {
         "command": order.repeated(settings) + (" --yes" if order.yes else ""),
-        "approvals": [quoted(path) for path in dict.fromkeys(order.approvals)],
+        "approvals": [quoted(path) for path in files],
         "saved": quoted(order.saved.path) if order.saved else None,
+        "plan": quoted("apreconcile", "plan", *settings.flags, *(["--destroy"] if order.destroy else [])),
     }
     lines = report_text(report, to_json(plan), width=terminal.width, **told)
     try:
+        if order.out:
+            save(check_target(order.out), _as_json(report))
         if order.form != "text":
             terminal.write(_written(report, plan, order.form, told))
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:
             terminal.show([BLANK, *lines])
-    except (OutputError, BrokenPipeError) as problem:
+    except (Error, BrokenPipeError) as problem:
         terminal.talk(lines)
         changed = any(outcome.word is Word.DONE for outcome in report.outcomes)
         code = report.exit or (HALF_DONE if changed else OutputError.exit_code)
-        why = problem.message if isinstance(problem, OutputError) else "nobody reads standard output"
+        why = problem.message if isinstance(problem, Error) else "nobody reads standard output"
         terminal.talk(error_lines(OutputError(f"{why}; the report stands above (exit {code})")))
         return code
     return report.exit
@@ -235,5 +244,9 @@ def _written(report: Report, plan: Plan, form: str, told: Mapping[str, Any]) -> 
     """A report as data. `told` is what commands to paste say again."""
     if form == "markdown":
         return report_markdown(report, to_json(plan), **told).encode()
+    return _as_json(report)
+
+
+def _as_json(report: Report) -> bytes:
     text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
     return text.encode(errors="backslashreplace") + b"\n"

@@ -263,6 +263,7 @@ FORMAT, REPORT_FORMAT, PLAN_FORMAT = (
     click.option("--format", "form", default="text", metavar="|".join(formats), help="How to show it. [text]")
     for formats in (FORMATS, REPORT_FORMATS, PLAN_FORMATS)
 )
+REPORT_OUT = click.option("--out", metavar="FILE", help="Write the report there, too, as JSON.")
 ONLY = click.option(
     "--only", multiple=True, type=ADDRESS, metavar="ADDRESS", help="This and what it needs. Repeat it for several."
 )
@@ -290,7 +291,19 @@ SETTLE = click.option(
 
 def applying_options(body: Callable[..., int | None]) -> Callable[..., int | None]:
     """The options of what changes an account: its spec or plan, what is approved, and how it is told."""
-    options = (SPEC, APPROVE, APPROVALS, YES, ALL_APPROVED, REPORT_FORMAT, EXPECT, ONLY, POLICY_FROM, SETTLE)
+    options = (
+        SPEC,
+        APPROVE,
+        APPROVALS,
+        YES,
+        ALL_APPROVED,
+        REPORT_FORMAT,
+        REPORT_OUT,
+        EXPECT,
+        ONLY,
+        POLICY_FROM,
+        SETTLE,
+    )
     return reduce(lambda inner, option: option(inner), reversed(options), body)
 
 

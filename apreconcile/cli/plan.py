@@ -33,7 +33,7 @@ from .options import (
 )
 from .running import run
 from .saving import check_target, save
-from .showing import apply_command, approved_tokens, show_planned, tell_of_sinks
+from .showing import apply_command, approved_tokens, files_of_approvals, show_planned, tell_of_sinks
 
 PENDING = 2
 
@@ -73,8 +73,8 @@ def plan(
     planned = run(terminal, lambda _: look(settings, manifest, **asked))
     tell_of_sinks(settings, planned.plan)
     approved = _approved(settings, manifest, planned.plan, given) if given else ()
-    repeat = apply_command(settings, destroy=destroy, **asked)
-    show_planned(terminal, form, planned, manifest, repeat, approved=approved, only=asked["only"])
+    repeat, files = apply_command(settings, destroy=destroy, **asked), files_of_approvals(settings, manifest, approvals)
+    show_planned(terminal, form, planned, manifest, repeat, approved=approved, only=asked["only"], files=files)
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")

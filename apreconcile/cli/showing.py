@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from apreconcile.core.address import Address
@@ -20,6 +20,8 @@ from .options import Settings
 from .terminal import Terminal, quoted
 
 SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
+APPROVALS_FILE = "approvals.yaml"
+"""Where approvals are kept, as a pipeline looks for them, unless a file was named."""
 
 
 def apply_command(
@@ -30,6 +32,15 @@ def apply_command(
     wish += ["--verify"] if verify else []
     wish += ["--policy-from", settings.policy_from] if settings.policy_from else []
     return quoted("apreconcile", "destroy" if destroy else "apply", *settings.flags, *wish)
+
+
+def files_of_approvals(settings: Settings, manifest: Manifest, given: Sequence[str]) -> tuple[str, ...]:
+    """Where approvals are written: the files that were given, or in CI, where nobody types a token, the usual one.
+
+    None where a token on the command line is the way: at a terminal, and for a preview, which is applied unreviewed.
+    """
+    usual = settings.in_ci and not settings.sandbox and not manifest.chosen.ephemeral
+    return tuple(dict.fromkeys(given)) or ((APPROVALS_FILE,) if usual else ())
 
 
 def tell_of_sinks(settings: Settings, plan: Plan) -> None:
@@ -46,10 +57,14 @@ def planned_lines(
     *,
     approved: Collection[str] = (),
     only: Iterable[Address] = (),
+    files: Sequence[str] = (),
 ) -> Lines:
-    """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it."""
+    """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it.
+
+    `files` are those that approvals are written into.
+    """
     beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
-    told = _told(manifest, command, approved, only)
+    told = _told(manifest, command, approved, only, files)
     return plan_text(to_json(planned.plan), width=width, beside=beside, **told)
 
 
@@ -62,12 +77,15 @@ def show_planned(
     *,
     approved: Collection[str] = (),
     only: Iterable[Address] = (),
+    files: Sequence[str] = (),
 ) -> None:
-    """A plan on stdout, in any format."""
+    """A plan on stdout, in any format; the options are those of `planned_lines`."""
     if form == "text":
-        terminal.show(planned_lines(planned, manifest, command, terminal.width, approved=approved, only=only))
+        terminal.show(
+            planned_lines(planned, manifest, command, terminal.width, approved=approved, only=only, files=files)
+        )
     else:
-        document, told = to_json(planned.plan), _told(manifest, command, approved, only)
+        document, told = to_json(planned.plan), _told(manifest, command, approved, only, files)
         terminal.write(encode(document) if form == "json" else rendered(form, document, **told))
 
 
@@ -77,11 +95,17 @@ def rendered(form: str, document: Document, **told: Any) -> bytes:
     return text.encode()
 
 
-def _told(manifest: Manifest, command: str, approved: Collection[str], only: Iterable[Address]) -> dict[str, Any]:
+def _told(
+    manifest: Manifest, command: str, approved: Collection[str], only: Iterable[Address], files: Sequence[str]
+) -> dict[str, Any]:
     """What every format is told beside the plan."""
     approvers = manifest.policy.approvers
+    hint = SIGN if approvers else f"{command} --approve TOKEN"
+    if files:
+        sign = " --sign KEY" if approvers else ""
+        hint = f"apreconcile approve plan.json TOKEN --by NAME --reason TEXT{sign} --out {quoted(files[0])}"
     return {
-        "approvals_hint": SIGN if approvers else f"{command} --approve TOKEN",
+        "approvals_hint": hint,
         "resources": len(manifest.resources),
         "approved": approved,
         "only": tuple(dict.fromkeys(map(str, only))),

@@ -21,6 +21,7 @@ RISKS = {
 UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 BLOCKED = "Blocked:"
+DESTROYS = "All that the state has is to go."
 
 
 def name(document: Mapping[str, Any]) -> str:
@@ -116,8 +117,10 @@ def changes_nothing(document: Mapping[str, Any]) -> bool:
     return not document["steps"] and not document["blocked"]
 
 
-def no_changes(resources: int | None, only: Sequence[str] = ()) -> str:
+def no_changes(document: Mapping[str, Any], resources: int | None, only: Sequence[str] = ()) -> str:
     """What an empty plan says, of `only` these addresses or of so many `resources`."""
+    if document.get("destroy") and not only:
+        return "Nothing to destroy: the state has nothing."
     if only:
         names = escape.line(", ".join(only))
         return f"No changes: {names} {'is as the spec wants it' if len(only) == 1 else 'are as the spec wants them'}."

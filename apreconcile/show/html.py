@@ -62,7 +62,7 @@ def plan_html(
             element("title", Html("Plan of "), escape.html(headline.name(document), _NAME)),
             f"<style>{CSS}</style>",
             element("a", Html("To the steps"), class_="skip", href="#steps"),
-            _top(document, headline.no_changes(resources, only), waiting, signatures),
+            _top(document, headline.no_changes(document, resources, only), waiting, signatures),
             main,
             element(
                 "footer",
@@ -92,13 +92,14 @@ def _top(document: Mapping[str, Any], nothing: str, waiting: Sequence[Any], sign
         element("i", Html("/")),
         escape.html(document["environment"], _NAME),
     )
-    empty = [element("p", element("strong", escape.html(nothing)))] if headline.changes_nothing(document) else []
+    destroys, empty = document.get("destroy"), headline.changes_nothing(document)
+    said = [nothing] if empty else [headline.DESTROYS] if destroys else []
     return element(
         "header",
-        element("p", Html("apreconcile plan"), class_="eyebrow"),
+        element("p", Html(f"apreconcile plan{' --destroy' if destroys else ''}"), class_="eyebrow"),
         element("h1", *title),
         element("p", escape.html(headline.place(document), _NAME), class_="soft"),
-        *empty,
+        *(element("p", element("strong", escape.html(sentence))) for sentence in said),
         *([element("ul", *chips, class_="counts")] if chips else []),
         *([element("dl", *rows, class_="facts")] if rows else []),
     )

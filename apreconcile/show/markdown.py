@@ -50,7 +50,7 @@ def plan_markdown(
     steps_with_fields = [step for step in steps if step["fields"]]
     stopped = headline.in_the_way(document["blocked"])
     blocks = [
-        Block(tuple(_head(document, headline.no_changes(resources, only))), joined="\n\n"),
+        Block(tuple(_head(document, headline.no_changes(document, resources, only))), joined="\n\n"),
         *(stops_block(title, stops, 1) for title, stops in stopped if title != headline.BLOCKED),
         *_stakes(document["steps"]),
         Block(
@@ -75,7 +75,8 @@ def _head(document: Mapping[str, Any], nothing: str) -> list[str]:
     told = [escape.markdown(headline.place(document), _NAME), *([escape.markdown(beside)] if beside else [])]
     told += [f"policy from {escape.code(document['policy'], _NAME)}"] if document.get("policy") else []
     title = f"## {escape.code(headline.name(document), _NAME)}: {said}"
-    return [f"{marker(document)}\n{title}", " · ".join(told)]
+    destroys, mark = document.get("destroy"), marker(document, "destroy-plan" if document.get("destroy") else "")
+    return [f"{mark}\n{title}", *([f"**{headline.DESTROYS}**"] if destroys and not empty else []), " · ".join(told)]
 
 
 def stops_block(title: str, stops: Sequence[Mapping[str, Any]], rank: int) -> Block:
@@ -158,7 +159,13 @@ def _approvals(document: Mapping[str, Any], waiting: Sequence[Mapping[str, Any]]
         return Block(())
     items = tuple(f"{title(step)}\n\n{escape.fenced([headline.approving(step, hint)], 'sh')}" for step in waiting)
     head = f"### {headline.wanting(len(waiting), signatures)}"
-    return Block(items, head, "", "approval command", 4, 0.2, "\n\n")
+    tokens = token_list((step["token"] for step in waiting), f"{head}\n\n{escape.fenced([hint], 'sh')}")
+    return Block(items, head, "", "approval command", joined="\n\n", short=tokens)
+
+
+def token_list(tokens: Iterable[str], head: str) -> Block:
+    """Tokens to copy, without a word: what a note that is too long keeps of its commands before anything else goes."""
+    return Block(tuple(f"- {escape.code(token)}" for token in tokens), head, "", "token", 1, 0.35)
 
 
 def beside_blocks(document: Mapping[str, Any]) -> list[Block]:

@@ -102,17 +102,22 @@ def report_text(
     command: str = "apreconcile apply",
     approvals: Sequence[str] = (),
     saved: str | None = None,
+    plan: str = "apreconcile plan",
 ) -> Lines:
     """The whole screen. `document` is the plan that was applied; `command` is what repeats this run.
 
-    `approvals` are the files that were given, `saved` the plan that was, each as a shell reads it.
+    `approvals` are the files that approvals are written into, `saved` the plan that was given, each as a shell reads
+    it; `plan` is the command that makes such a plan.
     """
     steps = {name_of(step): step for step in document["steps"]}
     lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
-    lines += _held(report, [step["token"] for step in document["steps"]], command, width, approvals, saved)
+    shown = [step["token"] for step in document["steps"]]
+    lines += _held(
+        report, approving(report, command, shown=shown, approvals=approvals, saved=saved, plan=plan), shown, width
+    )
     lines += _verified(report.verified, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
@@ -220,11 +225,9 @@ def _unknown(outcomes: Sequence[Outcome], width: int) -> Lines:
     return [*lines, BLANK]
 
 
-def _held(
-    report: Report, shown: Collection[str], command: str, width: int, approvals: Sequence[str], saved: str | None
-) -> Lines:
+def _held(report: Report, told: tuple[list[str], list[str]], shown: Collection[str], width: int) -> Lines:
     """What approves all that waits, as commands with a token a line, so that lines can be left out."""
-    tokens, whole = approving(report, command, shown=shown, approvals=approvals, saved=saved)
+    tokens, whole = told
     if not tokens:
         return []
     new = not set(tokens) <= set(shown)
@@ -244,20 +247,23 @@ def approving(
     shown: Collection[str],
     approvals: Sequence[str] = (),
     saved: str | None = None,
+    plan: str = "apreconcile plan",
 ) -> tuple[list[str], list[str]]:
     """The tokens of all that waits, and the lines of the commands that approve it.
 
-    What is signed is appended to the first of the files, and by tokens of the saved plan as long as it has them.
+    An entry is appended to the first of the files, and by tokens of the saved plan as long as it has them. Where no
+    file was given and nobody has to sign, a token is enough.
     """
     tokens = [outcome.token for outcome in report.outcomes if outcome.token]
     new = not set(tokens) <= set(shown)
     commands = [[command, *(f"  --approve {token}" for token in tokens)]]
-    if report.signatures:
-        plan, files = "plan.json" if new else saved or "plan.json", approvals or ("approvals.yaml",)
-        sign = [f"apreconcile approve {plan} --by NAME --reason TEXT", f"  --sign KEY --out {files[0]}"]
-        sign += [f"  {token}" for token in tokens]
-        made = [] if plan == saved else [["apreconcile plan --out plan.json"]]
-        commands = [*made, sign, [" ".join([command, *(f"--approvals {file}" for file in files)])]]
+    if report.signatures or approvals:
+        source, files = "plan.json" if new else saved or "plan.json", approvals or ("approvals.yaml",)
+        sign = "--sign KEY " if report.signatures else ""
+        entry = [f"apreconcile approve {source} --by NAME --reason TEXT", f"  {sign}--out {files[0]}"]
+        entry += [f"  {token}" for token in tokens]
+        made = [] if source == saved else [[f"{plan} --out plan.json"]]
+        commands = [*made, entry, [" ".join([command, *(f"--approvals {file}" for file in files)])]]
     return tokens, [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
 
 

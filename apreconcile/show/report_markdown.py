@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from apreconcile.core.outcome import Outcome, Report, Word
@@ -10,7 +11,7 @@ from apreconcile.core.planfile import name_of
 
 from . import escape, headline
 from .layout import count
-from .markdown import marker, title
+from .markdown import marker, title, token_list
 from .report import approving, ending, result, sort_of, sums, untold
 from .tables import LIMIT, Block, fitted, sentence, table_head, table_row
 
@@ -25,17 +26,18 @@ def report_markdown(
     command: str = "apreconcile apply",
     approvals: Sequence[str] = (),
     saved: str | None = None,
+    plan: str = "apreconcile plan",
     limit: int = LIMIT,
 ) -> str:
     """The whole note, of at most `limit` bytes. `document` is the plan that was applied, `command` repeats this run.
 
-    `approvals` are the files of approvals that were given, `saved` is the path of the saved plan.
+    `approvals`, `saved` and `plan` are those of `report_text`.
     """
     outcomes = report.outcomes
     unknown = [one.address for one in outcomes if one.word is Word.UNKNOWN and one.action == "create"]
     said, secrets = untold(outcomes, {name_of(step): step for step in document["steps"]})
     shown = [step["token"] for step in document["steps"]]
-    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved)
+    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved, plan=plan)
     given = [f"{one.address}: {one.delivered}" for one in outcomes if one.delivered]
     tests = [f"{one.arrival}: {one.address}{f', {one.error}' if one.error else ''}" for one in report.verified]
     left = [f"{one.action} {one.address}{sort_of(one)}" for one in report.remaining]
@@ -46,11 +48,12 @@ def report_markdown(
             "### Steps", table_head("Outcome", "Step", "Result"), "step row", 2, 0.4,
         ),
         _commands("Unknown", [f"apreconcile resolve {at} {way}" for at in unknown for way in _WAYS]),
-        _commands(f"Held until approved: {count(len(tokens), 'step')}", approve if tokens else []),
+        _held(tokens, approve),
         _commands(said, secrets),
         _listed("Signing secrets handed on", given),
         _listed("Test events", tests),
         _listed("Left for another run", left),
+        _listed("What became of an earlier run", report.settled),
         _listed("Warnings", report.warnings),
     ]  # fmt: skip
     return fitted(blocks, limit, _REST)
@@ -59,14 +62,22 @@ def report_markdown(
 def _head(report: Report, document: Mapping[str, Any]) -> str:
     name = escape.code(headline.name(document), 200)
     said = " ".join(map(escape.markdown, sums(report)))
-    return f"{marker(document, 'apply')}\n## {name}: {escape.markdown(ending(report))}\n\n{said}"
+    mark = marker(document, "destroy" if document.get("destroy") else "apply")
+    return f"{mark}\n## {name}: {escape.markdown(ending(report))}\n\n{said}"
 
 
 def _row(outcome: Outcome, signatures: int) -> str:
     came = sentence(result(outcome, signatures).replace("  ", " "))
     told = [part for part in (came, sentence(outcome.error or "")) if part]
     step = title({"action": outcome.action, "address": str(outcome.address)})
-    return table_row(f"**{outcome.word}**", f"{step}{sort_of(outcome)}", "<br>".join(told))
+    verb = f" ({escape.markdown(outcome.verb)})" if outcome.verb not in {"", outcome.action} else ""
+    return table_row(f"**{outcome.word}**", f"{step}{verb}", "<br>".join(told))
+
+
+def _held(tokens: Sequence[str], approve: Iterable[str]) -> Block:
+    """The commands that approve what waits; where not all fits, its tokens."""
+    head = f"Held until approved: {count(len(tokens), 'step')}"
+    return replace(_commands(head, approve if tokens else []), short=token_list(tokens, f"### {head}"))
 
 
 def _commands(head: str, rows: Iterable[str]) -> Block:

@@ -21,7 +21,7 @@ class Block:
     """Items under a heading, that may be left out one by one. `share` of the whole is theirs where not all fits.
 
     `rank` says who is served first; items are counted as `noun`s. They are `joined` by a newline, the rows of a table
-    also to its head, or else by an empty line.
+    also to its head, or else by an empty line. Where not all fits, `short` stands for it, if there is one.
     """
 
     items: tuple[str, ...]
@@ -32,6 +32,7 @@ class Block:
     share: float = 1.0
     joined: str = "\n"
     foot: str = ""
+    short: Block | None = None
 
     def __str__(self) -> str:
         body = self.joined.join(self.items)
@@ -48,6 +49,7 @@ def fitted(blocks: Sequence[Block], limit: int, rest: str) -> str:
     """The blocks as one text of at most `limit` bytes; what is left out is said behind the first, and then `rest`."""
     if sum(block.size for block in blocks) <= limit:
         return _joined(map(str, blocks))
+    blocks = [block.short or block for block in blocks]
     room = limit - _size(rest) - 60 * len(blocks)
     kept: dict[int, Block] = {}
     for place in sorted(range(len(blocks)), key=lambda at: blocks[at].rank):

@@ -58,8 +58,8 @@ def plan_text(
     lines += warning_lines(document["warnings"], width=width)
     lines += _tests(headline.test_calls(document), width)
     lines += stakes_lines(document["steps"], width=width)
-    nothing = headline.no_changes(resources, only) if beside is None else "Nothing of the saved plan is left to take."
-    nothing = "Nothing to destroy: the state has nothing." if document.get("destroy") and not only else nothing
+    nothing = headline.no_changes(document, resources, only)
+    nothing = nothing if beside is None else "Nothing of the saved plan is left to take."
     lines += _closing(document, nothing, width)
     waits = 0 if headline.stops_all(document) else len(waiting)
     lines += prose(_approvals(waits, approvals_hint, signatures), width=width) if waits else []
@@ -124,7 +124,7 @@ def step_lines(step: Mapping[str, Any], *, held: set[str], width: int = WIDTH, a
 def title_lines(document: Mapping[str, Any], width: int) -> Lines:
     """What a document is about, and which policy counted."""
     lines = wrap((*strong(headline.name(document)), *say(f" {headline.place(document)}")), width)
-    lines += wrap(strong("All that the state has is to go."), width) if document.get("destroy") else []
+    lines += wrap(strong(headline.DESTROYS), width) if document.get("destroy") else []
     source = document.get("policy")
     return [*lines, *wrap(quiet(f"policy from {escape.line(source)}"), width)] if source else lines
 

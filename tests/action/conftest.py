@@ -41,12 +41,17 @@ numbers:
 
 
 class Api:
-    """GitHub's REST API, as far as comments go. `refuse` is answered instead, if it is set."""
+    """GitHub's REST API, as far as the action goes. `refuse` is answered instead, if it is set.
+
+    `pulls` says which pull requests are open. They are at the commit of the last event, unless somebody `moved` them on.
+    """
 
     def __init__(self) -> None:
         self.comments: list[dict[str, Any]] = []
         self.requests: list[str] = []
         self.refuse = 0
+        self.pulls: dict[int, str] = {7: "open"}
+        self.head, self.moved = "", ""
         numbers, api = itertools.count(1), self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,6 +80,9 @@ class Api:
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         asked = urlsplit(path)
+        pull = re.fullmatch(rf"/repos/{REPOSITORY}/pulls/(\d+)", asked.path)
+        if method == "GET" and pull:
+            return 200, {"state": self.pulls[int(pull[1])], "head": {"sha": self.head}}
         if method == "GET" and asked.path == f"/repos/{REPOSITORY}/issues/7/comments":
             query = {name: int(values[0]) for name, values in parse_qs(asked.query).items()}
             start = (query["page"] - 1) * query["per_page"]
@@ -166,18 +174,28 @@ class Hub:
         call("push", "--quiet", "origin", "main", folder=self.dev)
         return before, call("rev-parse", "main", folder=self.dev)
 
-    def on_pull_request(self, *, fork: bool = False, branch: str = "change", **more: Any) -> Ran:
+    def on_pull_request(
+        self, *, fork: bool = False, branch: str = "change", action: str = "opened", **more: Any
+    ) -> Ran:
         repos = {"head": {"id": 2 if fork else 1}, "base": {"id": 1}}
         sides = {"head": branch, "base": "main"}
         change = {
             side: {"repo": repos[side], "ref": ref, "sha": call("rev-parse", ref, folder=self.dev)}
             for side, ref in sides.items()
         }
-        return self.run("pull_request", {"number": 7, "pull_request": change}, "refs/pull/7/merge", **more)
+        self.api.head = self.api.moved or change["head"]["sha"]
+        payload = {"action": action, "number": 7, "pull_request": change}
+        return self.run("pull_request", payload, "refs/pull/7/merge", **more)
 
-    def on_push(self, before: str, after: str, *, ref: str = "refs/heads/main", **payload: Any) -> Ran:
+    def plan(self, ran: Ran) -> str:
+        """The plan that a run saved."""
+        return Path(ran.outputs["plan"]).read_text()
+
+    def on_push(
+        self, before: str, after: str, *, ref: str = "refs/heads/main", key: bool = True, **payload: Any
+    ) -> Ran:
         event = {"ref": ref, "before": before, "after": after, "forced": False, **payload}
-        return self.run("push", event, ref, commit=after)
+        return self.run("push", event, ref, commit=after, key=key)
 
     def on_merge(self, name: str = "change") -> Ran:
         return self.on_push(*self.merge(name))

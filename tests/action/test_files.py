@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from apreconcile import pipelines
 from tests.action.conftest import ROOT, action
 
-WORKFLOWS = sorted((ROOT / "apreconcile/pipelines/github").glob("*.yml"))
+PREVIEWS = ROOT / "apreconcile/pipelines/previews/preview.yml"
+WORKFLOWS = [*sorted((ROOT / "apreconcile/pipelines/github").glob("*.yml")), PREVIEWS]
 GITLAB = ROOT / "apreconcile/pipelines/gitlab/apreconcile.gitlab-ci.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 
@@ -46,7 +48,7 @@ def test_the_files_fit_the_schemas_of_those_who_read_them(tmp_path):
 
 
 def test_the_workflows_are_right_and_safe_to_copy(tmp_path):
-    assert [path.stem for path in WORKFLOWS] == ["apply", "drift", "plan"]
+    assert [path.stem for path in WORKFLOWS] == ["apply", "drift", "plan", "preview"]
     passes("actionlint", "-shellcheck=", "-pyflakes=", *WORKFLOWS)
     passes("zizmor", "--offline", "--persona=pedantic", "--no-progress", *WORKFLOWS, ROOT / "action.yml")
     spoilt = tmp_path / "spoilt.yml"
@@ -61,7 +63,7 @@ def test_the_scripts_pass_shellcheck():
     scripts = [step["run"] for step in action()["runs"]["steps"] if "run" in step]
     for job in yaml.safe_load(GITLAB.read_text()).values():
         scripts += ["\n".join(job[part]) for part in ("script", "before_script") if part in job]
-    assert len(scripts) == 7
+    assert len(scripts) == 9
     for script in scripts:
         passes("shellcheck", "--shell=sh", "-", stdin=f"set -e\n{script}\n")
 
@@ -89,8 +91,17 @@ def test_the_examples_hand_on_inputs_that_there_are():
         (ours,) = (step for step in job["steps"] if "OWNER" in step["uses"])
         assert set(ours["with"]) <= set(action()["inputs"])
         assert ours["with"]["command"] == path.stem
-        assert job["permissions"].get("pull-requests") == ("write" if path.stem == "plan" else None)
-        assert job["permissions"]["contents"] == ("write" if path.stem == "apply" else "read")
+        assert job["permissions"].get("pull-requests") == ("write" if path.stem in ("plan", "preview") else None)
+        assert job["permissions"]["contents"] == ("write" if path.stem in ("apply", "preview") else "read")
+        keys = {ours["with"].get("key-env", "AGENTPHONE_API_KEY")}
+        assert set(re.findall(r"secrets\.(\w+)", path.read_text())) == keys
+
+
+def test_previews_are_opted_into():
+    """init writes what everybody wants; a preview is applied before a review."""
+    assert not any("preview" in name for name in pipelines.files("github"))
+    inputs = yaml.safe_load(PREVIEWS.read_text())[True]["workflow_dispatch"]["inputs"]
+    assert set(inputs) == {"pull-request"}, "as action/event.py reads it"
 
 
 def test_the_action_needs_nothing_but_python_git_and_apreconcile():
@@ -136,3 +147,18 @@ def test_the_action_installs_itself_as_it_is_pinned(tmp_path):
         env={"PATH": os.environ["PATH"]}, cwd=tmp_path,
     )  # fmt: skip
     assert told.stdout.startswith("apreconcile ")
+
+
+@pytest.mark.tools
+def test_the_template_of_gitlab_installs_it_as_it_is_pinned(tmp_path):
+    """Its first lines, elsewhere than in /opt; they want the package index, as `make` does."""
+    lines = yaml.safe_load(GITLAB.read_text())[".apreconcile"]["before_script"]
+    (tmp_path / "project").mkdir()
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(lines).replace("/opt", str(tmp_path)) + "\napreconcile --version"],
+        env={**os.environ, "APRECONCILE_SOURCE": str(ROOT), "APRECONCILE_COMMIT": commit.strip()},
+        cwd=tmp_path / "project", capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout.startswith("apreconcile ")) == (0, True), told.stdout + told.stderr
+    assert list((tmp_path / "project").iterdir()) == []

@@ -73,14 +73,16 @@ def test_planned_approved_by_signature_merged_and_applied_once(hub, keys):
     applied = hub.on_push(before, after)
     assert (applied.code, applied.outputs["exit-code"]) == (0, "0"), applied.log
     assert "## apreconcile apply: done" in applied.summary
-    assert "| done | `buy number.main` | `+1415" in applied.summary
+    assert "| **done** | `+ create number.main` (buy) | +1415" in applied.summary
     report = json.loads(Path(applied.outputs["results"], "report.json").read_text())
     assert [step.get("approvedBy") for step in report["steps"]] == [None, ["ann"]]
     assert purchases(hub) == ["purchase"]
 
     writes = hub.world.writes()
     once_more = hub.on_push(before, after)
-    assert (once_more.code, "No step was wanted." in once_more.summary) == (0, True), once_more.log
+    assert (once_more.code, "Nothing to do: the account is as the spec wants it." in once_more.summary) == (0, True), (
+        once_more.log
+    )
     hub.branch({"readme.md": "the same approval, in another push"})
     assert hub.on_merge().code == 0
     assert (hub.world.writes(), purchases(hub)) == (writes, ["purchase"])
@@ -101,7 +103,7 @@ def test_a_key_that_a_change_adds_for_itself_approves_nothing_in_it(hub, keys):
     assert "mallory" in seen.summary, "why it does not count is said"
     ran = hub.on_merge()
     assert (ran.code, purchases(hub)) == (3, []), ran.log
-    assert "| held | `buy number.main` |" in ran.summary
+    assert "| **held** | `+ create number.main` (buy) |" in ran.summary
 
 
 def test_a_change_that_takes_the_approvers_out_needs_them(hub, keys):

@@ -33,7 +33,8 @@ def job(hub):
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(folder), **QUIET, "CI": "true",
             **TEMPLATE["variables"], **hub.world.env, "CI_DEFAULT_BRANCH": "main", **variables,
         }  # fmt: skip
-        script = "set -eo pipefail\n" + "\n".join(TEMPLATE[name]["script"])
+        ours = TEMPLATE[".apreconcile"]["before_script"][-1]
+        script = "\n".join(["set -eo pipefail", ours, *TEMPLATE[name]["script"]])
         done = subprocess.run(
             ["bash", "-c", script], cwd=folder, env=environ, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=120, check=False,
@@ -93,8 +94,9 @@ def test_a_push_that_does_not_tell_what_was_before_is_not_applied(hub, job):
 
 def test_drift_ends_with_2(hub, job):
     hub.begin({"agentphone.yaml": SPEC})
-    code, log, _ = job("apreconcile-drift", "main")
+    code, log, folder = job("apreconcile-drift", "main")
     assert (code, "agent.support" in log) == (2, True), log
+    assert (folder / "drift.md").read_text().startswith("<!-- apreconcile drift: acme/default -->")
     assert hub.world.writes() == []
 
 
@@ -102,6 +104,62 @@ def test_only_what_may_have_the_key_is_planned():
     """The rules, in GitLab's own words: nobody but GitLab evaluates them."""
     fork = "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_MERGE_REQUEST_PROJECT_ID"
     assert fork in TEMPLATE["apreconcile-validate"]["rules"][0]["if"]
-    assert TEMPLATE["apreconcile-plan"]["rules"][-1]["if"] == fork.replace("!=", "==")
+    for name in ("plan", "preview", "preview-end"):
+        assert TEMPLATE[f"apreconcile-{name}"]["rules"][-1]["if"] == fork.replace("!=", "==")
     assert TEMPLATE["apreconcile-apply"]["resource_group"] == "apreconcile"
-    assert "unset AGENTPHONE_API_KEY" in TEMPLATE["apreconcile-validate"]["script"]
+    for name in ("preview", "preview-end"):
+        assert '$APRECONCILE_PREVIEW == ""' in TEMPLATE[f"apreconcile-{name}"]["rules"][0]["if"], "it is opted into"
+    starts, ends = (TEMPLATE[f"apreconcile-{name}"]["environment"] for name in ("preview", "preview-end"))
+    assert (starts["on_stop"], starts["name"], ends["action"]) == ("apreconcile-preview-end", ends["name"], "stop")
+
+
+ENVIRONMENTS = """\
+version: 1
+project: acme
+state: {store: git}
+variables: {name: {}, more: {}}
+agents:
+  support: {name: "${var.name}", description: "${var.more}"}
+environments:
+  prod: {as: default, account: {keyEnv: PROD_KEY}}
+  preview: {account: {keyEnv: PREVIEW_KEY}, ephemeral: {ttl: 72h}}
+"""
+VARIABLES = {"APRECONCILE_VAR": 'name=Zoe "A" $HOME `id`\nmore=of it'}
+
+
+def names(hub, key):
+    return [
+        one["name"]
+        for one in hub.world.http.get("/v1/agents", headers={"Authorization": f"Bearer {key}"}).json()["data"]
+    ]
+
+
+def test_an_environment_has_its_own_key_and_its_variables(hub, job):
+    hub.begin({"agentphone.yaml": ENVIRONMENTS}).branch({"readme.md": "x"})
+    prod = {"AGENTPHONE_API_KEY": "", "APRECONCILE_ENVIRONMENT": "prod", "APRECONCILE_KEY_ENV": "PROD_KEY", **VARIABLES}
+    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    code, log, folder = job("apreconcile-plan", "change", **prod, **target)
+    assert (code, "only validated" in log, (folder / "plan.json").exists()) == (0, True, False), log
+    code, log, _ = job("apreconcile-plan", "change", PROD_KEY="key-of-prod", **prod, **target)
+    assert (code, 'Zoe \\"A\\" $HOME `id`' in log) == (0, True), log
+    code, log, folder = job("apreconcile-apply", "main", PROD_KEY="key-of-prod", **prod, **pushed(*hub.merge()))
+    assert (code, names(hub, "key-of-prod")) == (0, ['Zoe "A" $HOME `id`']), log
+    assert json.loads((folder / "report.json").read_text())["exit"] == 0
+    for name in ("AGENTPHONE_API_KEY", "PROD_KEY"):
+        code, log, _ = job("apreconcile-validate", "change", **{**prod, name: "key-of-prod"})
+        assert code == 0, log
+
+
+def test_a_preview_is_made_and_ended(hub, job):
+    hub.begin({"agentphone.yaml": ENVIRONMENTS}).branch({"readme.md": "x"})
+    given = {
+        "APRECONCILE_PREVIEW": "preview",
+        "CI_MERGE_REQUEST_IID": "7",
+        "PREVIEW_KEY": "key-of-previews",
+        **VARIABLES,
+    }
+    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    code, log, _ = job("apreconcile-preview", "change", **given, **target)
+    assert (code, names(hub, "key-of-previews")) == (0, ['Zoe "A" $HOME `id` (preview:mr-7)']), log
+    code, log, _ = job("apreconcile-preview-end", "change", **given, **target)
+    assert (code, names(hub, "key-of-previews")) == (0, []), log

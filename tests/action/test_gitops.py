@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.action.conftest import ROOT, action
 from tests.store.conftest import QUIET, call
@@ -51,7 +51,7 @@ def desk(hub):
     who = {f"GIT_{role}_{what}": "ann@acme.dev" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     hub.person = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "HOME": str(home), "PYTHONPATH": str(ROOT), **QUIET, **who,
-        **hub.world.env,
+        **hub.world.env, "OWNER": "trusted", "COMMIT": "ab" * 20,
     }  # fmt: skip
     return hub
 
@@ -82,12 +82,14 @@ class Walk:
             spec = hub.dev / "agentphone.yaml"
             spec.write_text(f"{spec.read_text()}\n{text}")
             return ""
-        if mark == "the workflows are copied":
-            shutil.copytree(ROOT / "apreconcile/pipelines/github", hub.dev / ".github/workflows")
-            return ""
         if mark == "main was pushed":
+            written = sorted((hub.dev / ".github/workflows").iterdir())
+            assert [path.name for path in written] == [f"apreconcile-{name}.yml" for name in ("apply", "drift", "plan")]
+            assert all(f"uses: trusted/apreconcile@{'ab' * 20} #" in path.read_text() for path in written)
             ran = hub.on_push(call("rev-parse", "main~1", folder=hub.dev), call("rev-parse", "main", folder=hub.dev))
-            assert (ran.code, "No step was wanted." in ran.summary) == (0, True), ran.log
+            assert (ran.code, "Nothing to do: the account is as the spec wants it." in ran.summary) == (0, True), (
+                ran.log
+            )
             return ""
         if mark == "the comment of the pull request":
             hub.refresh("sales")
@@ -122,12 +124,21 @@ def test_a_newcomer_comes_from_the_console_to_pull_requests_by_following_the_pag
                 flat = " ".join(shown.split())
                 for line in filter(lambda line: line != "…", block.splitlines()):
                     assert re.sub(r"@[0-9a-f]{32}| *…$", "", line).strip() in flat, (line, shown)
-    assert len(marks) == len(re.findall("(?m)^<!-- ", PAGE)) == 6
+    assert len(marks) == len(re.findall("(?m)^<!-- ", PAGE)) == 5
     assert _plain(walk.token)
 
 
+def test_every_variable_of_gitlab_is_on_the_page():
+    known = yaml.safe_load((ROOT / "apreconcile/pipelines/gitlab/apreconcile.gitlab-ci.yml").read_text())["variables"]
+    table = PAGE.partition("## GitLab")[2].partition("## pre-commit")[0]
+    assert set(known) == set(re.findall(r"(?m)^\| `(APRECONCILE_\w+)` \|", table)) | {
+        "APRECONCILE_SOURCE",
+        "APRECONCILE_COMMIT",
+    }
+
+
 def test_every_input_and_output_of_the_action_is_on_the_page():
-    table = PAGE.partition("## The action")[2]
+    table = PAGE.partition("## The action")[2].partition("## GitLab")[0]
     rows = dict(re.findall(r"(?m)^\| `([\w-]+)` \|.*\| ?([^|]*)\|$", table))
     assert set(rows) == set(action()["inputs"])
     for name, one in action()["inputs"].items():

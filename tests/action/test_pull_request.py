@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
 from tests.action.conftest import BUYING, SPEC, TOKEN
+from tests.store.conftest import call
 
 
 def marked(hub):
-    return [one for one in hub.api.comments if one["body"].startswith("<!-- apreconcile-action ")]
+    return [one for one in hub.api.comments if one["body"].startswith("<!-- apreconcile: ")]
 
 
 def test_a_pull_request_has_one_comment_that_is_written_anew(hub):
@@ -147,6 +149,32 @@ def test_a_comment_that_cannot_be_written_is_a_warning_and_the_token_goes_nowher
     assert TOKEN not in ran.log + ran.summary
 
 
+@pytest.mark.parametrize("answer", [None, 5, {"message": "no"}, [None, {"id": "1;", "user": None}]])
+def test_an_answer_of_github_that_makes_no_sense_takes_nothing_from_the_plan(hub, answer):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.api.answer = lambda *_: (200, answer)
+    ran = hub.on_pull_request()
+    assert (ran.code, "create number.main" in ran.summary, "Traceback" in ran.log) == (0, True, False), ran.log
+    assert ("::warning::the comment was not written" in ran.log) == (not isinstance(answer, list))
+
+
+def test_what_a_stranger_may_name_is_never_run_and_never_shown(hub):
+    """A title, a branch, a label and an author are somebody's text."""
+    evil = "a;touch${IFS}pwned;$(touch pwned)`touch pwned`<img src=x>@everyone](javascript:x)"
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    change = {
+        side: {"repo": {"id": 1}, "ref": evil, "label": evil, "sha": call("rev-parse", ref, folder=hub.dev)}
+        for side, ref in {"head": "change", "base": "main"}.items()
+    }
+    told = {**change, "title": evil, "body": evil, "user": {"login": evil}}
+    ran = hub.run("pull_request", {"number": 7, "pull_request": told}, "refs/pull/7/merge", actor=evil)
+    assert ran.code == 0, ran.log
+    assert not any("pwned" in text for text in (ran.log, ran.summary, *(one["body"] for one in hub.api.comments)))
+    assert not list(ran.folder.rglob("pwned"))
+    change["head"]["sha"] = evil
+    assert "pwned" not in hub.run("pull_request", {"number": 7, "pull_request": change}, "refs/pull/7/merge").summary
+
+
 HOSTILE = "Hi ```\n</details><img src=x> @everyone #1\n::error::you\n##[error]me\n````` ~~~\n[x](javascript:x)"
 
 
@@ -193,6 +221,28 @@ def test_problems_that_are_too_many_for_a_comment_are_in_the_summary(hub):
     ran = hub.on_pull_request()
     assert ran.code == 1
     (comment,) = marked(hub)
-    assert len(comment["body"]) < 1000
-    assert "too long for a comment" in comment["body"]
+    assert 60_000 < len(comment["body"].encode()) <= 65_536
+    assert re.search(
+        r"\n```\n\n[\d,]+ more lines: the whole of it is in the log, and in the artifact\.\n", comment["body"]
+    )
+    assert ("agent.a0" in comment["body"], "agent.a399" in comment["body"]) == (True, False)
     assert "agent.a399" in ran.summary
+
+
+def test_what_was_said_besides_never_costs_the_plan_or_its_tokens(hub):
+    """Four hundred approvals that do not count, each with its reason, and a hundred numbers to buy."""
+    many = "numbers:\n" + "".join(f"  n{n}: {{country: US, agent: support}}\n" for n in range(100))
+    end, nothing = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "0" * 64
+    entries = [
+        {"approve": f"buy:number.n{n % 100}@{nothing[:32]}", "digest": nothing, "by": f"a{n}"} for n in range(400)
+    ]
+    given = json.dumps([{**entry, "reason": "x", "expires": end} for entry in entries])
+    hub.world.seed(numberLimit=500)
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + many, "approvals.yaml": given})
+    ran = hub.on_pull_request()
+    (comment,) = marked(hub)
+    assert 20_000 < len(comment["body"].encode()) <= 65_536
+    tokens = [step["token"] for step in json.loads(Path(ran.outputs["plan"]).read_text())["steps"] if step["token"]]
+    assert len(tokens) == 100
+    assert all(token in comment["body"] for token in tokens)
+    assert "more lines: the whole of it is in the log" in comment["body"]

@@ -24,9 +24,11 @@ def test_a_push_is_applied_and_what_is_held_says_how_to_approve_it(hub):
     ran = hub.on_merge()
     assert (ran.code, ran.outputs["command"], ran.outputs["exit-code"]) == (3, "apply", "3"), ran.log
     assert "apply: held for approvals (exit 3)" in ran.summary
-    assert "| done | `create agent.support` |" in ran.summary
-    assert "| held | `buy number.main` |" in ran.summary
-    token = re.search(r"approve plan\.json \\\n  (buy:number\.main@[0-9a-f]{32})", ran.summary)[1]
+    assert "| **done** | `+ create agent.support` |" in ran.summary
+    assert "| **held** | `+ create number.main` (buy) |" in ran.summary
+    token = re.search(
+        r"approve plan\.json --by [^`]* --out approvals\.yaml \\\n  (buy:number\.main@[0-9a-f]{32})", ran.summary
+    )[1]
     results = Path(ran.outputs["results"])
     assert sorted(path.name for path in results.iterdir()) == ["plan.json", "report.json"]
     steps = json.loads((results / "plan.json").read_text())["steps"]
@@ -36,10 +38,17 @@ def test_a_push_is_applied_and_what_is_held_says_how_to_approve_it(hub):
     assert (purchases(hub), hub.api.requests) == (0, [])
     hub.branch({"approvals.yaml": approval(token, steps[0]["digest"])})
     done = hub.on_merge()
-    assert (done.code, "| done | `buy number.main` |" in done.summary, purchases(hub)) == (0, True, 1), done.log
+    assert (done.code, "| **done** | `+ create number.main` (buy) |" in done.summary, purchases(hub)) == (0, True, 1), (
+        done.log
+    )
     hub.branch({"readme.md": "more"})
     again = hub.on_merge()
-    assert (again.code, "No step was wanted." in again.summary, purchases(hub)) == (0, True, 1), again.log
+    assert (again.code, "Nothing to do: the account is as the spec wants it." in again.summary) == (0, True), again.log
+    assert (purchases(hub), again.outputs["artifact"], again.outputs["plan"]) == (
+        1,
+        "apreconcile-apply-acme-default",
+        "",
+    )
 
 
 def approval(token, digest):
@@ -70,15 +79,21 @@ def test_what_does_not_tell_whose_policy_counts_is_not_applied(hub):
         f"{foreign}, whose policy counts": hub.on_push(foreign, after),
         "has no before": hub.on_push("main", after),
         "is no branch": hub.run("push", {"before": before}, "refs/tags/v1", commit=after),
-        "could not be read": hub.on_push(before, after, ref="refs/heads/gone"),
+        "another branch": hub.on_push(before, after, ref="refs/heads/gone"),
     }
     hub.inputs = {"command": "apply"}
     cases["nothing tells from which commit the policy is"] = hub.run("workflow_dispatch", {})
     for reason, ran in cases.items():
-        wanted = (0, "validate") if reason in ("is no branch", "could not be read") else (9, "apply")
+        wanted = (0, "validate") if reason in ("is no branch", "another branch") else (9, "apply")
         assert (ran.code, ran.outputs["command"]) == wanted, (reason, ran.log)
         assert wanted[0] == 0 or reason in ran.summary, (reason, ran.summary)
-    for ref, reason in (("refs/tags/v1", "is no branch"), ("refs/heads/gone", "could not be read")):
+    for ref, branch, reason in (
+        ("refs/tags/v1", "", "refs/tags/v1 is not the default branch"),
+        ("refs/heads/gone", "", "refs/heads/gone is not the default branch"),
+        ("refs/heads/gone", "gone", "the tip of refs/heads/gone could not be read"),
+        ("refs/heads/main", "gone", "refs/heads/main is not the branch gone"),
+    ):
+        hub.inputs = {"command": "apply", "branch": branch}
         ran = hub.on_push(before, after, ref=ref)
         assert (ran.code, reason in ran.summary) == (9, True), ran.log
     assert hub.world.requests() == []
@@ -121,6 +136,26 @@ def test_another_branch_and_a_merge_queue_are_validated_and_a_dispatch_is_planne
     planned = hub.run("workflow_dispatch", {})
     assert (planned.code, planned.outputs["command"], planned.outputs["exit-code"]) == (0, "plan", "2"), planned.log
     assert (hub.world.writes(), hub.api.requests) == ([], [])
+
+
+def test_only_the_default_branch_is_applied_or_the_one_that_is_named(hub):
+    """A workflow that runs on a push of any branch applies none of them but the one that is reviewed."""
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC.replace("Support}", "Mine}")})
+    before, after = call("rev-parse", "main", folder=hub.dev), call("rev-parse", "change", folder=hub.dev)
+    hub.inputs = {"command": "apply"}
+    ran = hub.on_push(before, after, ref="refs/heads/change")
+    assert (ran.code, ran.outputs["command"], hub.world.requests()) == (9, "apply", []), ran.log
+    assert "refs/heads/change is not the default branch" in ran.summary
+    assert "hint: merge it, and apply what is merged; or name the branch that is applied: 'branch: NAME'" in ran.summary
+    unknown = {"id": 1, "full_name": "acme/phones"}
+    assert hub.on_push(before, after, repository=unknown).code == 9
+    assert hub.world.requests() == []
+    for command in ("apply", "auto"):
+        hub.inputs = {"command": command, "branch": "change"}
+        ran = hub.on_push(before, after, ref="refs/heads/change")
+        assert (ran.code, ran.outputs["command"]) == (0, "apply"), ran.log
+    assert hub.world.writes() == ["POST /v1/agents"]
+    assert hub.on_push(before, before).outputs["command"] == "validate", "main is not the branch that is named"
 
 
 def opened(hub):

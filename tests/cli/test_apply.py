@@ -62,6 +62,21 @@ def test_json_is_the_report_alone(ap, world):
     assert "Plan: 5 to create" in told.err
 
 
+def test_the_report_is_saved_beside_what_is_shown(ap, world, folder):
+    told = ap("apply", "--yes", "--out", "report.json", "--format", "markdown", env=world.env)
+    assert (told.code, told.out.startswith("<!-- apreconcile apply: acme-support/default -->")) == (3, True)
+    assert json.loads((folder / "report.json").read_text())["exit"] == 3
+    before = world.writes()
+    (folder / "report.json").write_text("notes")
+    refused = ap("apply", "--yes", "--out", "report.json", env=world.env)
+    assert (refused.code, "is no plan" in refused.err, world.writes()) == (1, True, before)
+
+
+def test_a_report_that_cannot_be_saved_is_shown_and_is_no_success(ap, world):
+    told = ap("apply", "--yes", "--only", "agent.triage", "--out", "/proc/report.json", env=world.env)
+    assert (told.code, "Steps: 1 done" in told.err, "could not be written" in told.err) == (7, True, True)
+
+
 def test_quiet_json_says_nothing_else(ap, world):
     told = ap("apply", "--yes", "-q", "--format", "json", env=world.env)
     assert told.err == ""

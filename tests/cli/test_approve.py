@@ -61,6 +61,28 @@ def test_what_is_printed_can_be_appended_and_applied(ap, world, token):
     assert (again.code, "a.yaml: 1 entry is spent, or of no step" in " ".join(again.err.split())) == (0, True)
 
 
+def test_where_approvals_are_kept_in_a_file_the_command_that_writes_there_is_shown(ap, world, token, folder):
+    """By --approvals, or in CI; at a terminal a token is enough."""
+    ap("approve", "plan.json", token, *WHO, "--out", "my a.yaml")
+    spec = (folder / "agentphone.yaml").read_text()
+    (folder / "agentphone.yaml").write_text(spec + "state: {store: local}\n")
+    entry = "apreconcile approve plan.json {} --by NAME --reason TEXT --out {}"
+    assert f"--approve {token}" in ap("plan", "--format", "markdown", env=world.env).out
+    ci = {**world.env, "CI": "true"}
+    assert entry.format(token, "approvals.yaml") in ap("plan", "--format", "markdown", env=ci).out
+    given = ap("plan", "--approvals", "my a.yaml", "--only", "agent.triage", env=world.env)
+    assert given.code == 0
+    (folder / "my a.yaml").write_text("[]\n")
+    assert entry.format("TOKEN", "'my a.yaml'") in " ".join(
+        ap("plan", "--approvals", "my a.yaml", env=world.env).out.split()
+    )
+    held = ap("apply", "--yes", "--format", "markdown", "--approvals", "my a.yaml", env=world.env)
+    assert held.code == 3
+    told = "apreconcile plan --out plan.json\napreconcile approve plan.json --by NAME --reason TEXT \\\n  --out 'my a.yaml' \\\n  buy:"
+    assert told in held.out
+    assert "--approve " not in held.out
+
+
 def test_out_appends_and_leaves_the_rest_as_it_was(ap, world, token):
     file = Path("a.yaml")
     first = ap("approve", "plan.json", token, *WHO, "--out", "a.yaml")

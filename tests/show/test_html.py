@@ -75,6 +75,15 @@ def test_a_plan_looks_as_it_should(path, golden):
     golden(f"{path.stem}.html", page.replace(CSS, "…").replace(POLICY, "…").replace("><", ">\n<"))
 
 
+def test_a_plan_that_destroys_says_so():
+    document, _ = case(next(path for path in CASES if path.stem == "destroy"))
+    page = plan_html(document)
+    assert "apreconcile plan --destroy" in page
+    assert "<strong>All that the state has is to go.</strong>" in page
+    nothing = {**document, "steps": [], "summary": dict.fromkeys(document["summary"], 0)}
+    assert "Nothing to destroy: the state has nothing." in plan_html(nothing)
+
+
 def test_it_may_load_nothing_and_run_nothing():
     page = plan_html(a_document([]))
     assert re.search(r'<meta http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;;', page)

@@ -86,6 +86,15 @@ def test_the_first_lines_are_the_marker_and_what_it_does():
     assert marker(document, "drift") == "<!-- apreconcile drift: acme-support/default -->"
 
 
+def test_a_plan_that_destroys_says_so_and_is_never_written_over_one_that_applies():
+    document, _ = case(next(path for path in CASES if path.stem == "destroy"))
+    told = plan_markdown(document)
+    assert told.startswith("<!-- apreconcile destroy-plan: acme-support/default -->\n## ")
+    assert "**All that the state has is to go.**" in told
+    nothing = {**document, "steps": [], "summary": dict.fromkeys(document["summary"], 0)}
+    assert "Nothing to destroy: the state has nothing." in plan_markdown(nothing)
+
+
 def test_every_token_stands_in_a_command_to_copy():
     document, _ = case(next(path for path in CASES if path.stem == "everything"))
     told = plan_markdown(document, approvals_hint="apreconcile apply -f a.yaml --approve TOKEN")
@@ -162,6 +171,24 @@ def test_it_is_never_longer_than_a_comment_may_be(number):
         for title in ("Cannot be taken back", "Steps", "steps want an approval", "Blocked", "Warnings", "Unmanaged"):
             assert title in told
         assert "Digest `abab" in told
+
+
+def test_every_token_survives_the_cut_as_long_as_tokens_alone_fit():
+    """Ten numbers are what an account may have; here are 200, each with a prompt's worth of words."""
+
+    def held(number):
+        token = f"buy:number.n{number}@{HEX}"
+        why, address = ["it costs +$3.00/month " * 30], f"number.n{number}"
+        return a_step(number, address=address, action="create", risks=["spends"], token=token, why=why)
+
+    told = plan_markdown(
+        a_document([held(number) for number in range(200)]), approvals_hint="approve p TOKEN --by NAME"
+    )
+    assert len(told.encode()) <= LIMIT
+    assert "200 steps want an approval of their own" in told
+    assert "\n```sh\napprove p TOKEN --by NAME\n```\n" in told
+    assert all(f"- `buy:number.n{number}@{HEX}`\n" in told for number in range(200))
+    check_tame(told)
 
 
 def test_what_is_left_out_is_counted():

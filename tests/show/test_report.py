@@ -292,3 +292,18 @@ def test_a_summary_tells_of_test_events_and_what_is_left():
     )
     assert "- failed: webhook.a, HTTP 500\n- delivered: webhook.b\n" in told
     assert "- update agent.b (protect)" in told
+
+
+def test_tokens_survive_where_a_summary_is_cut():
+    tokens = [f"delete:agent.a{n}@{HEX}" for n in range(300)]
+    held = [Outcome(at(f"agent.a{n}"), "delete", Word.HELD, token=tokens[n]) for n in range(300)]
+    failed = [Outcome(at(f"agent.b{n}"), "create", Word.FAILED, error="no " * 90) for n in range(300)]
+    told = report_markdown(report(*held, *failed, exit=7), DOCUMENT)
+    assert len(told.encode()) <= LIMIT
+    assert "### Held until approved: 300 steps" in told
+    assert all(f"- `{token}`\n" in told for token in tokens)
+
+
+def test_the_summary_of_a_destruction_has_a_mark_of_its_own():
+    assert report_markdown(NOTHING, DOCUMENT).startswith("<!-- apreconcile apply: ")
+    assert report_markdown(NOTHING, {**DOCUMENT, "destroy": True}).startswith("<!-- apreconcile destroy: ")

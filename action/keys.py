@@ -1,0 +1,45 @@
+"""Which variables of the job hold a key of an account: what is only looked at offline gets none of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+from event import RefusedError
+
+USUAL = "AGENTPHONE_API_KEY"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAMED = re.compile(rb"""keyEnv["']?\s*:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""")
+"""Wherever a spec may name one. That a word too many is found does no harm, and a spec that is wrong has names, too."""
+
+
+def hand_on(environ: MutableMapping[str, str], name: str) -> None:
+    """Put the input `api-key` into the variable of this name, or the usual one. Raises RefusedError for no name."""
+    if name and not _VARIABLE.fullmatch(name):
+        raise RefusedError(f"key-env: {name!r} is no name of a variable", "key-env: PROD_KEY, as the spec's keyEnv", 64)
+    if environ.get("INPUT_API_KEY"):
+        environ[name or USUAL] = environ["INPUT_API_KEY"]
+
+
+def advised(said: str, environ: Mapping[str, str]) -> str:
+    """What was said; and if the key was given, but not under the name that the spec has for it, what to do."""
+    wanted = re.search(r"([A-Za-z_][A-Za-z0-9_]*) is not\s+set,\s+which\s+is\s+its\s+`keyEnv`", said)
+    if not wanted or not environ.get("INPUT_API_KEY"):
+        return said
+    return f"{said}hint: hand it on under that name, in the workflow: key-env: {wanted[1]}\n"
+
+
+def named(specs: Iterable[str]) -> frozenset[str]:
+    """The variables that any environment of these specs names for its key."""
+    found = set[str]()
+    for path in _files(specs):
+        with suppress(OSError):
+            found |= {name.decode() for name in _NAMED.findall(path.read_bytes())}
+    return frozenset(found)
+
+
+def _files(specs: Iterable[str]) -> Iterable[Path]:
+    for path in map(Path, specs):
+        yield from sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
