@@ -39,6 +39,18 @@ def is_its_own(manifest: Manifest, state: State, change: Change) -> bool:
     return manifest.chosen.ephemeral and isinstance(change, Delete) and held is not None and held.origin == "created"
 
 
+def taken_over(state: State, at: Address, seen: Seen, on: str | None) -> str:
+    """Why something that an ephemeral environment made may be somebody's by now; empty if nothing says so.
+
+    `on` is the id of the agent that it hangs on. One that shows no end at all was never given one.
+    """
+    held, ends = state.resources[at], seen.body.get("expiresAt")
+    if held.expires and ends and not same_moment(str(ends), held.expires):
+        return f"it ends at {ends}, which nobody here asked for"
+    ours = {one.id for one in state.resources.values()}
+    return f"it answers for {on}, which is not of {state.environment}" if on and on not in ours else ""
+
+
 def endless(state: State, at: Address, seen: Seen) -> tuple[str, ...]:
     """A warning about something that was bought with an end, and shows none."""
     held = state.resources.get(at)

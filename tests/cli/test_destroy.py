@@ -198,3 +198,32 @@ def test_a_sub_account_of_its_own_has_a_project_webhook_for_a_preview(spec, ap, 
     assert document["scope"]["sub_account"] == made
     assert ap("destroy", "-e", "preview:pr-12", "--sub-account", made, "--yes", env=env).code == 0
     assert ap("plan", "-e", "preview:pr-12", env=env).code == 9
+
+
+def test_a_number_of_a_preview_that_somebody_keeps_is_released_by_approval_alone(spec, ap, world, env):
+    """Its end was put off in the console: somebody wants it."""
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (number,) = world.http.get("/v1/numbers").json()["data"]
+    world.http.patch(f"/v1/numbers/{number['id']}", json={"expiresAt": "2099-01-01T00:00:00Z"}).raise_for_status()
+    result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, left(world)[1]) == (3, 1), result
+    assert "number.main was made here, and wants a person: it ends at 2099-01-01" in said(result), said(result)
+    document = plan(ap, "-e", "preview:pr-12", "--destroy", env=env)
+    assert ap("destroy", "-e", "preview:pr-12", "--yes", *tokens(document), env=env).code == 0
+    assert left(world)[:2] == ([], 0)
+
+
+def test_a_number_of_a_preview_that_answers_for_another_environment_is_released_by_approval_alone(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    applied(ap, "-e", "preview:pr-12", env=env)
+    theirs, ours = (
+        json.loads(ap("state", "show", "-e", name, "--format", "json", env=env).out)["resources"]
+        for name in ("staging", "preview:pr-12")
+    )
+    number, agent = ours["number.main"]["id"], theirs["agent.triage"]["id"]
+    held = ours["agent.support"]["id"]
+    world.http.delete(f"/v1/agents/{held}/numbers/{number}").raise_for_status()
+    world.http.post(f"/v1/agents/{agent}/numbers", json={"numberId": number}).raise_for_status()
+    result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, left(world)[1]) == (3, 2), result
+    assert f"it answers for {agent}, which is not of preview:pr-12" in said(result)
