@@ -11,7 +11,7 @@ from .kind import Kind
 from .marker import whose
 from .snapshot import Seen, Snapshot
 from .state import State
-from .wanted import API_KEYS, Access, Manifest
+from .wanted import API_KEYS, DEFAULT, Access, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,27 @@ def strangers(
 
 def unknown(manifest: Manifest, snapshot: Snapshot, kinds: Mapping[str, Kind]) -> list[str]:
     """Warnings about things whose marker names an environment that the spec does not have, in an account we share."""
-    known, found = {one.known_as for one in manifest.environments}, dict[str, str]()
-    for seen in snapshot.listed if known else ():
+    found = dict[str, str]()
+    for seen in snapshot.listed if manifest.environments else ():
         kind = kinds[seen.kind]
-        project, environment = whose(kind.marker(seen))
-        if project == manifest.project and environment.partition(":")[0] not in known:
+        environment = left_behind(manifest, kind, seen, Elsewhere())
+        if environment:
             found.setdefault(environment, kind.label(seen))
     return [
         f"{label} is of the environment {name}, which the spec does not have; `as: default` gives that one another name"
-        if name == "default"
+        if name == DEFAULT
         else f"{label} is of the environment {name}, which the spec does not have"
         for name, label in sorted(found.items())
     ]
+
+
+def left_behind(manifest: Manifest, kind: Kind, seen: Seen, there: Elsewhere) -> str:
+    """The environment of the project that has something, if the spec does not have that; else nothing."""
+    known = {one.known_as for one in manifest.environments} or {DEFAULT}
+    project, environment = whose(kind.marker(seen))
+    held = there.held.get((seen.kind, seen.id))
+    name = held[0] if held else environment if project == manifest.project else ""
+    return "" if name.partition(":")[0] in known else name
 
 
 def _seen(
@@ -93,6 +102,6 @@ def _wrong(manifest: Manifest, environment: str, found: list[str]) -> Blocked:
     reason = f"the account of {manifest.environment} shows what is of the environment {environment}: {found[0]}{more}"
     key = manifest.chosen.access.key_env or API_KEYS[0]
     hint = f"is it the right account? check {key}, `account:` and --sub-account"
-    if environment == "default" and environment not in {one.known_as for one in manifest.environments}:
+    if environment == DEFAULT and environment not in {one.known_as for one in manifest.environments}:
         hint += "; if this environment was there before there were others, write `as: default` into it"
     return Blocked(None, reason, hint, exit=9)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from .address import Address
 from .change import Adopt, Blocked, Create, Delete, Move, Protect, Update
+from .elsewhere import left_behind
 from .facts import World
 from .findings import Findings
 from .marker import MARK
 from .match import Matching
 from .plan import Step
 from .snapshot import Seen
+from .wanted import DEFAULT, Manifest
 
 
 def without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
@@ -147,6 +149,33 @@ def newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
         reason = f"{since} {what}, which may be one to buy"
         unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
     return unsafe
+
+
+def renamed(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
+    """Nothing is bought by an environment without a state while one that the spec does not have may have been it.
+
+    An instance of an ephemeral one is new, and was never another.
+    """
+    manifest = found.manifest
+    if found.state.id != "none" or manifest.chosen.ephemeral or not any(step.spends for step in steps):
+        return []
+    former = dict[str, Seen]()
+    for seen in found.matching.unmanaged:
+        name = left_behind(manifest, found.kind(seen.kind), seen, found.elsewhere)
+        if name and ":" not in name and found.kind(seen.kind).marked:
+            former.setdefault(name, seen)
+    return [_formerly(manifest, name, f"{seen.body.get('phoneNumber')} ({seen.id})") for name, seen in former.items()]
+
+
+def _formerly(manifest: Manifest, name: str, what: str) -> Blocked:
+    now = manifest.chosen.name
+    reason = (
+        f"no state yet, and {what} is of the environment {name}, which the spec does not have: was {now} called so?"
+    )
+    back = f"write `as: {DEFAULT}` into {now}" if name == DEFAULT else f"call it {name} again"
+    return Blocked(
+        None, reason, f"if it was, {back}; if {now} is another one, begin it: apreconcile state init", exit=9
+    )
 
 
 def _ways_out(seen: Seen, at: Address) -> str:

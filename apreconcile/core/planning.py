@@ -38,7 +38,7 @@ from .kind import Kind
 from .match import match
 from .members import members
 from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
-from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
+from .obstacles import newcomers, not_buying, only_adopting, renamed, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
 from .protection import protecting, without_protected
@@ -152,7 +152,7 @@ def make_plan(
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=(*unsafe, *newcomers(found, kept)),
+        unsafe=(*unsafe, *newcomers(found, kept), *renamed(found, kept)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
         salt=state.salt, policy=found.manifest.policy.source,

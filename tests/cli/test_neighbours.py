@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -117,7 +118,30 @@ def test_an_environment_that_was_there_under_another_name_is_told(spec, ap, worl
     assert (result.code, "write `as: default` into it" in said(result)) == (9, True), result
     spec(SHARED)
     result = ap("plan", "-e", "prod", env=env)
-    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (0, True)
+    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (9, True)
+
+
+@pytest.mark.parametrize(("before", "after", "way"), [
+    ("environments: {prod: {}}", "environments: {live: {}}", "call it prod again"),
+    ("", "environments: {live: {}}", "write `as: default` into live"),
+    ("environments: {prod: {}}", "", "call it prod again"),
+])  # fmt: skip
+def test_an_environment_under_another_name_buys_nothing_again(spec, ap, world, env, before, after, way):
+    """Also where a policy would approve it, and where the state of the old name is lost."""
+    base, name = SHARED.partition("environments")[0], "live" if after else "default"
+    spec(f"{base}{before}\n")
+    applied(ap, *(["-e", "prod"] if before else []), env=env)
+    spec(f"{base}{after}\npolicy: {{autoApprove: {{{name}: [{{risk: spends, upTo: 10.00}}]}}}}\n")
+    named, writes = ["-e", name] if after else [], len(world.writes())
+    for lost in (False, True):
+        if lost:
+            next(Path(".apreconcile").glob("*.json")).unlink()
+        result = ap("apply", *named, "--yes", env=env)
+        assert (result.code, f"if it was, {way}; if {name} is another one" in said(result)) == (9, True), result
+    assert len(world.writes()) == writes
+    assert ap("state", "init", *named, env=env).code == 0
+    assert ap("apply", *named, "--yes", "--only", "number.main", "--adopt", env=env).code == 0, "it is another one"
+    assert len(world.http.get("/v1/numbers").json()["data"]) == 2
 
 
 def test_two_states_that_hold_one_thing_write_nothing(spec, ap, world, env, folder):
