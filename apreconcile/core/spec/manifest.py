@@ -91,8 +91,8 @@ def choose_environment(
 ) -> tuple[Environment, str]:
     """The environment that was named, and what the state calls it.
 
-    Raises UsageError for one that there is not, and SpecError where the spec is none, or its environments are wrong: one
-    whose account cannot be made out would be another account.
+    Raises UsageError for one that there is not, and SpecError where the spec is none, or its environments are wrong:
+    one whose account cannot be made out would be another account.
     """
     spec = _Spec(sources, tuple(kinds), Given({}, {}, lambda _spec, _path: "", _no_file, ""))
     overlay, known_as = spec.chosen(environment)

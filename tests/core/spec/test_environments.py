@@ -127,6 +127,9 @@ def test_a_variable_of_the_command_line_wins():
     ("  staging: {ephemeral: 5}", "1:24", "environments.staging.ephemeral: must be a map"),
     ("  staging: {ephemeral: {ttl: soon}}", "1:30", "is no length of time"),
     ("  staging: {ephemeral: {ttl: 0}}", "1:30", "must be more than nothing"),
+    ("  staging: {ephemeral: {ttl: 72}}", "1:30", "is less than 10m: a number costs a month at once"),
+    ("  staging: {ephemeral: {ttl: 599s}}", "1:30", "is less than 10m"),
+    ("  staging: {ephemeral: {ttl: 367d}}", "1:30", "at most 366d"),
     ("  staging: {ephemeral: {ttl: 1h}, numbers: {main: {import: num_1}}}", "1:52", "imports nothing"),
 ])  # fmt: skip
 def test_what_is_wrong_is_told_where_the_overlay_says_it(overlay, where, words):
