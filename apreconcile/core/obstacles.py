@@ -41,7 +41,12 @@ def _stuck(
     for at in sorted({at for call in step.calls for at in call.needs}):
         if at not in known:
             return Blocked(step.address, f"waits for {at}, which is blocked", f"settle {at} first")
-    for seen in hanging.get(step.change.live.id, ()) if isinstance(step.change, Delete) else ():
+    leaving = step.change.live.id if isinstance(step.change, Delete) else ""
+    for intent in found.state.intents.values():
+        if leaving and intent.creates and intent.parent == leaving:
+            reason = f"it may hold what was begun for {intent.address}, whose outcome is unknown"
+            return Blocked(step.address, reason, f"settle {intent.address} first", exit=6)
+    for seen in hanging.get(leaving, ()) if leaving else ():
         if seen.id not in freed:
             kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
             whose = str(owner) if owner else f"an unmanaged {kind.name}"
