@@ -19,18 +19,24 @@ def ended(snapshot: Snapshot, state: State, now: datetime) -> tuple[State, list[
 
     One is released, or its time is over and nothing shows it any more.
     """
-    said = list[str]()
+    said, past = list[str](), over(state, now)
     for at, held in state.resources.items():
         if held.expires is None or snapshot.get(at.kind, held.id):
             continue
         seen = snapshot.singles.get((at.kind, held.id))
         released = seen is not None and seen.body.get("status") == "released"
-        if released or datetime.fromisoformat(held.expires) <= now:
+        if released or (at.kind, held.id) in past:
             state = state.unbind(at, how="expired", at=to_second(now.isoformat()))
             said.append(
                 f"{at}: {held.phone_number or held.id} has released itself, as it was bought to ({held.expires})"
             )
     return state, said
+
+
+def over(state: State, now: datetime) -> frozenset[tuple[str, str]]:
+    """The (kind, id) of what was bought to end before this moment."""
+    held = ((at.kind, one) for at, one in state.resources.items() if one.expires)
+    return frozenset((kind, one.id) for kind, one in held if datetime.fromisoformat(one.expires or "") <= now)
 
 
 def is_its_own(manifest: Manifest, state: State, change: Change) -> bool:
