@@ -151,6 +151,19 @@ def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, 
     assert {stone["how"] for stone in state["tombstones"]} == {"expired", "deleted"}
 
 
+def test_drift_says_that_a_number_ended_and_not_that_the_spec_moved(spec, ap, world, env):
+    applied(ap, "-e", "preview:pr-12", env=env)
+    world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
+    for written in (False, True):
+        if written:
+            assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 3
+        result = ap("drift", "-e", "preview:pr-12", "--format", "json", env=env)
+        (item,) = json.loads(result.out)["drift"]
+        assert (result.code, item["address"], item["what"], item["who"]) == (2, "number.main", "gone", "account")
+        assert "has released itself, as it was bought to" in item["why"][0]
+        assert "buy another one" in item["hint"]
+
+
 def test_an_end_that_somebody_else_set_is_unsafe_in_a_preview_too(spec, ap, world, env):
     applied(ap, "-e", "preview:pr-12", env=env)
     (number,) = world.http.get("/v1/numbers").json()["data"]
