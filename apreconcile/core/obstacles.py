@@ -104,6 +104,8 @@ def _way_back(found: Findings, seen: Seen, blocked: Sequence[Blocked]) -> str:
     """How something with a marker of ours comes back; only what the spec does not want is set aside."""
     at = next((one.address for one in found.manifest.resources if _is_marked(found, one.address, seen)), None)
     aside = f"set it aside: apreconcile state init --ignore {seen.id}"
+    if found.manifest.destroying:
+        return f"take it back first, which only adopts: apreconcile apply --adopt; or {aside}"
     if at is None:
         return f"give it back its key in the spec, or {aside}"
     for one in blocked:

@@ -187,6 +187,14 @@ def test_a_lost_answer_leaves_the_end_of_a_purchase_known(spec, ap, world, env):
 def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(spec, ap, world, env, folder):
     applied(ap, "-e", "preview:pr-12", env=env)
     (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+    lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (
+        lost.code,
+        "take it back first, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in said(lost),
+    ) == (
+        9,
+        True,
+    )
     assert ap("apply", "-e", "preview:pr-12", "--adopt", "--yes", env=env).code == 0
     assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 3, "it took these, it did not make them"
 
