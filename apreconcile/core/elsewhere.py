@@ -15,14 +15,27 @@ from .wanted import API_KEYS, DEFAULT, Access, Manifest
 
 
 @dataclass(frozen=True, slots=True)
+class Handed:
+    """A signing secret of another environment, and the hash, salted as that one does, of the sink that has it."""
+
+    environment: str
+    address: Address
+    digest: str
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere:
     """`held` has what the states of other environments hold, by kind and id: the environment and its address there.
 
-    `warnings` say which of those states could not be read.
+    `warnings` say which of those states could not be read. `handed` are the secrets that sinks have of them; `near`
+    says that a file of the spec's folder is the same file there: their states lie in that folder, too.
     """
 
     held: Mapping[tuple[str, str], tuple[str, Address]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    handed: tuple[Handed, ...] = ()
+    near: bool = False
 
     def holder(self, seen: Seen) -> str | None:
         """Who else holds something live, in words."""

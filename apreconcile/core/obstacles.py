@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from .address import Address
 from .change import Adopt, Blocked, Create, Delete, Move, Protect, Update
+from .diff import digest_of_sink
 from .elsewhere import left_behind
 from .facts import World
 from .findings import Findings
 from .marker import MARK
 from .match import Matching
 from .plan import Step
+from .sink import Sink
 from .snapshot import Seen
 from .wanted import DEFAULT, Manifest
 
@@ -122,6 +124,25 @@ def _is_marked(found: Findings, at: Address, seen: Seen) -> bool:
     olds = (old for old, new in found.manifest.moved.items() if new == at)
     tag = found.kind(seen.kind).marker(seen)
     return at.kind == seen.kind and tag in {found.manifest.marker(one) for one in (at, *olds)}
+
+
+def overwriting(found: Findings, at: Address, sink: Sink) -> list[Blocked]:
+    """A secret is not handed on where that of another environment would be lost, whose receiver still wants it.
+
+    A program may tell them apart by its variables, and a file may be another one on another machine.
+    """
+    if sink.command or (sink.file is not None and not found.elsewhere.near):
+        return []
+    lost = [one for one in found.elsewhere.handed if one.digest == digest_of_sink(sink, one.salt)]
+    own = f"environments: {{{found.manifest.chosen.name}: {{webhooks: {{{at.key}: {{secret: …}}}}}}}}"
+    return [
+        Blocked(
+            at,
+            f"{sink} has the signing secret of {one.address} of the environment {one.environment}",
+            f"give it a sink of its own: {own}",
+        )
+        for one in lost[:1]
+    ]
 
 
 def unclaimed(found: Findings) -> tuple[Seen, ...]:

@@ -38,7 +38,7 @@ from .kind import Kind
 from .match import match
 from .members import members
 from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
-from .obstacles import newcomers, not_buying, only_adopting, renamed, within_quota, without_stuck
+from .obstacles import newcomers, not_buying, only_adopting, overwriting, renamed, within_quota, without_stuck
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
 from .protection import protecting, without_protected
@@ -242,6 +242,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     if step.risks & wanting(policy):
         step = with_token(step, _verb(kind, change), state=found.state, scope=scope)
     stops += [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+    stops += overwriting(found, change.address, step.delivery.sink) if step.delivery else []
     return step, words.warnings, stops
 
 

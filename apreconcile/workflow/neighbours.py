@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apreconcile.core.elsewhere import Elsewhere
+from apreconcile.core.elsewhere import Elsewhere, Handed
 from apreconcile.core.errors import StoreError
 from apreconcile.core.state import State
 from apreconcile.live.together import together
@@ -21,8 +21,11 @@ async def elsewhere(account: Account) -> Elsewhere:
     names = _names(account)
     found = await together(_read(account, name) for name in names)
     states = [one for one in found if isinstance(one, State) and one.in_use]
-    held = {(at.kind, one.id): (state.environment, at) for state in states for at, one in state.resources.items()}
-    return Elsewhere(held, tuple(one for one in found if isinstance(one, str)))
+    each = [(state, at, one) for state in states for at, one in state.resources.items()]
+    held = {(at.kind, one.id): (state.environment, at) for state, at, one in each}
+    handed = (Handed(state.environment, at, one.delivered, state.salt) for state, at, one in each if one.delivered)
+    warnings = tuple(one for one in found if isinstance(one, str))
+    return Elsewhere(held, warnings, tuple(handed), near=isinstance(account.store, LocalStore))
 
 
 def _names(account: Account) -> Sequence[str]:

@@ -180,3 +180,20 @@ def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     result = ap("resolve", "agent.support", "--bind", ident, "-e", "staging", env=env)
     assert (result.code, "is agent.support of the environment prod" in said(result)) == (9, True), result
+
+
+def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spec, ap, world, env, folder):
+    """Its receiver would refuse every event, and no plan would say why."""
+    sink = 'agents: {support: {name: Support}}\nwebhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}}\n'
+    base = "version: 1\nproject: acme\n" + sink
+    spec(base + "environments: {prod: {}, preview: {ephemeral: {ttl: 2h}}}\n")
+    applied(ap, "-e", "prod", env=env)
+    secret = (folder / ".env").read_text()
+    result = ap("apply", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, (folder / ".env").read_text()) == (5, secret), result
+    assert ".env as HOOK has the signing secret of webhook.own of the environment prod" in said(result)
+    own = "webhooks: {own: {secret: {writeTo: {file: .env, name: PREVIEW}}}}"
+    spec(base + f"environments: {{prod: {{}}, preview: {{ephemeral: {{ttl: 2h}}, {own}}}}}\n")
+    assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
+    assert secret in (folder / ".env").read_text()
+    assert "No changes" in ap("plan", "-e", "prod", env=env).out
