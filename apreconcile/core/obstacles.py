@@ -15,7 +15,7 @@ from .match import Matching
 from .plan import Step
 from .sink import Sink
 from .snapshot import Seen
-from .wanted import DEFAULT, Manifest
+from .wanted import DEFAULT, Manifest, named_after
 
 
 def without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
@@ -204,6 +204,22 @@ def _formerly(manifest: Manifest, name: str, what: str) -> Blocked:
     return Blocked(
         None, reason, f"if it was, {back}; if {now} is another one, begin it: apreconcile state init", exit=9
     )
+
+
+def unremembered(found: Findings) -> list[Blocked]:
+    """Without its state an ephemeral environment is not said to be destroyed while an agent is named after it."""
+    manifest = found.manifest
+    if not (manifest.destroying and manifest.chosen.ephemeral) or found.state.id != "none" or found.matching.older:
+        return []
+    end = named_after("", manifest.environment)
+    left = [seen for seen in found.matching.unmanaged if str(seen.body.get("name") or "").endswith(end)]
+    hint = "take it back first, which only adopts: apreconcile apply --adopt"
+    return [
+        Blocked(
+            None, f"there is no state, and {found.kind(seen.kind).label(seen)} ({seen.id}) is named after it", hint, 9
+        )
+        for seen in left[:1]
+    ]
 
 
 def _ways_out(seen: Seen, at: Address) -> str:

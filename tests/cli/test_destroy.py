@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apreconcile.sandbox import Options, running
 from tests.cli.test_environments import applied
 
 SPEC = """\
@@ -248,3 +249,20 @@ def test_a_number_of_a_preview_that_answers_for_another_environment_is_released_
     result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
     assert (result.code, left(world)[1]) == (3, 2), result
     assert f"it answers for {agent}, which is not of preview:pr-12" in said(result)
+
+
+def test_a_preview_without_its_state_is_not_said_to_be_destroyed(folder, ap, tmp_path):
+    """Where the API knows no markers either, its agents are named after it."""
+    with running(Options(db=tmp_path / "old.db", profile="2025")) as server:
+        env = {"AGENTPHONE_API_KEY": "key", "AGENTPHONE_BASE_URL": server.url}
+        (folder / "agentphone.yaml").write_text(SPEC)
+        empty = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+        assert (empty.code, "there is no state of preview:pr-12: what it has is not known here" in said(empty)) == (
+            0,
+            True,
+        )
+        applied(ap, "-e", "preview:pr-12", env=env)
+        (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+        lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+        assert (lost.code, "is named after it" in said(lost)) == (9, True), lost
+        assert ap("destroy", "-e", "preview:pr-13", "--yes", env=env).code == 0
