@@ -14,6 +14,7 @@ from datetime import timedelta
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
 from apreconcile.core.kind import Kind
+from apreconcile.core.masking import Masking
 from apreconcile.core.place import Place
 from apreconcile.core.wanted import DEFAULT, ENVIRONMENT, Access, Environment, is_visible
 
@@ -153,7 +154,7 @@ class _Reader:
         """How its account is reached."""
         said = self._table(entry.node, f"{name}.account", ACCOUNT)
         key, url, inside = (self._text(said, field, f"{name}.account.{field}") for field in ACCOUNT)
-        if key is not None and not _VARIABLE.fullmatch(key):
+        if key is not None and (not _VARIABLE.fullmatch(key) or Masking(())(key) != key):
             hint = "name the variable that has the key, such as keyEnv: STAGING_AGENTPHONE_KEY, and never the key"
             self.tell(said["keyEnv"].node.place, "is no name of a variable", f"{name}.account.keyEnv", hint)
             key = None

@@ -116,6 +116,7 @@ def test_a_variable_of_the_command_line_wins():
     ("  Staging: {}\n  staging: {}", "1:3", "is not the name of an environment"),
     ("  staging: {account: {key: x}}", "1:23", "there is no key `key`"),
     ("  staging: {account: {keyEnv: sk_live_1-2}}", "1:31", "is no name of a variable"),
+    ("  staging: {account: {keyEnv: sk_live_0123456789abcdef}}", "1:31", "is no name of a variable"),
     ('  staging: {account: {keyEnv: "${env.KEY}"}}', "1:31", "must be text, without variables"),
     ("  staging: {account: {baseUrl: 5}}", "1:32", "must be text"),
     ('  staging: {account: {subAccount: "a b"}}', "1:35", "is no id | apreconcile sub-account list"),
