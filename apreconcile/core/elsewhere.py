@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .address import Address
 from .change import Blocked
@@ -50,7 +50,12 @@ def is_apart(manifest: Manifest, environment: str) -> bool:
     """
     ours, name = manifest.chosen.access, environment.partition(":")[0]
     theirs = next((one.access for one in manifest.environments if one.known_as == name), None)
-    return ours != (Access() if theirs is None else theirs)
+    return _written_out(ours) != _written_out(Access() if theirs is None else theirs)
+
+
+def _written_out(access: Access) -> Access:
+    """The same with the usual variable, which need not be named."""
+    return replace(access, key_env=access.key_env or API_KEYS[0])
 
 
 def strangers(

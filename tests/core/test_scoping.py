@@ -93,6 +93,7 @@ def test_an_environment_is_apart_if_its_account_is_another():
     assert not is_apart(manifest(key_env="K"), "twin")
     assert is_apart(manifest(key_env="K"), "nobody-knows"), "of what the spec does not have nothing is known"
     assert not is_apart(manifest(), "nobody-knows")
+    assert not is_apart(manifest(key_env="AGENTPHONE_API_KEY"), "nobody-knows"), "the usual key, whether or not named"
 
 
 def number(ident, tag=None):
