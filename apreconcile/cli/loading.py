@@ -16,7 +16,7 @@ from .running import run
 BARE = "bare"
 """The project of a manifest that has none."""
 
-__all__ = ["DEFAULT_SPEC", "bare_manifest_of", "home_of", "manifest_of", "manifests_of"]
+__all__ = ["DEFAULT_SPEC", "bare_manifest_of", "home_of", "manifest_of", "manifests_of", "whose_account"]
 
 
 def manifest_of(settings: Settings, *, beside_plan: bool = False) -> Manifest:
@@ -56,13 +56,23 @@ def _governed(settings: Settings, manifest: Manifest) -> Manifest:
 
 def bare_manifest_of(settings: Settings) -> Manifest:
     """The environment that was named, and nothing else of the spec, whether or not that can be read."""
-    home = home_of(settings)
     try:
-        chosen, known_as = load_environment(settings.files, settings.environment)
+        return whose_account(settings)
     except UsageError:
         raise
     except Error:
-        return Manifest(BARE, settings.environment or DEFAULT, (), home)
+        return Manifest(BARE, settings.environment or DEFAULT, (), home_of(settings))
+
+
+def whose_account(settings: Settings) -> Manifest:
+    """The environment that was named, and nothing else of the spec, which need not be there where none is named.
+
+    Raises SpecError where it says whose account that is, and cannot be made out: another key is not tried instead.
+    """
+    home = home_of(settings)
+    if not settings.files and settings.environment in {None, DEFAULT} and not Path(DEFAULT_SPEC).exists():
+        return Manifest(BARE, DEFAULT, (), home)
+    chosen, known_as = load_environment(settings.files, settings.environment)
     return Manifest(BARE, known_as, (), home, chosen=chosen)
 
 

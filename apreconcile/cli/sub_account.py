@@ -16,7 +16,7 @@ from apreconcile.show.screen import say
 from apreconcile.workflow import Account, create_sub_account, list_sub_accounts
 
 from .command import Group, command
-from .loading import bare_manifest_of
+from .loading import whose_account
 from .opening import opened
 from .options import FORMAT, Settings, check_format, pass_settings
 from .progress import Requests
@@ -67,7 +67,7 @@ def list_(settings: Settings, form: str) -> None:
 
 def _outside(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
     """Do something with the account itself, whichever sub-account its environment names."""
-    manifest: Manifest = bare_manifest_of(settings)
+    manifest: Manifest = whose_account(settings)
     requests = Requests(settings.terminal, verbose=settings.verbose)
 
     async def done() -> T:

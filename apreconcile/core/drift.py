@@ -139,7 +139,11 @@ class _Teller:
         return Drifted(at, what, _joined([Who.SPEC, *([Who.ACCOUNT] if moved else [])]), why=why)
 
     def _new(self, kind: Kind, wanted: Wanted, seen: Seen | None) -> Drifted:
-        """In the spec, and not ours yet."""
+        """In the spec, and not ours yet, or not any more."""
+        stone = next((one for one in reversed(self.found.before.tombstones) if one.address == wanted.address), None)
+        if seen is None and stone and stone.how == "expired":
+            why = f"{stone.phone_number or stone.id} has released itself, as it was bought to"
+            return Drifted(wanted.address, What.GONE, Who.ACCOUNT, why=(why,))
         if seen is None:
             return Drifted(wanted.address, What.ADDED, Who.SPEC)
         taken = self.found.matching.taken.get(wanted.address, "")

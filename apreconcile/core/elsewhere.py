@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .address import Address
 from .change import Blocked
@@ -11,18 +11,31 @@ from .kind import Kind
 from .marker import whose
 from .snapshot import Seen, Snapshot
 from .state import State
-from .wanted import API_KEYS, Access, Manifest
+from .wanted import API_KEYS, DEFAULT, Access, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A signing secret of another environment, and the hash, salted as that one does, of the sink that has it."""
+
+    environment: str
+    address: Address
+    digest: str
+    salt: str
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """`held` has what the states of other environments hold, by kind and id: the environment and its address there.
 
-    `warnings` say which of those states could not be read.
+    `warnings` say which of those states could not be read. `handed` are the secrets that sinks have of them; `near`
+    says that a file of the spec's folder is the same file there: their states lie in that folder, too.
     """
 
     held: Mapping[tuple[str, str], tuple[str, Address]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    handed: tuple[Handed, ...] = ()
+    near: bool = False
 
     def holder(self, seen: Seen) -> str | None:
         """Who else holds something live, in words."""
@@ -37,7 +50,12 @@ def is_apart(manifest: Manifest, environment: str) -> bool:
     """
     ours, name = manifest.chosen.access, environment.partition(":")[0]
     theirs = next((one.access for one in manifest.environments if one.known_as == name), None)
-    return ours != (Access() if theirs is None else theirs)
+    return _written_out(ours) != _written_out(Access() if theirs is None else theirs)
+
+
+def _written_out(access: Access) -> Access:
+    """The same with the usual variable, which need not be named."""
+    return replace(access, key_env=access.key_env or API_KEYS[0])
 
 
 def strangers(
@@ -59,18 +77,27 @@ def strangers(
 
 def unknown(manifest: Manifest, snapshot: Snapshot, kinds: Mapping[str, Kind]) -> list[str]:
     """Warnings about things whose marker names an environment that the spec does not have, in an account we share."""
-    known, found = {one.known_as for one in manifest.environments}, dict[str, str]()
-    for seen in snapshot.listed if known else ():
+    found = dict[str, str]()
+    for seen in snapshot.listed if manifest.environments else ():
         kind = kinds[seen.kind]
-        project, environment = whose(kind.marker(seen))
-        if project == manifest.project and environment.partition(":")[0] not in known:
+        environment = left_behind(manifest, kind, seen, Elsewhere())
+        if environment:
             found.setdefault(environment, kind.label(seen))
     return [
         f"{label} is of the environment {name}, which the spec does not have; `as: default` gives that one another name"
-        if name == "default"
+        if name == DEFAULT
         else f"{label} is of the environment {name}, which the spec does not have"
         for name, label in sorted(found.items())
     ]
+
+
+def left_behind(manifest: Manifest, kind: Kind, seen: Seen, there: Elsewhere) -> str:
+    """The environment of the project that has something, if the spec does not have that; else nothing."""
+    known = {one.known_as for one in manifest.environments} or {DEFAULT}
+    project, environment = whose(kind.marker(seen))
+    held = there.held.get((seen.kind, seen.id))
+    name = held[0] if held else environment if project == manifest.project else ""
+    return "" if name.partition(":")[0] in known else name
 
 
 def _seen(
@@ -93,6 +120,6 @@ def _wrong(manifest: Manifest, environment: str, found: list[str]) -> Blocked:
     reason = f"the account of {manifest.environment} shows what is of the environment {environment}: {found[0]}{more}"
     key = manifest.chosen.access.key_env or API_KEYS[0]
     hint = f"is it the right account? check {key}, `account:` and --sub-account"
-    if environment == "default" and environment not in {one.known_as for one in manifest.environments}:
+    if environment == DEFAULT and environment not in {one.known_as for one in manifest.environments}:
         hint += "; if this environment was there before there were others, write `as: default` into it"
     return Blocked(None, reason, hint, exit=9)

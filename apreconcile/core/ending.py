@@ -19,13 +19,13 @@ def ended(snapshot: Snapshot, state: State, now: datetime) -> tuple[State, list[
 
     One is released, or its time is over and nothing shows it any more.
     """
-    said = list[str]()
+    said, past = list[str](), over(state, now)
     for at, held in state.resources.items():
         if held.expires is None or snapshot.get(at.kind, held.id):
             continue
         seen = snapshot.singles.get((at.kind, held.id))
         released = seen is not None and seen.body.get("status") == "released"
-        if released or datetime.fromisoformat(held.expires) <= now:
+        if released or (at.kind, held.id) in past:
             state = state.unbind(at, how="expired", at=to_second(now.isoformat()))
             said.append(
                 f"{at}: {held.phone_number or held.id} has released itself, as it was bought to ({held.expires})"
@@ -33,10 +33,28 @@ def ended(snapshot: Snapshot, state: State, now: datetime) -> tuple[State, list[
     return state, said
 
 
+def over(state: State, now: datetime) -> frozenset[tuple[str, str]]:
+    """The (kind, id) of what was bought to end before this moment."""
+    held = ((at.kind, one) for at, one in state.resources.items() if one.expires)
+    return frozenset((kind, one.id) for kind, one in held if datetime.fromisoformat(one.expires or "") <= now)
+
+
 def is_its_own(manifest: Manifest, state: State, change: Change) -> bool:
     """Whether an ephemeral environment deletes what it made itself."""
     held = state.resources.get(change.address)
     return manifest.chosen.ephemeral and isinstance(change, Delete) and held is not None and held.origin == "created"
+
+
+def taken_over(state: State, at: Address, seen: Seen, on: str | None) -> str:
+    """Why something that an ephemeral environment made may be somebody's by now; empty if nothing says so.
+
+    `on` is the id of the agent that it hangs on. One that shows no end at all was never given one.
+    """
+    held, ends = state.resources[at], seen.body.get("expiresAt")
+    if held.expires and ends and not same_moment(str(ends), held.expires):
+        return f"it ends at {ends}, which nobody here asked for"
+    ours = {one.id for one in state.resources.values()}
+    return f"it answers for {on}, which is not of {state.environment}" if on and on not in ours else ""
 
 
 def endless(state: State, at: Address, seen: Seen) -> tuple[str, ...]:

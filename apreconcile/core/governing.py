@@ -14,7 +14,7 @@ from typing import TypeAlias
 from .address import Address
 from .call import Secret
 from .change import Adopt, Blocked, Change, Create, Delete, Update
-from .ending import PERMIT, is_its_own
+from .ending import PERMIT, is_its_own, taken_over
 from .findings import Findings
 from .kind import Kind
 from .plan import FREE, Step
@@ -174,9 +174,25 @@ def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple
                 f"{'an unknown amount' if one is None else money(one)} in {when}" for when, one in sums
             )
             warnings.append(f"policy: the purchases want a person: {spent} go beyond `{_permit_in_words(spends)}`")
-    own = [PERMIT if step.token and is_its_own(found.manifest, found.state, step.change) else None for step in steps]
-    given = [one or _permit(step, permits, policy) for step, one in zip(steps, own, strict=True)]
-    return tuple(replace(step, permit=permit) for step, permit in zip(steps, given, strict=True)), tuple(warnings)
+    own, claims = _own(found, steps)
+    given = [PERMIT if step.name in own else _permit(step, permits, policy) for step in steps]
+    permitted = tuple(replace(step, permit=permit) for step, permit in zip(steps, given, strict=True))
+    return permitted, (*warnings, *claims)
+
+
+def _own(found: Findings, steps: Iterable[Step]) -> tuple[set[Rule], list[str]]:
+    """The steps that delete what an ephemeral environment made; why others want a person, though it made theirs."""
+    own, claims = set[Rule](), list[str]()
+    for step in steps:
+        if not (step.token and step.live and is_its_own(found.manifest, found.state, step.change)):
+            continue
+        on = found.kind(step.address.kind).hangs_on(step.live)
+        claim = taken_over(found.state, step.address, step.live, on)
+        if claim:
+            claims.append(f"{step.address} was made here, and wants a person: {claim}")
+        else:
+            own.add(step.name)
+    return own, claims
 
 
 def _permit(step: Step, permits: Mapping[Risk, Permit], policy: Policy) -> str | None:

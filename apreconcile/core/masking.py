@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 MASK = "***"
 _SHORTEST = 4
-_SHAPES = re.compile(r"(?:whsec_|sk_live_)[^\s\"'\\,;<>]+")
+SHAPES = re.compile(r"(?:whsec_|sk_live_)[^\s\"'\\,;<>]+")
+"""What looks like a secret of the vendor's."""
 
 
 class Masking:
@@ -29,7 +30,7 @@ class Masking:
     def __call__(self, text: str) -> str:
         """The text with every secret replaced."""
         known = self._known.sub(MASK, text) if self._known else text
-        return _SHAPES.sub(MASK, known)
+        return SHAPES.sub(MASK, known)
 
 
 def _spellings(secret: str) -> set[str]:

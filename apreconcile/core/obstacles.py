@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 
 from .address import Address
 from .change import Adopt, Blocked, Create, Delete, Move, Protect, Update
+from .diff import digest_of_sink
+from .elsewhere import left_behind
 from .facts import World
 from .findings import Findings
 from .marker import MARK
 from .match import Matching
 from .plan import Step
+from .sink import Sink
 from .snapshot import Seen
+from .wanted import DEFAULT, Manifest, named_after
 
 
 def without_stuck(found: Findings, steps: list[Step]) -> tuple[list[Step], list[Blocked]]:
@@ -39,7 +43,12 @@ def _stuck(
     for at in sorted({at for call in step.calls for at in call.needs}):
         if at not in known:
             return Blocked(step.address, f"waits for {at}, which is blocked", f"settle {at} first")
-    for seen in hanging.get(step.change.live.id, ()) if isinstance(step.change, Delete) else ():
+    leaving = step.change.live.id if isinstance(step.change, Delete) else ""
+    for intent in found.state.intents.values():
+        if leaving and intent.creates and intent.parent == leaving:
+            reason = f"it may hold what was begun for {intent.address}, whose outcome is unknown"
+            return Blocked(step.address, reason, f"settle {intent.address} first", exit=6)
+    for seen in hanging.get(leaving, ()) if leaving else ():
         if seen.id not in freed:
             kind, owner = found.kind(seen.kind), found.matching.owners.get((seen.kind, seen.id))
             whose = str(owner) if owner else f"an unmanaged {kind.name}"
@@ -97,6 +106,8 @@ def _way_back(found: Findings, seen: Seen, blocked: Sequence[Blocked]) -> str:
     """How something with a marker of ours comes back; only what the spec does not want is set aside."""
     at = next((one.address for one in found.manifest.resources if _is_marked(found, one.address, seen)), None)
     aside = f"set it aside: apreconcile state init --ignore {seen.id}"
+    if found.manifest.destroying:
+        return f"take it back first, which only adopts: apreconcile apply --adopt; or {aside}"
     if at is None:
         return f"give it back its key in the spec, or {aside}"
     for one in blocked:
@@ -113,6 +124,25 @@ def _is_marked(found: Findings, at: Address, seen: Seen) -> bool:
     olds = (old for old, new in found.manifest.moved.items() if new == at)
     tag = found.kind(seen.kind).marker(seen)
     return at.kind == seen.kind and tag in {found.manifest.marker(one) for one in (at, *olds)}
+
+
+def overwriting(found: Findings, at: Address, sink: Sink) -> list[Blocked]:
+    """A secret is not handed on where that of another environment would be lost, whose receiver still wants it.
+
+    A program may tell them apart by its variables, and a file may be another one on another machine.
+    """
+    if sink.command or (sink.file is not None and not found.elsewhere.near):
+        return []
+    lost = [one for one in found.elsewhere.handed if one.digest == digest_of_sink(sink, one.salt)]
+    own = f"environments: {{{found.manifest.chosen.name}: {{webhooks: {{{at.key}: {{secret: …}}}}}}}}"
+    return [
+        Blocked(
+            at,
+            f"{sink} has the signing secret of {one.address} of the environment {one.environment}",
+            f"give it a sink of its own: {own}",
+        )
+        for one in lost[:1]
+    ]
 
 
 def unclaimed(found: Findings) -> tuple[Seen, ...]:
@@ -147,6 +177,49 @@ def newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
         reason = f"{since} {what}, which may be one to buy"
         unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
     return unsafe
+
+
+def renamed(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
+    """Nothing is bought by an environment without a state while one that the spec does not have may have been it.
+
+    An instance of an ephemeral one is new, and was never another.
+    """
+    manifest = found.manifest
+    if found.state.id != "none" or manifest.chosen.ephemeral or not any(step.spends for step in steps):
+        return []
+    former = dict[str, Seen]()
+    for seen in found.matching.unmanaged:
+        name = left_behind(manifest, found.kind(seen.kind), seen, found.elsewhere)
+        if name and ":" not in name and found.kind(seen.kind).marked:
+            former.setdefault(name, seen)
+    return [_formerly(manifest, name, f"{seen.body.get('phoneNumber')} ({seen.id})") for name, seen in former.items()]
+
+
+def _formerly(manifest: Manifest, name: str, what: str) -> Blocked:
+    now = manifest.chosen.name
+    reason = (
+        f"no state yet, and {what} is of the environment {name}, which the spec does not have: was {now} called so?"
+    )
+    back = f"write `as: {DEFAULT}` into {now}" if name == DEFAULT else f"call it {name} again"
+    return Blocked(
+        None, reason, f"if it was, {back}; if {now} is another one, begin it: apreconcile state init", exit=9
+    )
+
+
+def unremembered(found: Findings) -> list[Blocked]:
+    """Without its state an ephemeral environment is not said to be destroyed while an agent is named after it."""
+    manifest = found.manifest
+    if not (manifest.destroying and manifest.chosen.ephemeral) or found.state.id != "none" or found.matching.older:
+        return []
+    end = named_after("", manifest.environment)
+    left = [seen for seen in found.matching.unmanaged if str(seen.body.get("name") or "").endswith(end)]
+    hint = "take it back first, which only adopts: apreconcile apply --adopt"
+    return [
+        Blocked(
+            None, f"there is no state, and {found.kind(seen.kind).label(seen)} ({seen.id}) is named after it", hint, 9
+        )
+        for seen in left[:1]
+    ]
 
 
 def _ways_out(seen: Seen, at: Address) -> str:

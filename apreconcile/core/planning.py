@@ -38,7 +38,16 @@ from .kind import Kind
 from .match import match
 from .members import members
 from .naming import named, rename, without_doubles, without_doubts, without_imported, without_renames
-from .obstacles import newcomers, not_buying, only_adopting, within_quota, without_stuck
+from .obstacles import (
+    newcomers,
+    not_buying,
+    only_adopting,
+    overwriting,
+    renamed,
+    unremembered,
+    within_quota,
+    without_stuck,
+)
 from .plan import FREE, Cost, Delivery, Plan, Scope, Step, Unmanaged, monthly, unpriced
 from .planfile import VALID, plan_digest
 from .protection import protecting, without_protected
@@ -152,7 +161,7 @@ def make_plan(
         serial=state.serial,
         expires=(now + VALID).strftime("%Y-%m-%dT%H:%M:%SZ"),
         requests=requests,
-        unsafe=(*unsafe, *newcomers(found, kept)),
+        unsafe=(*unsafe, *newcomers(found, kept), *renamed(found, kept), *unremembered(found)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
         salt=state.salt, policy=found.manifest.policy.source,
@@ -242,6 +251,7 @@ def _step(found: Findings, world: World, change: Change, scope: Scope) -> tuple[
     if step.risks & wanting(policy):
         step = with_token(step, _verb(kind, change), state=found.state, scope=scope)
     stops += [Blocked(change.address, reason, hint) for reason, hint in words.blocked]
+    stops += overwriting(found, change.address, step.delivery.sink) if step.delivery else []
     return step, words.warnings, stops
 
 
@@ -309,6 +319,8 @@ def _linked(found: Findings, steps: Sequence[Step]) -> list[Step]:
 def _notices(found: Findings) -> list[str]:
     said = [*found.manifest.warnings, *found.elsewhere.warnings]
     said += unknown(found.manifest, found.snapshot, {kind.name: kind for kind in found.kinds})
+    if found.manifest.destroying and found.before.id == "none":
+        said.append(f"there is no state of {found.manifest.environment}: what it has is not known here")
     blocked = {one.address for one in found.blocked}
     naming = {change.address for change in found.changes if isinstance(change, Adopt | Move)}
     for wanted in found.manifest.resources:

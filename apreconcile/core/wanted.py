@@ -40,6 +40,11 @@ DEFAULT = "default"
 """What the environment of a spec without `environments:` is called."""
 
 
+def named_after(name: str, environment: str) -> str:
+    """The name of an agent of an ephemeral environment's instance."""
+    return f"{name} ({environment})"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """How the account of an environment is reached: the variable that has its key, its URL, its sub-account.

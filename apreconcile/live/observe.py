@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeAlias
 
 from apreconcile.core.call import Call, Reply
-from apreconcile.core.errors import ApiError, NotFoundError
+from apreconcile.core.ending import over
+from apreconcile.core.errors import ApiError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
 from apreconcile.core.match import missing, slots
 from apreconcile.core.snapshot import Seen, Snapshot
@@ -33,10 +35,16 @@ async def observe(
     return await read_slots(send, manifest, await read_lists(send, state, kinds, pause=pause), state, kinds)
 
 
-async def read_lists(send: Send, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> Snapshot:
-    """Read what is listed, and by id what the state holds and no list shows; no slot yet."""
+async def read_lists(
+    send: Send, state: State, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep, now: datetime | None = None
+) -> Snapshot:
+    """Read what is listed, and by id what the state holds and no list shows; no slot yet.
+
+    What was bought to end before `now`, and no list shows, is gone also where its id tells nothing.
+    """
     first = await _lists(send, kinds, pause)
-    return replace(first, singles=await _singles(send, kinds, missing(first, state, kinds)))
+    gone = over(state, now) if now else frozenset[tuple[str, str]]()
+    return replace(first, singles=await _singles(send, kinds, missing(first, state, kinds), gone))
 
 
 async def changed(send: Send, first: Snapshot, kinds: Sequence[Kind], *, pause: Pause = asyncio.sleep) -> str:
@@ -84,7 +92,7 @@ async def _lists(send: Send, kinds: Sequence[Kind], pause: Pause) -> Snapshot:
 
 
 async def _singles(
-    send: Send, kinds: Sequence[Kind], wanted: Iterable[tuple[str, str]]
+    send: Send, kinds: Sequence[Kind], wanted: Iterable[tuple[str, str]], gone: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Seen | None]:
     """What the lists lack, read by id: a released number still answers (OAS)."""
     by_name = {kind.name: kind for kind in kinds}
@@ -94,6 +102,10 @@ async def _singles(
             reply = await send(Call("GET", (*by_name[name].path(None), ident)))
         except NotFoundError:
             return None
+        except UnsafeError:  # a sub-account's: an answer in doubt
+            if (name, ident) in gone:
+                return None
+            raise
         return _seen(by_name[name], reply.body)
 
     asked = list(wanted)

@@ -53,7 +53,7 @@ def load_all(
 def load_environment(paths: Sequence[str], environment: str | None) -> tuple[Environment, str]:
     """The environment that `-e` names, and what the state calls it; of the spec nothing else is looked at.
 
-    Raises as `load` does for an environment, and SpecError only where the spec's environments cannot be made out.
+    Raises as `load` does for an environment, and SpecError where the spec is none, or its environments are wrong.
     """
     sources, _ = _sources(paths)
     return choose_environment(sources, kinds=KINDS, environment=environment)

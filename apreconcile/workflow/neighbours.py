@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from apreconcile.core.elsewhere import Elsewhere
+from apreconcile.core.elsewhere import Elsewhere, Handed
 from apreconcile.core.errors import StoreError
 from apreconcile.core.state import State
 from apreconcile.live.together import together
@@ -28,8 +28,11 @@ async def elsewhere(account: Account, *, instances: bool = False) -> Elsewhere:
     turn = asyncio.Semaphore(account.concurrency)
     found = await together(_read(account, name, turn) for name in wanted)
     states = [one for one in found if isinstance(one, State) and one.in_use]
-    held = {(at.kind, one.id): (state.environment, at) for state in states for at, one in state.resources.items()}
-    return Elsewhere(held, (*warnings, *(one for one in found if isinstance(one, str))))
+    each = [(state, at, one) for state in states for at, one in state.resources.items()]
+    held = {(at.kind, one.id): (state.environment, at) for state, at, one in each}
+    handed = (Handed(state.environment, at, one.delivered, state.salt) for state, at, one in each if one.delivered)
+    unread = (one for one in found if isinstance(one, str))
+    return Elsewhere(held, (*warnings, *unread), tuple(handed), near=isinstance(account.store, LocalStore))
 
 
 async def _names(account: Account) -> tuple[Sequence[str], tuple[str, ...]]:

@@ -149,7 +149,7 @@ async def _settled(
     patience, longest = timedelta(seconds=account.settle), account.now() + timedelta(seconds=account.settle)
     pause = FIRST_PAUSE
     while True:
-        first = await read_lists(account.client.send, state, KINDS, pause=account.pace.pause)
+        first = await read_lists(account.client.send, state, KINDS, pause=account.pace.pause, now=account.now())
         settlement = settle(
             account.manifest, first, state, KINDS,
             now=account.now(), patience=patience, busy=bool(_busy(account, state)), elsewhere=there,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apreconcile.sandbox import Options, running
 from tests.cli.test_environments import applied
 
 SPEC = """\
@@ -151,6 +152,19 @@ def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, 
     assert {stone["how"] for stone in state["tombstones"]} == {"expired", "deleted"}
 
 
+def test_drift_says_that_a_number_ended_and_not_that_the_spec_moved(spec, ap, world, env):
+    applied(ap, "-e", "preview:pr-12", env=env)
+    world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
+    for written in (False, True):
+        if written:
+            assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 3
+        result = ap("drift", "-e", "preview:pr-12", "--format", "json", env=env)
+        (item,) = json.loads(result.out)["drift"]
+        assert (result.code, item["address"], item["what"], item["who"]) == (2, "number.main", "gone", "account")
+        assert "has released itself, as it was bought to" in item["why"][0]
+        assert "buy another one" in item["hint"]
+
+
 def test_an_end_that_somebody_else_set_is_unsafe_in_a_preview_too(spec, ap, world, env):
     applied(ap, "-e", "preview:pr-12", env=env)
     (number,) = world.http.get("/v1/numbers").json()["data"]
@@ -174,6 +188,14 @@ def test_a_lost_answer_leaves_the_end_of_a_purchase_known(spec, ap, world, env):
 def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(spec, ap, world, env, folder):
     applied(ap, "-e", "preview:pr-12", env=env)
     (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+    lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (
+        lost.code,
+        "take it back first, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in said(lost),
+    ) == (
+        9,
+        True,
+    )
     assert ap("apply", "-e", "preview:pr-12", "--adopt", "--yes", env=env).code == 0
     assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 3, "it took these, it did not make them"
 
@@ -198,3 +220,49 @@ def test_a_sub_account_of_its_own_has_a_project_webhook_for_a_preview(spec, ap, 
     assert document["scope"]["sub_account"] == made
     assert ap("destroy", "-e", "preview:pr-12", "--sub-account", made, "--yes", env=env).code == 0
     assert ap("plan", "-e", "preview:pr-12", env=env).code == 9
+
+
+def test_a_number_of_a_preview_that_somebody_keeps_is_released_by_approval_alone(spec, ap, world, env):
+    """Its end was put off in the console: somebody wants it."""
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (number,) = world.http.get("/v1/numbers").json()["data"]
+    world.http.patch(f"/v1/numbers/{number['id']}", json={"expiresAt": "2099-01-01T00:00:00Z"}).raise_for_status()
+    result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, left(world)[1]) == (3, 1), result
+    assert "number.main was made here, and wants a person: it ends at 2099-01-01" in said(result), said(result)
+    document = plan(ap, "-e", "preview:pr-12", "--destroy", env=env)
+    assert ap("destroy", "-e", "preview:pr-12", "--yes", *tokens(document), env=env).code == 0
+    assert left(world)[:2] == ([], 0)
+
+
+def test_a_number_of_a_preview_that_answers_for_another_environment_is_released_by_approval_alone(spec, ap, world, env):
+    applied(ap, "-e", "staging", env=env)
+    applied(ap, "-e", "preview:pr-12", env=env)
+    theirs, ours = (
+        json.loads(ap("state", "show", "-e", name, "--format", "json", env=env).out)["resources"]
+        for name in ("staging", "preview:pr-12")
+    )
+    number, agent = ours["number.main"]["id"], theirs["agent.triage"]["id"]
+    held = ours["agent.support"]["id"]
+    world.http.delete(f"/v1/agents/{held}/numbers/{number}").raise_for_status()
+    world.http.post(f"/v1/agents/{agent}/numbers", json={"numberId": number}).raise_for_status()
+    result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, left(world)[1]) == (3, 2), result
+    assert f"it answers for {agent}, which is not of preview:pr-12" in said(result)
+
+
+def test_a_preview_without_its_state_is_not_said_to_be_destroyed(folder, ap, tmp_path):
+    """Where the API knows no markers either, its agents are named after it."""
+    with running(Options(db=tmp_path / "old.db", profile="2025")) as server:
+        env = {"AGENTPHONE_API_KEY": "key", "AGENTPHONE_BASE_URL": server.url}
+        (folder / "agentphone.yaml").write_text(SPEC)
+        empty = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+        assert (empty.code, "there is no state of preview:pr-12: what it has is not known here" in said(empty)) == (
+            0,
+            True,
+        )
+        applied(ap, "-e", "preview:pr-12", env=env)
+        (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+        lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
+        assert (lost.code, "is named after it" in said(lost)) == (9, True), lost
+        assert ap("destroy", "-e", "preview:pr-13", "--yes", env=env).code == 0

@@ -130,3 +130,17 @@ def test_it_needs_no_spec_and_is_not_repeated(ap, world, folder):
     assert (result.code, "apreconcile sub-account list" in result.err) == (6, True), result
     assert len(world.http.get("/v1/sub-accounts").json()["data"]) == 1
     assert ap("sub-account", "create", " ", env=world.env).code == 64
+
+
+@pytest.mark.parametrize("broken", ["oops: [", "environments: {staging: {account: {keyEnv: 5}}}", "agents: []"])
+def test_no_other_account_is_taken_where_the_spec_cannot_tell_whose_it_is(ap, world, folder, broken):
+    spec = "version: 1\nproject: acme\n"
+    if "environments" not in broken:
+        spec += "environments: {staging: {account: {keyEnv: STAGING_KEY}}}\n"
+    (folder / "agentphone.yaml").write_text(spec + broken + "\n")
+    for command in (["create", "one"], ["list"]):
+        result = ap("sub-account", *command, "-e", "staging", env={**world.env, "STAGING_KEY": "key-of-staging"})
+        assert (result.code, "agentphone.yaml:" in result.err) == (1, True), result
+    (folder / "agentphone.yaml").unlink()
+    assert ap("sub-account", "create", "one", "-e", "staging", env=world.env).code == 1
+    assert not world.requests()

@@ -107,6 +107,15 @@ def test_the_key_is_that_of_key_env_and_of_no_other_variable(spec, ap, world):
     assert not world.requests()
 
 
+def test_a_key_that_is_written_in_the_place_of_its_variable_is_not_shown(spec, ap):
+    for key in ("sk_live_0123456789abcdef", "sk_live_1-2"):
+        spec(SPEC.replace("STAGING_KEY", f"{key}, beseUrl: x"))
+        result = ap("validate")
+        text = " ".join(result.err.split())
+        assert (result.code, "is no name of a variable" in text, "there is no key `beseUrl`" in text) == (1, True, True)
+        assert key not in result.out + result.err
+
+
 def test_a_flag_goes_before_a_variable_and_that_before_the_spec(spec, ap, world):
     dead = "http://127.0.0.1:9"
     for args, env in (

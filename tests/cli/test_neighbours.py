@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -117,7 +118,30 @@ def test_an_environment_that_was_there_under_another_name_is_told(spec, ap, worl
     assert (result.code, "write `as: default` into it" in said(result)) == (9, True), result
     spec(SHARED)
     result = ap("plan", "-e", "prod", env=env)
-    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (0, True)
+    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (9, True)
+
+
+@pytest.mark.parametrize(("before", "after", "way"), [
+    ("environments: {prod: {}}", "environments: {live: {}}", "call it prod again"),
+    ("", "environments: {live: {}}", "write `as: default` into live"),
+    ("environments: {prod: {}}", "", "call it prod again"),
+])  # fmt: skip
+def test_an_environment_under_another_name_buys_nothing_again(spec, ap, world, env, before, after, way):
+    """Also where a policy would approve it, and where the state of the old name is lost."""
+    base, name = SHARED.partition("environments")[0], "live" if after else "default"
+    spec(f"{base}{before}\n")
+    applied(ap, *(["-e", "prod"] if before else []), env=env)
+    spec(f"{base}{after}\npolicy: {{autoApprove: {{{name}: [{{risk: spends, upTo: 10.00}}]}}}}\n")
+    named, writes = ["-e", name] if after else [], len(world.writes())
+    for lost in (False, True):
+        if lost:
+            next(Path(".apreconcile").glob("*.json")).unlink()
+        result = ap("apply", *named, "--yes", env=env)
+        assert (result.code, f"if it was, {way}; if {name} is another one" in said(result)) == (9, True), result
+    assert len(world.writes()) == writes
+    assert ap("state", "init", *named, env=env).code == 0
+    assert ap("apply", *named, "--yes", "--only", "number.main", "--adopt", env=env).code == 0, "it is another one"
+    assert len(world.http.get("/v1/numbers").json()["data"]) == 2
 
 
 def test_two_states_that_hold_one_thing_write_nothing(spec, ap, world, env, folder):
@@ -156,3 +180,20 @@ def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     result = ap("resolve", "agent.support", "--bind", ident, "-e", "staging", env=env)
     assert (result.code, "is agent.support of the environment prod" in said(result)) == (9, True), result
+
+
+def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spec, ap, world, env, folder):
+    """Its receiver would refuse every event, and no plan would say why."""
+    sink = 'agents: {support: {name: Support}}\nwebhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}}\n'
+    base = "version: 1\nproject: acme\n" + sink
+    spec(base + "environments: {prod: {}, preview: {ephemeral: {ttl: 2h}}}\n")
+    applied(ap, "-e", "prod", env=env)
+    secret = (folder / ".env").read_text()
+    result = ap("apply", "-e", "preview:pr-12", "--yes", env=env)
+    assert (result.code, (folder / ".env").read_text()) == (5, secret), result
+    assert ".env as HOOK has the signing secret of webhook.own of the environment prod" in said(result)
+    own = "webhooks: {own: {secret: {writeTo: {file: .env, name: PREVIEW}}}}"
+    spec(base + f"environments: {{prod: {{}}, preview: {{ephemeral: {{ttl: 2h}}, {own}}}}}\n")
+    assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
+    assert secret in (folder / ".env").read_text()
+    assert "No changes" in ap("plan", "-e", "prod", env=env).out

@@ -11,7 +11,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import After, Call, IdOf, Reply
 from apreconcile.core.change import Delete
 from apreconcile.core.elsewhere import Elsewhere, is_apart, strangers, unknown
-from apreconcile.core.ending import ended, endless, is_its_own, same_moment
+from apreconcile.core.ending import ended, endless, is_its_own, same_moment, taken_over
 from apreconcile.core.facts import Question
 from apreconcile.core.marker import whose
 from apreconcile.core.plan import Step
@@ -93,6 +93,7 @@ def test_an_environment_is_apart_if_its_account_is_another():
     assert not is_apart(manifest(key_env="K"), "twin")
     assert is_apart(manifest(key_env="K"), "nobody-knows"), "of what the spec does not have nothing is known"
     assert not is_apart(manifest(), "nobody-knows")
+    assert not is_apart(manifest(key_env="AGENTPHONE_API_KEY"), "nobody-knows"), "the usual key, whether or not named"
 
 
 def number(ident, tag=None):
@@ -167,6 +168,17 @@ def test_what_an_ephemeral_environment_made_it_may_delete():
     assert not is_its_own(manifest(), held(), deed)
     adopted = State("acme", "preview:1", "loopback", resources={NUMBER: Resource("n", "adopted")})
     assert not is_its_own(preview(), adopted, deed)
+
+
+@pytest.mark.parametrize(("expires", "body", "on", "claim"), [
+    ("2027-01-03T00:00:00Z", {"expiresAt": "2027-01-03T00:00:30Z"}, None, ""),
+    ("2027-01-03T00:00:00Z", {"expiresAt": "2027-02-03T00:00:00Z"}, None, "it ends at 2027-02-03T00:00:00Z"),
+    ("2027-01-03T00:00:00Z", {}, "n", ""), (None, {"expiresAt": "2027-02-03T00:00:00Z"}, None, ""),
+    (None, {}, "a", "it answers for a, which is not of preview:1"),
+])  # fmt: skip
+def test_what_it_made_may_be_somebody_else_s_by_now(expires, body, on, claim):
+    told = taken_over(held(expires=expires), NUMBER, Seen("number", "n", body), on)
+    assert told.startswith(claim) if claim else told == ""
 
 
 def test_what_should_end_and_shows_no_end_is_a_warning():

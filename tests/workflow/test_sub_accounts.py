@@ -28,6 +28,10 @@ class Inside(Trial):
 
     sub: str = ""
     asked: list = field(default_factory=list)
+    environment: str | None = None
+
+    def load(self):
+        return workflow.load([str(self.folder / "agentphone.yaml")], environ={}, environment=self.environment)
 
     @asynccontextmanager
     async def open(self, *, pace=None):
@@ -224,6 +228,19 @@ def test_a_number_that_left_the_list_is_not_called_lost_where_its_id_may_be_look
     strict.http.delete(f"/v1/numbers/{strict.ids()['number.main']}", headers=headers).raise_for_status()
     with pytest.raises(UnsafeError, match="answered 404"):
         strict.plan()
+
+
+def test_a_preview_s_number_that_came_to_its_end_is_gone_also_where_its_id_tells_nothing(strict):
+    """Its list does not show it, and its time is over: nothing is in doubt, and the preview can still be destroyed."""
+    strict.environment = "preview:one"
+    strict.spec(NUMBERS + "\nenvironments: {preview: {ephemeral: {ttl: 1h}}}").settled()
+    strict.http.post("/_sandbox/clock", json={"advance": 3700}).raise_for_status()
+    with pytest.raises(UnsafeError, match="answered 404"):
+        strict.plan()
+    strict.clock.skip(3700)
+    planned = strict.plan()
+    assert [step.token.partition(":")[0] for step in planned.plan.steps] == ["buy"]
+    assert "has released itself" in planned.settlement.said[0]
 
 
 def test_a_number_that_its_id_alone_shows_is_not_one_inside(strict):

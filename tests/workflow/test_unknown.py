@@ -404,3 +404,18 @@ def test_the_report_says_what_settling_found(trial):
     (said,) = trial.apply().settled
     assert "number.m" in said
     assert trial.ids()["number.m"] in said
+
+
+def test_an_agent_that_may_hold_an_unknown_purchase_stays(trial):
+    """Without a marker the number is known by its agent alone."""
+    trial.spec("agents: {support: {name: Support}}\nnumbers: {main: {agent: support}}")
+    trial.fault("POST /v1/numbers", "drop")
+    assert trial.apply().exit == 6
+    trial.spec("agents: {}")
+    report = trial.apply()
+    assert (report.exit, [one["name"] for one in trial.get("/v1/agents")["data"]]) == (6, ["Support"])
+    (stop,) = [one for one in trial.plan().plan.blocked if str(one.address) == "agent.support"]
+    assert stop.reason == "it may hold what was begun for number.main, whose outcome is unknown"
+    trial.clock.skip(1000)
+    trial.not_created("number.main")
+    assert (trial.apply().exit, trial.get("/v1/agents")["data"]) == (0, [])

@@ -14,12 +14,13 @@ from datetime import timedelta
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
 from apreconcile.core.kind import Kind
+from apreconcile.core.masking import Masking
 from apreconcile.core.place import Place
 from apreconcile.core.wanted import DEFAULT, ENVIRONMENT, Access, Environment, is_visible
 
 from .document import Document
 from .findings import Findings
-from .lasting import LENGTHS, lasting
+from .lasting import lasting
 from .tree import Array, Entry, Node, Scalar, Table
 from .variables import meant
 
@@ -27,6 +28,8 @@ ACCOUNT = ("keyEnv", "baseUrl", "subAccount")
 OWN = ("account", "as", "ephemeral", "exclude", "variables")
 """What an environment says beside its resources."""
 
+SHORTEST = timedelta(minutes=10)
+"""The least time that a number of an ephemeral environment lives: a run may take so long, and a month of it is paid."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -151,7 +154,7 @@ class _Reader:
         """How its account is reached."""
         said = self._table(entry.node, f"{name}.account", ACCOUNT)
         key, url, inside = (self._text(said, field, f"{name}.account.{field}") for field in ACCOUNT)
-        if key is not None and not _VARIABLE.fullmatch(key):
+        if key is not None and (not _VARIABLE.fullmatch(key) or Masking(())(key) != key):
             hint = "name the variable that has the key, such as keyEnv: STAGING_AGENTPHONE_KEY, and never the key"
             self.tell(said["keyEnv"].node.place, "is no name of a variable", f"{name}.account.keyEnv", hint)
             key = None
@@ -180,9 +183,10 @@ class _Reader:
                 self.tell(entry.place, "`ttl` is missing", f"{name}.ephemeral", "write ephemeral: {ttl: 72h}")
             return None
         length = lasting(said["ttl"].node)
-        if isinstance(length, timedelta):
+        if isinstance(length, timedelta) and length >= SHORTEST:
             return length
-        self.tell(said["ttl"].node.place, length, f"{name}.ephemeral.ttl", LENGTHS)
+        why = "is less than 10m: a number costs a month at once" if isinstance(length, timedelta) else length
+        self.tell(said["ttl"].node.place, why, f"{name}.ephemeral.ttl", "write 900, 30m, 72h or 7d")
         return None
 
     def _excluded(self, node: Node, name: str, sections: Mapping[str, Mapping[str, Entry]]) -> dict[Address, Place]:

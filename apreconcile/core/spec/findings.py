@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from apreconcile.core.errors import Problem
+from apreconcile.core.masking import SHAPES
 from apreconcile.core.place import Place
 
 from .source import Source
@@ -60,4 +61,4 @@ class _Page:
         for start, end in self.stars.get(number, ()):
             stop = len(line) if end is None else end
             line = line[:start] + "*" * (stop - start) + line[stop:]
-        return line
+        return SHAPES.sub(lambda found: "*" * len(found[0]), line)

@@ -89,9 +89,14 @@ def load_manifests(
 def choose_environment(
     sources: Sequence[tuple[str, bytes]], *, kinds: Sequence[Kind], environment: str | None
 ) -> tuple[Environment, str]:
-    """The environment that was named, and what the state calls it. Raises as `load_manifest` does, for that alone."""
-    given = Given({}, {}, lambda _spec, _path: "", _no_file, "")
-    overlay, known_as = _Spec(sources, tuple(kinds), given).chosen(environment)
+    """The environment that was named, and what the state calls it.
+
+    Raises UsageError for one that there is not, and SpecError where the spec is none, or its environments are wrong:
+    one whose account cannot be made out would be another account.
+    """
+    spec = _Spec(sources, tuple(kinds), Given({}, {}, lambda _spec, _path: "", _no_file, ""))
+    overlay, known_as = spec.chosen(environment)
+    spec.check(())
     return overlay.environment if overlay else Environment(), known_as
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from apreconcile.core.kind import Kind
-from apreconcile.core.wanted import Wanted
+from apreconcile.core.wanted import Wanted, named_after
 
 from .document import Document
 from .environments import Overlay
@@ -38,7 +38,7 @@ def laid_over(document: Document, overlay: Overlay | None, kinds: Sequence[Kind]
 def own_name(wanted: Wanted, environment: str) -> Wanted:
     """The same with the instance in its name: what has no marker is known by its name, also in a shared account."""
     name = wanted.fields.get("name")
-    return replace(wanted, fields={**wanted.fields, "name": f"{name} ({environment})"}) if name else wanted
+    return replace(wanted, fields={**wanted.fields, "name": named_after(str(name), environment)}) if name else wanted
 
 
 def _merged(base: Mapping[str, Entry], over: Mapping[str, Entry]) -> dict[str, Entry]:

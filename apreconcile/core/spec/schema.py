@@ -15,6 +15,7 @@ from apreconcile.core.risk import Risk
 from apreconcile.core.wanted import BUCKET, DEFAULT, ENVIRONMENT
 
 from .document import PROJECT, VERSION
+from .environments import SHORTEST
 from .lasting import LASTING
 from .names import SIDES
 from .policy import LIMITS, PERMITTED, PRICED
@@ -128,7 +129,10 @@ def _environments(sections: Json, kinds: Sequence[Kind]) -> Json:
         "account": _object(access, "Whose account it has; written out, without variables."),
         "as": {"const": DEFAULT, "description": "It was there before there were environments."},
         "ephemeral": {
-            **_object({"ttl": _lasting()}, "Used as -e NAME:INSTANCE; its numbers end after this time."),
+            **_object(
+                {"ttl": _lasting(int(SHORTEST.total_seconds()))},
+                "Used as -e NAME:INSTANCE; its numbers end after this time.",
+            ),
             "required": ["ttl"],
         },
         "exclude": {"type": "array", "description": "What of the base it leaves out.", "items": _address(kinds)},
@@ -139,8 +143,8 @@ def _environments(sections: Json, kinds: Sequence[Kind]) -> Json:
     return {**about, **_map(_object(said, "One environment."), ENVIRONMENT.pattern)}
 
 
-def _lasting() -> Json:
-    return {"anyOf": [{"type": "string", "pattern": f"^{LASTING.pattern}$"}, {"type": "integer", "minimum": 1}]}
+def _lasting(least: int = 1) -> Json:
+    return {"anyOf": [{"type": "string", "pattern": f"^{LASTING.pattern}$"}, {"type": "integer", "minimum": least}]}
 
 
 def _policy() -> Json:

@@ -116,6 +116,7 @@ def test_a_variable_of_the_command_line_wins():
     ("  Staging: {}\n  staging: {}", "1:3", "is not the name of an environment"),
     ("  staging: {account: {key: x}}", "1:23", "there is no key `key`"),
     ("  staging: {account: {keyEnv: sk_live_1-2}}", "1:31", "is no name of a variable"),
+    ("  staging: {account: {keyEnv: sk_live_0123456789abcdef}}", "1:31", "is no name of a variable"),
     ('  staging: {account: {keyEnv: "${env.KEY}"}}', "1:31", "must be text, without variables"),
     ("  staging: {account: {baseUrl: 5}}", "1:32", "must be text"),
     ('  staging: {account: {subAccount: "a b"}}', "1:35", "is no id | apreconcile sub-account list"),
@@ -127,6 +128,9 @@ def test_a_variable_of_the_command_line_wins():
     ("  staging: {ephemeral: 5}", "1:24", "environments.staging.ephemeral: must be a map"),
     ("  staging: {ephemeral: {ttl: soon}}", "1:30", "is no length of time"),
     ("  staging: {ephemeral: {ttl: 0}}", "1:30", "must be more than nothing"),
+    ("  staging: {ephemeral: {ttl: 72}}", "1:30", "is less than 10m: a number costs a month at once"),
+    ("  staging: {ephemeral: {ttl: 599s}}", "1:30", "is less than 10m"),
+    ("  staging: {ephemeral: {ttl: 367d}}", "1:30", "at most 366d"),
     ("  staging: {ephemeral: {ttl: 1h}, numbers: {main: {import: num_1}}}", "1:52", "imports nothing"),
 ])  # fmt: skip
 def test_what_is_wrong_is_told_where_the_overlay_says_it(overlay, where, words):
