@@ -1,4 +1,4 @@
-"""Pipelines to be copied, which `init` writes: workflows for GitHub, a template for GitLab."""
+"""Pipelines to be copied: those that `init` writes, for GitHub and GitLab, and `previews`, which one adds by hand."""
 
 from __future__ import annotations
 
