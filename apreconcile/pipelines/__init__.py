@@ -1,4 +1,4 @@
-"""Pipelines to be copied, which `init` writes: workflows for GitHub, a template for GitLab.
+"""Pipelines to be copied: those that `init` writes, for GitHub and GitLab, and `previews`, which one adds by hand.
 
 The files fit a repository with one spec at its top, and are linted as they are. For a spec in a folder they are said
 otherwise where they name it: GitHub reads workflows at the top alone, so those of several specs lie there together.
