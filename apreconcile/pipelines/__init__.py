@@ -45,8 +45,8 @@ def can_name(folder: str) -> bool:
 
 def _template(text: str, folder: str) -> str:
     """The template for a spec in this folder. GitLab hands on the project's variables by itself."""
-    for name, file in (("SPEC", SPEC), ("APPROVALS", APPROVALS)):
-        text = text.replace(f"APRECONCILE_{name}: {file}\n", f"APRECONCILE_{name}: {_in(folder, file)}\n")
+    for name, file in (("SPEC", SPEC), ("APPROVALS", APPROVALS)) if folder else ():
+        text = _said(text, rf"^(  APRECONCILE_{name}: ){re.escape(file)}(?=\s)", _in(folder, file))
     return text
 
 
@@ -56,12 +56,11 @@ def _workflow(text: str, folder: str, project: str, branch: str | None, names: S
         text = text.replace("branches: [main]", f"branches: [{json.dumps(branch)}]")
         text = text.replace("looked at main", f"looked at {branch}")
     if folder:
-        text = re.sub(r"(?m)^((?:    )?name: .+)$", rf"\1 {project}", text)
-        text = text.replace("group: apreconcile-", f"group: apreconcile-{project}-")
-        inputs = f"          spec: {_in(folder, SPEC)}\n"
-        text = re.sub(r"(?m)^          command: drift\n", lambda found: found[0] + inputs, text)
-        inputs += f"          approvals: {_in(folder, APPROVALS)}\n"
-        text = re.sub(r"(?m)^          command: (plan|apply)\n", lambda found: found[0] + inputs, text)
+        text = _said(text, r"^((?:    )?name: .+)$", f" {project}")
+        text = _said(text, r"^(  group: apreconcile-)", f"{project}-")
+        inputs = f"\n          spec: {_in(folder, SPEC)}"
+        approved = f"\n          approvals: {_in(folder, APPROVALS)}" if "command: drift" not in text else ""
+        text = _said(text, r"^(          command: \w+)$", inputs + approved)
     if names:
         # A fork is handed no secret, and its change is validated all the same: with a stand-in, as nothing is sent.
         other = " || 'none'" if "  pull_request:\n" in text else ""
@@ -69,6 +68,14 @@ def _workflow(text: str, folder: str, project: str, branch: str | None, names: S
     return text
 
 
+def _said(text: str, pattern: str, words: str) -> str:
+    """The text with these words after the pattern's group. Raises LookupError if it has none."""
+    changed, times = re.subn(pattern, lambda found: found[1] + words, text, flags=re.MULTILINE)
+    if not times:
+        raise LookupError(pattern)
+    return changed
+
+
 def _in(folder: str, name: str) -> str:
     """A path as YAML."""
-    return json.dumps(f"{folder}/{name}", ensure_ascii=False) if folder else name
+    return json.dumps(f"{folder}/{name}", ensure_ascii=False)
