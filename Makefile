@@ -15,6 +15,7 @@ PURE := apreconcile/core/*,apreconcile/kinds/*,apreconcile/show/*
 
 # What tests marked `tools` start, each with the Debian package that has it: installed where apt-get may.
 PROGRAMS := chromium:chromium openssl:openssl ssh-keygen:openssh-client
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format lint types contracts programs tests crash mutants bench clean
@@ -44,8 +45,7 @@ contracts: .venv/dev
 
 programs:
 	@missing=; for pair in $(PROGRAMS); do command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
-	test -z "$$missing" || { echo "installing$$missing" && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; } || \
+	test -z "$$missing" || { echo "installing$$missing" && $(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null; } || \
 		{ echo "the tests want$$missing: install it, or let make test do without"; exit 2; }
 
 tests: .venv/dev programs
