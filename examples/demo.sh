@@ -80,5 +80,5 @@ cat <<'END'
 #   ../.venv/bin/apreconcile plan --sandbox         change the spec, then look
 #   ../.venv/bin/apreconcile apply --help           every way to say yes
 #   export AGENTPHONE_API_KEY=…                     then without --sandbox, on your own account, begin with
-#   ../.venv/bin/apreconcile export                 which writes what is there down as a spec, and changes nothing
+#   ../.venv/bin/apreconcile init                   which writes down what is there as a spec, and buys nothing
 END
