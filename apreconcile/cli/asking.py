@@ -20,7 +20,7 @@ from .terminal import Terminal
 
 Name = tuple[str, str]
 
-_QUIET_FOR, _PATIENCE = 0.05, 5.0
+_QUIET_FOR, _PATIENCE = 0.2, 5.0
 """Seconds without input after which what was pasted ahead has arrived, and is thrown away; seconds to wait for that."""
 
 
