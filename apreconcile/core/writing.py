@@ -16,6 +16,9 @@ WIDE = 1_000_000
 _PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_+/-])?")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _BLOCK = re.compile(r"[^\S\n]\n|[^\S\n]$|^\s|[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+"""What a block would not bring back as it was."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What makes a line read otherwise than it is: written as an escape, so that a review of the file sees it."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -30,7 +33,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    if "\n" in text and not _BLOCK.search(text):
+    if "\n" in text and not (_BLOCK.search(text) or _TURNING.search(text)):
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
@@ -39,19 +42,22 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+def _dumped(value: object) -> str:
+    """The YAML of a value; what turns a line stands in quotes, as an escape."""
+    text = str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE))
+    return _TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def spec_text(document: Mapping[str, Wire]) -> str:
     """The YAML of a spec, its parts in the order given, with an empty line between the top-level ones."""
-    parts = [
-        yaml.dump({name: part}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE)
-        for name, part in document.items()
-    ]
+    parts = [_dumped({name: part}) for name, part in document.items()]
     small = [part for part in parts if part.count("\n") == 1]
     return "".join(small) + "".join(f"\n{part}" for part in parts if part not in small)
 
 
 def list_text(items: Sequence[Mapping[str, Wire]]) -> str:
     """The YAML of a list of maps, each with its keys in the order given; it can be appended to another."""
-    return str(yaml.dump(list(map(dict, items)), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE))
+    return _dumped(list(map(dict, items)))
 
 
 def escaped(value: Wire) -> Wire:

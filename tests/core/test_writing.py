@@ -32,6 +32,18 @@ def test_our_own_reader_reads_it_so_too(text):
     assert "text" in repr(root)
 
 
+TURNING = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+
+
+@pytest.mark.parametrize("sign", TURNING, ids=lambda sign: hex(ord(sign)))
+def test_what_turns_a_line_is_written_as_an_escape(sign):
+    for text in (f"a{sign}b", f"first\n{sign}b\\", f"\\{sign}"):
+        written = spec_text({text: text, "list": [text]})
+        assert written.count(f"\\u{ord(sign):04x}") == 3
+        assert sign not in written
+        assert yaml.safe_load(written) == {text: text, "list": [text]}
+
+
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 @example("\x85\n\u2028")
