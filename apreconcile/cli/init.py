@@ -39,7 +39,7 @@ from apreconcile.workflow.surroundings import Surroundings, look_around
 from .asking import ask
 from .command import command
 from .loading import DEFAULT_SPEC, manifest_of
-from .opening import LOST, opened, state_is_lost
+from .opening import LOST, looking, opened, state_is_lost
 from .options import Settings, pass_settings
 from .progress import Requests
 from .running import run
@@ -123,10 +123,8 @@ def _check_state_stays(settings: Settings, choice: Choice) -> None:
 
 
 async def _exported(settings: Settings, choice: Choice) -> Exported:
-    requests = Requests(settings.terminal, verbose=settings.verbose)
-    async with opened(settings, choice.manifest, requests) as account:
-        with requests.shown("looking at the account"):
-            return await write_down(account)
+    async with looking(settings, choice.manifest) as account:
+        return await write_down(account)
 
 
 def _files(around: Surroundings, made: Drafts) -> dict[Path, bytes]:
