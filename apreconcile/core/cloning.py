@@ -249,13 +249,19 @@ def document(
     state: Mapping[str, Wire],
     shelf: Shelf,
 ) -> dict[str, Wire]:
-    """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf."""
+    """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf.
+
+    What is bound is of that environment's account: `import:` stands there.
+    """
     tree: dict[str, Wire] = {"version": 1, "project": project}
     tree |= {"state": dict(state)} if state else {}
     tree |= {"variables": {name: {} for name in cloned.variables}} if cloned.variables else {}
-    tree["environments"] = {environment: {"account": dict(account)} if account else {}}
+    own: dict[str, Wire] = {"account": dict(account)} if account else {}
+    tree["environments"] = {environment: own}
     for kind in kinds:
-        said = {at.key: one for at, one in cloned.said.items() if at.kind == kind.name}
+        said = {at.key: dict(one) for at, one in cloned.said.items() if at.kind == kind.name}
+        imports = {key: {"import": one.pop("import")} for key, one in said.items() if "import" in one}
+        own |= {kind.plural: imports} if imports else {}
         entries = {key: shelf.without_prose(kind, key, one) for key, one in said.items()}
         tree |= {kind.plural: entries} if entries else {}
     return tree

@@ -117,6 +117,21 @@ def test_from_the_live_account(prod, ap, world):
     assert "Give when it is planned: --var number-main=+1…" in result.out
 
 
+def test_a_number_that_is_bound_is_one_that_the_other_account_has(prod, ap, folder):
+    headers = {"Authorization": "Bearer key-of-staging"}
+    seeded = {"numbers": [{"id": "num_b", "phoneNumber": "+13105550108", "country": "US"}]}
+    prod.http.post("/_sandbox/seed", json=seeded, headers=headers).raise_for_status()
+    result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "bind", *ALL, env=ENV)
+    (folder / "b").mkdir()
+    (folder / "b/clone.yaml").write_text(result.out)
+    before, args = sent(prod, "key-of-prod"), ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108")
+    applied(ap, *args)
+    assert ap("plan", *args, "--detailed-exitcode", env=ENV).code == 0
+    assert sent(prod, "key-of-prod") == before
+    [number] = prod.http.get("/v1/numbers", headers=headers).json()["data"]
+    assert (number["id"], number["externalId"], bool(number["agentId"])) == ("num_b", "apr:acme/staging/main", True)
+
+
 def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
     text = SPEC.replace('"Read https://hooks.acme.dev/faq."', '"Read https://hooks.acme.dev/faq.\\nAnd ${word}."')
     text = text.replace("${word}", "$${word}")

@@ -193,8 +193,8 @@ def test_a_document_has_one_environment_and_what_is_to_be_given():
     )
     assert spec_text(tree) == (
         "version: 1\nproject: acme\n\nstate:\n  store: git\n\nvariables:\n  number-n: {}\n\n"
-        "environments:\n  stg:\n    account:\n      keyEnv: K\n\nagents:\n  a:\n    name: A\n\n"
-        'numbers:\n  "n":\n    import: "${var.number-n}"\n'
+        "environments:\n  stg:\n    account:\n      keyEnv: K\n    numbers:\n"
+        '      "n":\n        import: "${var.number-n}"\n\nagents:\n  a:\n    name: A\n\nnumbers:\n  "n": {}\n'
     )
     bare = document(cloned(""), KINDS, project="acme", environment="stg", account={}, state={}, shelf=Shelf(None))
     assert bare == {"version": 1, "project": "acme", "environments": {"stg": {}}}
