@@ -104,6 +104,26 @@ def test_a_host_of_the_source_that_is_left_is_an_error_and_nothing_is_printed(pr
     assert "hint: say what stands there: --rewrite api.acme.dev=NEW --rewrite hooks.acme.dev=NEW" in told
 
 
+def test_what_the_hint_says_can_be_said_however_the_host_is_written(ap, folder):
+    urls = "https://[2001:db8::1]:8443/x", "https://u:planted@b_c.dev/x", "https://d.dev./x"
+    tools = ", ".join(f'{{name: t{at}, description: D, url: "{url}"}}' for at, url in enumerate(urls))
+    text = (
+        f"version: 1\nproject: acme\nagents: {{a: {{name: A, customTools: [{tools}]}}}}\nenvironments: {{prod: {{}}}}\n"
+    )
+    (folder / "agentphone.yaml").write_text(text)
+    told = ap("clone", "--from", "prod", "--to", "qa").err.partition("hint: ")[2]
+    words = told.partition("there: ")[2].replace("=NEW", "=qa.dev").split()
+    assert len(words) == 6, told
+    result = ap("clone", "--from", "prod", "--to", "qa", *words)
+    assert (result.code, "planted" in result.out, "Set in the environment before: A_T1_LOGIN" in result.out) == (
+        0,
+        False,
+        True,
+    )
+    for left in ("2001", "b_c.dev", "d.dev"):
+        assert left not in result.out.replace("qa.dev", "")
+
+
 def test_from_the_live_account(prod, ap, world):
     headers = {"Authorization": "Bearer key-of-prod"}
     world.http.post("/v1/agents", json={"name": "By hand"}, headers=headers).raise_for_status()
@@ -124,7 +144,10 @@ def test_a_number_that_is_bound_is_one_that_the_other_account_has(prod, ap, fold
     result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "bind", *ALL, env=ENV)
     (folder / "b").mkdir()
     (folder / "b/clone.yaml").write_text(result.out)
-    before, args = sent(prod, "key-of-prod"), ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108")
+    before, args = (
+        sent(prod, "key-of-prod"),
+        ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108"),
+    )
     applied(ap, *args)
     assert ap("plan", *args, "--detailed-exitcode", env=ENV).code == 0
     assert sent(prod, "key-of-prod") == before
