@@ -115,8 +115,11 @@ def _check(settings: Settings, source: str, target: str) -> None:
 
 
 def _access(manifest: Manifest, target: str) -> Access:
-    """How the account of the clone is reached: as the spec says, else with a key of its own."""
-    known = next((one.access for one in manifest.environments if one.name == target), Access())
+    """How the account of the clone is reached: as the spec says, else with a key of its own. Raises UsageError."""
+    found = next((one for one in manifest.environments if one.name == target), None)
+    if found and found.ephemeral:
+        raise UsageError(f"{target!r} is ephemeral in the spec, and a clone is not", hint="give the clone another name")
+    known = found.access if found else Access()
     if known.key_env or known.sub_account:
         return known
     return replace(known, key_env=f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}")

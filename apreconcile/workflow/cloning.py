@@ -14,6 +14,7 @@ from apreconcile.core.governing import monthly_price
 from apreconcile.core.phone import is_number
 from apreconcile.core.shelf import Shelf
 from apreconcile.core.snapshot import Seen
+from apreconcile.core.wanted import Manifest, named_after
 from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
 
@@ -83,7 +84,21 @@ async def _spec(account: Account) -> _Source:
     imported = {one.imports for one in account.manifest.resources if one.imports}
     called = {*phones.values(), *(one for one in imported if is_number(one))}
     ids = {one.id for one in state.resources.values()} | {one for one in imported if one != "none"} - called
-    return _Source(said_by(account.manifest, KINDS), live, tuple(sorted(called)), tuple(sorted(ids)))
+    return _Source(_unmarked(account.manifest), live, tuple(sorted(called)), tuple(sorted(ids)))
+
+
+def _unmarked(manifest: Manifest) -> Said:
+    """What a manifest says; an agent is called as the spec calls it, though this be an instance of an environment."""
+    said, mark = said_by(manifest, KINDS), named_after("", manifest.environment)
+    if not manifest.chosen.ephemeral:
+        return said
+    return {
+        at: {
+            name: one.removesuffix(mark) if name == "name" and isinstance(one, str) else one
+            for name, one in each.items()
+        }
+        for at, each in said.items()
+    }
 
 
 async def _account(account: Account) -> _Source:

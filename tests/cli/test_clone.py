@@ -124,6 +124,28 @@ def test_what_the_hint_says_can_be_said_however_the_host_is_written(ap, folder):
         assert left not in result.out.replace("qa.dev", "")
 
 
+PREVIEWS = """\
+version: 1
+project: acme
+agents: {a: {name: A}}
+environments: {preview: {ephemeral: {ttl: 2h}}}
+"""
+
+
+def test_the_clone_of_an_instance_is_not_called_after_it(ap, folder):
+    (folder / "agentphone.yaml").write_text(PREVIEWS)
+    result = ap("clone", "--from", "preview:pr-1", "--to", "qa")
+    assert (result.code, "name: A\n" in result.out) == (0, True), result
+
+
+def test_what_is_ephemeral_is_no_name_for_a_clone(ap, folder):
+    """Its numbers would release themselves nowhere."""
+    (folder / "agentphone.yaml").write_text(PREVIEWS.replace("environments: {", "environments: {prod: {}, "))
+    result = ap("clone", "--from", "prod", "--to", "preview")
+    assert (result.code, result.out) == (64, "")
+    assert "'preview' is ephemeral in the spec, and a clone is not" in result.err
+
+
 def test_from_the_live_account(prod, ap, world):
     headers = {"Authorization": "Bearer key-of-prod"}
     world.http.post("/v1/agents", json={"name": "By hand"}, headers=headers).raise_for_status()

@@ -84,7 +84,9 @@ def judge(source: Any, clone: Any, trial: Any, numbers: Numbers, before: list[An
         assert sorted(phones(trial, ours).values()) == THEIRS[: len(phones(source, theirs))]
     else:
         assert areas(trial, ours) == (areas(source, theirs) if numbers is Numbers.BUY else [])
-    assert len(trial.purchases()) == clone.bill.numbers
+    paid = [line["amount"] for line in trial.ledger() if line["type"] == "purchase"]
+    assert len(paid) == clone.bill.numbers
+    assert clone.bill.unknown or sum(paid) == clone.bill.monthly
     assert {one["method"] for one in trial.requests()} <= {"GET", "POST", "PATCH"}
     assert trial.plan().plan.empty
     assert source.writes() == before
