@@ -215,7 +215,8 @@ def accounts(folder, world, prod, staging):
     """The spec, with other accounts; `BASE` is where the API is."""
     was = ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: STAGING_KEY, baseUrl: "BASE"}}')
     text = SPEC.replace(was[0], prod).replace(was[1], staging)
-    (folder / "agentphone.yaml").write_text(text.replace("BASE", world.url))
+    text = text.replace("BASE", world.url).replace("PORT", world.url.rpartition(":")[2])
+    (folder / "agentphone.yaml").write_text(text)
 
 
 @pytest.mark.parametrize(("source", "target", "env", "why"), [
@@ -230,6 +231,10 @@ def accounts(folder, world, prod, staging):
     ("{}", "{account: {keyEnv: AGENTPHONE_API_KEY}}", {**ENV, "AGENTPHONE_TOKEN": "a"}, "both have the key of AGENTPHONE_API_KEY"),
     ('{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.ai"}}',
      '{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.to/v1"}}', ENV, "both have the key of PROD_KEY"),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://localhost:PORT"}}', ENV,
+     "both have the key of PROD_KEY"),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://[::1]:PORT/v1"}}', ENV,
+     "both have the key of PROD_KEY"),
 ])  # fmt: skip
 def test_the_account_of_the_source_is_no_place_for_its_clone(prod, ap, folder, source, target, env, why):
     accounts(folder, prod, source, target)
@@ -263,6 +268,7 @@ def test_nor_is_it_asked_for_a_live_clone(prod, ap):
     ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: STAGING_KEY}}", {"WORD": "w"}),
     ("{account: {keyEnv: PROD_KEY}}", "{}", ENV),
     ("{account: {keyEnv: PROD_KEY}}", '{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', ENV),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://127.0.0.1:1"}}', ENV),
 ])  # fmt: skip
 def test_a_clone_for_another_account_or_another_sub_account(prod, ap, folder, source, target, env):
     accounts(folder, prod, source, target)
