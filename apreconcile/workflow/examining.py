@@ -213,7 +213,9 @@ def _knowledge(numbers: Mapping[str, object], inside: str | None) -> tuple[Check
     null = "what null does in a PATCH, only a write tells; apply reads back what it clears"
     header = "which calls heed a sub-account, only a sub-account tells; none is used"
     if inside:
-        header = f"lists inside {inside} have nothing of the account's own; of other calls only their use tells, and is read back"
+        header = (
+            f"lists inside {inside} have nothing of the account's own; of other calls only use tells, and is read back"
+        )
     return (marker, Check("patch-null", Health.UNKNOWN, null), Check("header", Health.UNKNOWN, header))
 
 
