@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,9 @@ from .options import OVERWRITE, PROMPTS, SPEC, Settings, check_environment, pass
 from .reaching import reach
 from .saving import check_folder, save_beside
 
+_AUTHORITY = re.compile(r"\[[^\s\]/]+\]|[^\s/?#@\\:+]+")
+"""A host as a URL may have it, plain or not: what is to be got rid of need not be well said."""
+
 
 class _Rewrite(click.ParamType[tuple[str, str]]):
     """`OLD=NEW`: two hosts, or two phone numbers."""
@@ -33,7 +37,9 @@ class _Rewrite(click.ParamType[tuple[str, str]]):
         """What stands in the source, and what in the clone."""
         old, _, new = str(value).partition("=")
         old, bare = (phone.normal(old), phone.normal(new)) if old[:1] == "+" else (old.lower(), new.partition(":")[0])
-        if not (phone.is_number(old) and phone.is_number(bare)) and not (is_host(old) and is_host(bare.lower())):
+        if not (phone.is_number(old) and phone.is_number(bare)) and not (
+            _AUTHORITY.fullmatch(old) and (is_host(bare.lower()) or new.lower() == old)
+        ):
             self.fail(f"{value!r} is neither HOST=HOST nor +E.164=+E.164", param, ctx)
         return old, bare if old[:1] == "+" else new
 
@@ -109,8 +115,11 @@ def _check(settings: Settings, source: str, target: str) -> None:
 
 
 def _access(manifest: Manifest, target: str) -> Access:
-    """How the account of the clone is reached: as the spec says, else with a key of its own."""
-    known = next((one.access for one in manifest.environments if one.name == target), Access())
+    """How the account of the clone is reached: as the spec says, else with a key of its own. Raises UsageError."""
+    found = next((one for one in manifest.environments if one.name == target), None)
+    if found and found.ephemeral:
+        raise UsageError(f"{target!r} is ephemeral in the spec, and a clone is not", hint="give the clone another name")
+    known = found.access if found else Access()
     if known.key_env or known.sub_account:
         return known
     return replace(known, key_env=f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from apreconcile.core.wanted import API_KEYS, Access
-from apreconcile.live.hosts import check_base_url
+from apreconcile.live.hosts import BaseUrl, check_base_url
 from apreconcile.workflow import DEFAULT_BASE_URL, Named
 
 from .options import Settings
+
+_NAMED = re.compile(r"https?://(\[[^]]*\]|[^:]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,11 @@ class Reach:
     def meets(self, other: Reach) -> bool:
         """Whether it leads to the same account, as far as can be told without asking: a key is of one account.
 
-        Where a key is not known, the name of its variable stands for it. A server on this machine is known by its URL
-        alone; the vendor's hosts are one.
+        Where a key is not known, the name of its variable stands for it. A server on this machine is known by its port,
+        since this machine has several names; the vendor's hosts are one.
         """
         one, two = (check_base_url(each.url.text) for each in (self, other))
-        apart = one.url != two.url and (one.loopback or two.loopback)
+        apart = _place(one) != _place(two)
         return not apart and self.sub_account == other.sub_account and self._whose(other)
 
     def _whose(self, other: Reach) -> bool:
@@ -38,6 +41,11 @@ class Reach:
         if self.key and other.key:
             return self.key.text.strip() == other.key.text.strip()
         return self.variable == other.variable
+
+
+def _place(base: BaseUrl) -> str:
+    """Whose server it is, and on this machine, which."""
+    return f"here{_NAMED.sub('', base.url)}" if base.loopback else "the vendor"
 
 
 def reach(settings: Settings, access: Access) -> Reach:

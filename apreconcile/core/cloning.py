@@ -15,6 +15,7 @@ from .address import Address
 from .call import IdOf, Secret
 from .kind import Kind, Phone, Refers, Wish
 from .shelf import Shelf
+from .url import named_hosts, split_login
 from .wanted import Manifest, Wanted
 from .wire import Wire
 from .writing import Variables, escaped
@@ -22,7 +23,6 @@ from .writing import Variables, escaped
 Said = Mapping[Address, dict[str, Wire]]
 """What a spec says of each address, as YAML would; ordered by rank of kind and key."""
 
-_URL = re.compile(r"https?://(?:[^\s/?#@]*@)?(?P<host>[^\s/?#:@\\]+)", re.IGNORECASE)
 _ESCAPED_OR_READ = re.compile(r"\$\$\{|\$\{env\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _BETWEEN = r"[\s().\-\u2010-\u2015/]*"
 _CODE = "+1"
@@ -124,39 +124,75 @@ def clone(
     *,
     live: Mapping[Address, Mapping[str, Wire]],
     phones: Sequence[str],
+    ids: Sequence[str] = (),
 ) -> Cloned:
     """The clone of what a spec says.
 
-    `live` is what is known of the live things, in the spec's words; `phones` are the E.164 numbers of A.
+    `live` is what is known of the live things, in the spec's words; `phones` are the E.164 numbers of A, `ids` what
+    the API calls its things.
     """
     named = {kind.name: kind for kind in kinds}
     rewriting = _Rewriting(choices.rewrites)
     variables: list[str] = []
     made: dict[Address, dict[str, Wire]] = {}
-    for address, entry in said.items():
-        kind = named[address.kind]
+    logins = Variables(_read(said))
+    for at, entry in said.items():
+        kind = named[at.kind]
         if kind.marked and choices.numbers is Numbers.OMIT:
             continue
         own = {name: value for name, value in entry.items() if name != "import"}
         if choices.transfers is Transfers.DROP:
             own = {name: value for name, value in own.items() if not kind.mark(name, Phone)}
+        address = Address(at.kind, _unnumbered(at.key, own, live.get(at, {}), phones, made)) if kind.marked else at
         if kind.marked and choices.numbers is Numbers.BUY:
-            own |= _wishes(kind, own, live.get(address, {}))
+            own |= _wishes(kind, own, live.get(at, {}))
         elif kind.marked:
             variables.append(f"{address.kind}-{address.key}")
             own = {"import": f"${{var.{variables[-1]}}}", **_unwished(kind, own)}
-        made[address] = rewriting.of(own)
+        made[address] = {name: _unknown_login(one, (at.key,), name, logins) for name, one in rewriting.of(own).items()}
     hosts = [host for host in _hosts(said) if choices.rewrites.get(host) != host]
     called = [one for one in phones if choices.rewrites.get(one) != one]
-    names = [found["name"] for _, text in _texts(made) for found in _ESCAPED_OR_READ.finditer(text) if found["name"]]
     return Cloned(
         made,
         tuple(variables),
-        tuple(dict.fromkeys(names)),
+        tuple(_read(made)),
         tuple((host, where) for host in hosts for where in _where(_host(host), made)),
-        tuple(f"{where} names {one}, a number of the source" for one in called for where in _where(_phone(one), made)),
+        (
+            *(f"{where} names {one}, a number of the source" for one in called for where in _where(_phone(one), made)),
+            *(f"{where} names {one}, an id of the source" for one in ids for where in _where(_id(one), made)),
+        ),
         tuple(old for old in choices.rewrites if old not in rewriting.used),
     )
+
+
+def _read(said: Said) -> list[str]:
+    """The variables of the environment that are read, each once."""
+    found = [one["name"] for _, text in _texts(said) for one in _ESCAPED_OR_READ.finditer(text) if one["name"]]
+    return list(dict.fromkeys(found))
+
+
+def _unnumbered(key: str, own: Mapping[str, Wire], live: Mapping[str, Wire], phones: Sequence[str], taken: Said) -> str:
+    """The key of a number; one that is a phone number of A's, as an export makes it, becomes the country and area."""
+    if f"+{key.partition('-')[0]}" not in phones:
+        return key
+    plain = "-".join(str(one).lower() for one in (own.get("country", "number"), live.get("areaCode")) if one)
+    used = {at.key for at in taken if at.kind == "number"}
+    return next(one for one in (plain, *(f"{plain}-{nth}" for nth in range(2, len(taken) + 3))) if one not in used)
+
+
+def _unknown_login(value: Wire, words: tuple[str, ...], name: str, logins: Variables) -> Wire:
+    """The value; user and password in a `url` are A's secret, and become a variable, named after `words`."""
+    if isinstance(value, str) and name == "url":
+        before, login, rest = split_login(value)
+        known = not re.sub(r"\$\{env\.[^}]*\}|:", "", login)
+        return value if known else f"{before}{logins.variable(*words, 'login')}{rest}"
+    if isinstance(value, list):
+        return [
+            {**one, "url": _unknown_login(one["url"], (*words, str(one.get("name"))), "url", logins)}
+            if isinstance(one, Mapping) and "url" in one else one
+            for one in value
+        ]  # fmt: skip
+    return value
 
 
 def _wishes(kind: Kind, own: Mapping[str, Wire], live: Mapping[str, Wire]) -> dict[str, Wire]:
@@ -172,8 +208,8 @@ def _unwished(kind: Kind, own: Mapping[str, Wire]) -> dict[str, Wire]:
 
 def _hosts(said: Said) -> list[str]:
     """The hosts to which the source sends: those of every `url`, in small letters."""
-    found = [_URL.match(text) for where, text in _texts(said) if re.split("[ .]", where)[-1] == "url"]
-    return sorted({one["host"].lower() for one in found if one})
+    urls = [text for where, text in _texts(said) if re.split("[ .]", where)[-1] == "url"]
+    return sorted({host for text in urls for host in named_hosts(text)})
 
 
 def _texts(said: Said) -> Iterator[tuple[str, str]]:
@@ -203,7 +239,12 @@ def _where(pattern: str, said: Said) -> list[str]:
 
 def _host(name: str) -> str:
     """A pattern for a host as a whole: neither one below it nor one that only begins so."""
-    return rf"(?<![A-Za-z0-9.-]){re.escape(name)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
+    return rf"(?:(?<![A-Za-z0-9.-])|(?<=\}}\.)){re.escape(name)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
+
+
+def _id(ident: str) -> str:
+    """A pattern for what the API calls something, as a word."""
+    return rf"(?<![A-Za-z0-9_-]){re.escape(ident)}(?![A-Za-z0-9_-])"
 
 
 def _phone(number: str) -> str:
@@ -249,13 +290,19 @@ def document(
     state: Mapping[str, Wire],
     shelf: Shelf,
 ) -> dict[str, Wire]:
-    """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf."""
+    """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf.
+
+    What is bound is of that environment's account: `import:` stands there.
+    """
     tree: dict[str, Wire] = {"version": 1, "project": project}
     tree |= {"state": dict(state)} if state else {}
     tree |= {"variables": {name: {} for name in cloned.variables}} if cloned.variables else {}
-    tree["environments"] = {environment: {"account": dict(account)} if account else {}}
+    own: dict[str, Wire] = {"account": dict(account)} if account else {}
+    tree["environments"] = {environment: own}
     for kind in kinds:
-        said = {at.key: one for at, one in cloned.said.items() if at.kind == kind.name}
+        said = {at.key: dict(one) for at, one in cloned.said.items() if at.kind == kind.name}
+        imports = {key: {"import": one.pop("import")} for key, one in said.items() if "import" in one}
+        own |= {kind.plural: imports} if imports else {}
         entries = {key: shelf.without_prose(kind, key, one) for key, one in said.items()}
         tree |= {kind.plural: entries} if entries else {}
     return tree

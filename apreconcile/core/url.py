@@ -11,6 +11,8 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _PLAIN = re.compile(r"https?://(?P<host>[A-Za-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?(/[^\\\s\x00-\x1f\x7f]*)?")
 _LONGEST, _LAST_PORT = 253, 65_535
+_AUTHORITY = re.compile(r"(https?:[/\\]*)([^/?#]*)", re.IGNORECASE)
+_VARIABLE = re.compile(r".*\$\{[^}]*\}\.?")
 
 
 def without_password(text: str) -> str:
@@ -32,3 +34,36 @@ def plain_host(url: str) -> str | None:
     found = _PLAIN.fullmatch(url)
     host = found["host"].lower() if found else ""
     return host if found and is_host(host) and int(found["port"] or 1) <= _LAST_PORT else None
+
+
+def named_hosts(url: str) -> set[str]:
+    """Every host to which some parser would send, in small letters and without a final dot; a port is none.
+
+    A part of it that is a variable is not known: of `${env.X}.acme.dev` it is what follows.
+    """
+    found = _AUTHORITY.match(url)
+    read = (found[2], found[2].partition("\\")[0]) if found else ()
+    hosts = {_named(authority.rpartition("@")[2].lower()) for authority in read}
+    return {spelled for host in hosts for spelled in (host, _in_ascii(host)) if spelled}
+
+
+def _named(host: str) -> str:
+    """The host without its port; an IPv6 address keeps its brackets."""
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return _VARIABLE.sub("", name).rstrip(".")
+
+
+def _in_ascii(host: str) -> str:
+    try:
+        return host.encode("idna").decode().rstrip(".")
+    except UnicodeError:
+        return host
+
+
+def split_login(url: str) -> tuple[str, str, str]:
+    """What stands before user and password, these, and the rest from `@` on; without any, the URL is the rest."""
+    found = _AUTHORITY.match(url)
+    login, at, _ = found[2].rpartition("@") if found else ("", "", "")
+    if not found or not at:
+        return "", "", url
+    return found[1], login, url[len(found[1]) + len(login) :]

@@ -15,6 +15,9 @@ WIDE = 1_000_000
 """No line is folded: a folded line is another text to whoever edits it."""
 _PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_ .+/-]*[A-Za-z0-9_+/-])?")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_SETTINGS = ("AGENTPHONE_BASE_URL", "AGENTPHONE_SUB_ACCOUNT")
+_GITHUBS = "GITHUB_"
+"""No secret of a repository may begin so: GitHub refuses it."""
 _BLOCK = re.compile(r"[^\S\n]\n|[^\S\n]$|^\s|[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 """What a block would not bring back as it was."""
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -78,9 +81,9 @@ class Variables:
     def variable(self, *words: str) -> str:
         """`${env.NAME}` with a name that nothing else has."""
         plain = re.sub(r"[^A-Z0-9]+", "_", "_".join(words).upper()).strip("_")
-        name = first = f"_{plain}" if plain[:1].isdigit() else plain
+        name = first = f"_{plain}" if plain[:1].isdigit() or plain.startswith(_GITHUBS) else plain
         count = 1
-        while name in self.names or name in API_KEYS:
+        while name in self.names or name in (*API_KEYS, *_SETTINGS):
             count += 1
             name = f"{first}_{count}"
         self.names.append(name)

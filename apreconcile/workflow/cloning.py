@@ -11,8 +11,10 @@ from apreconcile.core.cloning import Bill, Choices, Cloned, Numbers, Said, docum
 from apreconcile.core.cloning import clone as written
 from apreconcile.core.errors import Error
 from apreconcile.core.governing import monthly_price
+from apreconcile.core.phone import is_number
 from apreconcile.core.shelf import Shelf
 from apreconcile.core.snapshot import Seen
+from apreconcile.core.wanted import Manifest, named_after
 from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
 
@@ -36,6 +38,7 @@ class _Source:
     said: Said
     live: Mapping[Address, Mapping[str, Wire]]
     phones: tuple[str, ...]
+    ids: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -55,7 +58,7 @@ async def clone(
     Raises Error if a host of the source is left in it.
     """
     source = await (_account(account) if live else _spec(account))
-    cloned = written(source.said, KINDS, choices, live=source.live, phones=source.phones)
+    cloned = written(source.said, KINDS, choices, live=source.live, phones=source.phones, ids=source.ids)
     if cloned.left:
         hosts = dict.fromkeys(host for host, _ in cloned.left)
         places = "; ".join(f"{where} names {host}" for host, where in cloned.left)
@@ -78,7 +81,24 @@ async def _spec(account: Account) -> _Source:
     phones = {at: held.phone_number for at, held in state.resources.items() if held.phone_number}
     shown = {kind.name: kind.shown for kind in KINDS}
     live = {at: shown[at.kind](Seen(at.kind, "", {"phoneNumber": phone})) for at, phone in phones.items()}
-    return _Source(said_by(account.manifest, KINDS), live, tuple(sorted(phones.values())))
+    imported = {one.imports for one in account.manifest.resources if one.imports}
+    called = {*phones.values(), *(one for one in imported if is_number(one))}
+    ids = {one.id for one in state.resources.values()} | {one for one in imported if one != "none"} - called
+    return _Source(_unmarked(account.manifest), live, tuple(sorted(called)), tuple(sorted(ids)))
+
+
+def _unmarked(manifest: Manifest) -> Said:
+    """What a manifest says; an agent is called as the spec calls it, though this be an instance of an environment."""
+    said, mark = said_by(manifest, KINDS), named_after("", manifest.environment)
+    if not manifest.chosen.ephemeral:
+        return said
+    return {
+        at: {
+            name: one.removesuffix(mark) if name == "name" and isinstance(one, str) else one
+            for name, one in each.items()
+        }
+        for at, each in said.items()
+    }
 
 
 async def _account(account: Account) -> _Source:
@@ -93,7 +113,8 @@ async def _account(account: Account) -> _Source:
             seen = snapshot.get(kind.name, exported.ids[at])
             live[at] = kind.shown(seen) if seen else {}
     phones = {str(one.body["phoneNumber"]) for one in snapshot.listed if one.body.get("phoneNumber")}
-    return _Source(said, live, tuple(sorted(phones)), exported.warnings)
+    ids = {one.id for one in snapshot.listed}
+    return _Source(said, live, tuple(sorted(phones)), tuple(sorted(ids)), exported.warnings)
 
 
 def _bill(cloned: Cloned, account: Account, choices: Choices) -> Bill:

@@ -99,7 +99,9 @@ def _scope(patient: Patient, account: Sequence[Check]) -> Check:
     if inside is None:
         return Check("scope", Health.OK, "the account itself, no sub-account")
     if any(check.name == "key" and check.health in {Health.OK, Health.WARNING} for check in account):
-        return Check("scope", Health.OK, f"the sub-account {inside}, which is there, and apart from the account")
+        return Check(
+            "scope", Health.OK, f"the sub-account {inside}, which is there, and shows nothing of the account's own"
+        )
     return Check("scope", Health.UNKNOWN, f"the sub-account {inside}: {_UNASKED}")
 
 
@@ -211,7 +213,9 @@ def _knowledge(numbers: Mapping[str, object], inside: str | None) -> tuple[Check
     null = "what null does in a PATCH, only a write tells; apply reads back what it clears"
     header = "which calls heed a sub-account, only a sub-account tells; none is used"
     if inside:
-        header = f"the lists of agents and numbers heed {inside}; of other calls only their use tells, and is read back"
+        header = (
+            f"lists inside {inside} have nothing of the account's own; of other calls only use tells, and is read back"
+        )
     return (marker, Check("patch-null", Health.UNKNOWN, null), Check("header", Health.UNKNOWN, header))
 
 

@@ -104,6 +104,48 @@ def test_a_host_of_the_source_that_is_left_is_an_error_and_nothing_is_printed(pr
     assert "hint: say what stands there: --rewrite api.acme.dev=NEW --rewrite hooks.acme.dev=NEW" in told
 
 
+def test_what_the_hint_says_can_be_said_however_the_host_is_written(ap, folder):
+    urls = "https://[2001:db8::1]:8443/x", "https://u:planted@b_c.dev/x", "https://d.dev./x"
+    tools = ", ".join(f'{{name: t{at}, description: D, url: "{url}"}}' for at, url in enumerate(urls))
+    text = (
+        f"version: 1\nproject: acme\nagents: {{a: {{name: A, customTools: [{tools}]}}}}\nenvironments: {{prod: {{}}}}\n"
+    )
+    (folder / "agentphone.yaml").write_text(text)
+    told = ap("clone", "--from", "prod", "--to", "qa").err.partition("hint: ")[2]
+    words = told.partition("there: ")[2].replace("=NEW", "=qa.dev").split()
+    assert len(words) == 6, told
+    result = ap("clone", "--from", "prod", "--to", "qa", *words)
+    assert (result.code, "planted" in result.out, "Set in the environment before: A_T1_LOGIN" in result.out) == (
+        0,
+        False,
+        True,
+    )
+    for left in ("2001", "b_c.dev", "d.dev"):
+        assert left not in result.out.replace("qa.dev", "")
+
+
+PREVIEWS = """\
+version: 1
+project: acme
+agents: {a: {name: A}}
+environments: {preview: {ephemeral: {ttl: 2h}}}
+"""
+
+
+def test_the_clone_of_an_instance_is_not_called_after_it(ap, folder):
+    (folder / "agentphone.yaml").write_text(PREVIEWS)
+    result = ap("clone", "--from", "preview:pr-1", "--to", "qa")
+    assert (result.code, "name: A\n" in result.out) == (0, True), result
+
+
+def test_what_is_ephemeral_is_no_name_for_a_clone(ap, folder):
+    """Its numbers would release themselves nowhere."""
+    (folder / "agentphone.yaml").write_text(PREVIEWS.replace("environments: {", "environments: {prod: {}, "))
+    result = ap("clone", "--from", "prod", "--to", "preview")
+    assert (result.code, result.out) == (64, "")
+    assert "'preview' is ephemeral in the spec, and a clone is not" in result.err
+
+
 def test_from_the_live_account(prod, ap, world):
     headers = {"Authorization": "Bearer key-of-prod"}
     world.http.post("/v1/agents", json={"name": "By hand"}, headers=headers).raise_for_status()
@@ -115,6 +157,24 @@ def test_from_the_live_account(prod, ap, world):
     assert 'import: "${var.number-main}"' in result.out
     assert "transferNumber" not in result.out
     assert "Give when it is planned: --var number-main=+1…" in result.out
+
+
+def test_a_number_that_is_bound_is_one_that_the_other_account_has(prod, ap, folder):
+    headers = {"Authorization": "Bearer key-of-staging"}
+    seeded = {"numbers": [{"id": "num_b", "phoneNumber": "+13105550108", "country": "US"}]}
+    prod.http.post("/_sandbox/seed", json=seeded, headers=headers).raise_for_status()
+    result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "bind", *ALL, env=ENV)
+    (folder / "b").mkdir()
+    (folder / "b/clone.yaml").write_text(result.out)
+    before, args = (
+        sent(prod, "key-of-prod"),
+        ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108"),
+    )
+    applied(ap, *args)
+    assert ap("plan", *args, "--detailed-exitcode", env=ENV).code == 0
+    assert sent(prod, "key-of-prod") == before
+    [number] = prod.http.get("/v1/numbers", headers=headers).json()["data"]
+    assert (number["id"], number["externalId"], bool(number["agentId"])) == ("num_b", "apr:acme/staging/main", True)
 
 
 def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
@@ -155,7 +215,8 @@ def accounts(folder, world, prod, staging):
     """The spec, with other accounts; `BASE` is where the API is."""
     was = ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: STAGING_KEY, baseUrl: "BASE"}}')
     text = SPEC.replace(was[0], prod).replace(was[1], staging)
-    (folder / "agentphone.yaml").write_text(text.replace("BASE", world.url))
+    text = text.replace("BASE", world.url).replace("PORT", world.url.rpartition(":")[2])
+    (folder / "agentphone.yaml").write_text(text)
 
 
 @pytest.mark.parametrize(("source", "target", "env", "why"), [
@@ -170,6 +231,10 @@ def accounts(folder, world, prod, staging):
     ("{}", "{account: {keyEnv: AGENTPHONE_API_KEY}}", {**ENV, "AGENTPHONE_TOKEN": "a"}, "both have the key of AGENTPHONE_API_KEY"),
     ('{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.ai"}}',
      '{account: {keyEnv: PROD_KEY, baseUrl: "https://api.agentphone.to/v1"}}', ENV, "both have the key of PROD_KEY"),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://localhost:PORT"}}', ENV,
+     "both have the key of PROD_KEY"),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://[::1]:PORT/v1"}}', ENV,
+     "both have the key of PROD_KEY"),
 ])  # fmt: skip
 def test_the_account_of_the_source_is_no_place_for_its_clone(prod, ap, folder, source, target, env, why):
     accounts(folder, prod, source, target)
@@ -203,6 +268,7 @@ def test_nor_is_it_asked_for_a_live_clone(prod, ap):
     ("{account: {keyEnv: PROD_KEY}}", "{account: {keyEnv: STAGING_KEY}}", {"WORD": "w"}),
     ("{account: {keyEnv: PROD_KEY}}", "{}", ENV),
     ("{account: {keyEnv: PROD_KEY}}", '{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', ENV),
+    ('{account: {keyEnv: PROD_KEY, baseUrl: "BASE"}}', '{account: {keyEnv: PROD_KEY, baseUrl: "http://127.0.0.1:1"}}', ENV),
 ])  # fmt: skip
 def test_a_clone_for_another_account_or_another_sub_account(prod, ap, folder, source, target, env):
     accounts(folder, prod, source, target)

@@ -273,14 +273,14 @@ def test_a_sub_account_is_looked_for(examined, world):
     assert (health, said) == ("failed", "the account has no sub-account sub_1: nothing was sent")
     ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
     health, said = examined(env={**env, "AGENTPHONE_SUB_ACCOUNT": ident}, code=0)["scope"][:2]
-    assert (health, said) == ("ok", f"the sub-account {ident}, which is there, and apart from the account")
+    assert (health, said) == ("ok", f"the sub-account {ident}, which is there, and shows nothing of the account's own")
 
 
 def test_what_a_sub_account_tells_of_its_header(examined, world):
     ident = world.http.post("/v1/sub-accounts", json={"name": "One"}).json()["id"]
     health, said, _ = examined(env={**world.env, "AGENTPHONE_SUB_ACCOUNT": ident}, code=0)["header"]
     assert (health, "none is used" in said) == ("unknown", False)
-    assert f"the lists of agents and numbers heed {ident}" in said
+    assert f"lists inside {ident} have nothing of the account's own" in said
     assert "none is used" in examined(env=world.env)["header"][1]
 
 

@@ -37,10 +37,11 @@ def cloned(
     transfers: str = "keep",
     live: dict[str, Any] | None = None,
     phones: tuple[str, ...] = (),
+    ids: tuple[str, ...] = (),
     **environ: str,
 ) -> Cloned:
     choices = Choices(Numbers(numbers), Transfers(transfers), rewrites or {})
-    return clone(said_by(spec(text, **environ), KINDS), KINDS, choices, live={N: live or {}}, phones=phones)
+    return clone(said_by(spec(text, **environ), KINDS), KINDS, choices, live={N: live or {}}, phones=phones, ids=ids)
 
 
 def test_what_a_spec_says_is_said_again():
@@ -180,6 +181,59 @@ def test_a_number_of_another_country_wants_its_code():
     assert cloned(text.replace("44 20", "20"), phones=("+442079460958",)).warnings == ()
 
 
+@pytest.mark.parametrize("written", ["agt_1", "https://x.dev/?a=agt_1&b=2", "agt_1."])
+def test_an_id_of_the_source_is_found(written):
+    text = f'agents: {{a: {{name: A, systemPrompt: "It is {written}"}}}}'
+    assert cloned(text, ids=("agt_1",)).warnings == ("agent.a: systemPrompt names agt_1, an id of the source",)
+    assert cloned(text.replace("agt_1", "agt_12"), ids=("agt_1",)).warnings == ()
+
+
+@pytest.mark.parametrize("numbers", ["buy", "bind"])
+def test_a_number_that_is_called_by_its_digits_is_called_by_its_area(numbers):
+    text = 'numbers: {"14155550100": {country: CA}, 14155550100-2: {country: CA}, "4155550100": {country: CA}}'
+    made = cloned(text, numbers=numbers, phones=(PHONE,))
+    assert [at.key for at in made.said] == ["ca", "ca-2", "4155550100"]
+    assert made.variables == (() if numbers == "buy" else ("number-ca", "number-ca-2", "number-4155550100"))
+    choices, entries = Choices(Numbers(numbers)), {Address("number", "14155550100"): {"country": "US"}}
+    live = {Address("number", "14155550100"): {"areaCode": "415"}}
+    assert [at.key for at in clone(entries, KINDS, choices, live=live, phones=(PHONE,)).said] == ["us-415"]
+
+
+@pytest.mark.parametrize(("login", "names"), [
+    ("user:p@ss", ("P_LOGIN",)), ("user", ("P_LOGIN",)), ("${env.U}:word", ("P_LOGIN",)), ("${env.U}:${env.V}", ("U", "V")),
+])  # fmt: skip
+def test_who_may_enter_the_source_is_left_behind(login, names):
+    made = cloned(f'webhooks: {{p: {{url: "https://{login}@a.dev/x@y"}}}}', {"a.dev": "b.dev"}, U="u", V="v")
+    kept = login if names[0] == "U" else "${env.P_LOGIN}"
+    assert made.said == {Address("webhook", "p"): {"url": f"https://{kept}@b.dev/x@y"}}
+    assert (made.names, made.left) == (names, ())
+
+
+def test_nor_does_a_tool_know_it():
+    text = (
+        'agents: {a: {name: A, customTools: [{name: t, description: D, url: "https://u:pw@a.dev/${env.A_T_LOGIN}"}]}}'
+    )
+    made = cloned(text, {"a.dev": "b.dev"}, A_T_LOGIN="x")
+    [tool] = made.said[Address("agent", "a")]["customTools"]
+    assert tool["url"] == "https://${env.A_T_LOGIN_2}@b.dev/${env.A_T_LOGIN}"
+
+
+@pytest.mark.parametrize(("url", "left"), [
+    ("https://a.dev./x", "a.dev"), ("https://[2001:db8::1]:8443/x", "[2001:db8::1]"), ("https://u:p@ss@A.dev:1/x", "a.dev"),
+    ("https:///a.dev/x", "a.dev"), ("https://${env.X}.a.dev/x", "a.dev"), ("https://a_b.dev", "a_b.dev"),
+])  # fmt: skip
+def test_a_host_is_known_however_its_url_is_written(url, left):
+    text = f'agents: {{a: {{name: A, customTools: [{{name: t, description: D, url: "{url}"}}]}}}}'
+    assert cloned(text, X="x").left == ((left, "agent.a: customTools.0.url"),)
+    made = cloned(text, {left: "b.dev"}, X="x")
+    assert (made.left, made.unused, left in str(made.said).lower()) == ((), (), False)
+
+
+def test_a_host_that_is_a_variable_is_told_as_one():
+    made = cloned('webhooks: {p: {url: "https://${env.HOST}:8443/x"}}', HOST="a.dev")
+    assert (made.left, made.names) == ((), ("HOST",))
+
+
 def test_a_document_has_one_environment_and_what_is_to_be_given():
     made = cloned("numbers: {n: {}}\nagents: {a: {name: A}}", numbers="bind")
     tree = document(
@@ -193,8 +247,8 @@ def test_a_document_has_one_environment_and_what_is_to_be_given():
     )
     assert spec_text(tree) == (
         "version: 1\nproject: acme\n\nstate:\n  store: git\n\nvariables:\n  number-n: {}\n\n"
-        "environments:\n  stg:\n    account:\n      keyEnv: K\n\nagents:\n  a:\n    name: A\n\n"
-        'numbers:\n  "n":\n    import: "${var.number-n}"\n'
+        "environments:\n  stg:\n    account:\n      keyEnv: K\n    numbers:\n"
+        '      "n":\n        import: "${var.number-n}"\n\nagents:\n  a:\n    name: A\n\nnumbers:\n  "n": {}\n'
     )
     bare = document(cloned(""), KINDS, project="acme", environment="stg", account={}, state={}, shelf=Shelf(None))
     assert bare == {"version": 1, "project": "acme", "environments": {"stg": {}}}

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apreconcile.core.spec.source import read
-from apreconcile.core.writing import spec_text
+from apreconcile.core.writing import Variables, spec_text
 
 TRICKY = [
     "", " ", "no", "on", "Yes", "null", "~", "1", "1.5", "0415", "1e3", ".5", "0x1F", "0o7", "1_000", "12:30:45", "2026-01-01", "=", "<<", "!", "&a", "*a",
@@ -86,3 +86,12 @@ def test_parts_are_parted_by_an_empty_line_and_small_ones_come_first():
 def test_a_text_of_several_lines_is_a_block():
     assert spec_text({"agents": {"a": {"systemPrompt": "Be kind.\nBe brief.\n"}}}).count("Be brief.\n") == 1
     assert "|" in spec_text({"agents": {"a": {"systemPrompt": "Be kind.\nBe brief.\n"}}})
+
+
+@pytest.mark.parametrize(("words", "name"), [
+    (("github", "api", "Token"), "_GITHUB_API_TOKEN"), (("agentphone", "base", "url"), "AGENTPHONE_BASE_URL_2"),
+    (("agentphone", "sub", "account"), "AGENTPHONE_SUB_ACCOUNT_2"), (("githubber", "x"), "GITHUBBER_X"),
+    (("24-7", "x"), "_24_7_X"),
+])  # fmt: skip
+def test_no_variable_is_one_of_the_program_or_one_that_github_refuses(words, name):
+    assert Variables([]).variable(*words) == f"${{env.{name}}}"
