@@ -92,7 +92,7 @@ def clone(
         return made
 
     made = within(replace(settings, environment=source), written, offline=not live)
-    lines = head(source, target, made.bill, given=made.cloned.variables, read=made.cloned.names)
+    lines = head(source, target, made.bill, given=tuple(made.cloned.bound.values()), read=made.cloned.names)
     for line in lines:
         terminal.remark(line)
     for warning in made.warnings:

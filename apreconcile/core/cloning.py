@@ -57,14 +57,15 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Cloned:
-    """What the clone says of each address. `variables` want a value, `names` are read from the environment.
+    """What the clone says of each address.
 
+    `bound` are numbers that B has already, each with the variable that names it. `names` are read from the environment.
     `left` says where a host of A is named still, which must not be, and `warnings` where a number of A is. `unused`
     are the rewrites that found nothing.
     """
 
     said: Said
-    variables: tuple[str, ...]
+    bound: Mapping[Address, str]
     names: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
@@ -131,7 +132,7 @@ def clone(
     """
     named = {kind.name: kind for kind in kinds}
     rewriting = _Rewriting(choices.rewrites)
-    variables: list[str] = []
+    bound: dict[Address, str] = {}
     made: dict[Address, dict[str, Wire]] = {}
     for address, entry in said.items():
         kind = named[address.kind]
@@ -143,15 +144,15 @@ def clone(
         if kind.marked and choices.numbers is Numbers.BUY:
             own |= _wishes(kind, own, live.get(address, {}))
         elif kind.marked:
-            variables.append(f"{address.kind}-{address.key}")
-            own = {"import": f"${{var.{variables[-1]}}}", **_unwished(kind, own)}
+            bound[address] = f"{address.kind}-{address.key}"
+            own = _unwished(kind, own)
         made[address] = rewriting.of(own)
     hosts = [host for host in _hosts(said) if choices.rewrites.get(host) != host]
     called = [one for one in phones if choices.rewrites.get(one) != one]
     names = [found["name"] for _, text in _texts(made) for found in _ESCAPED_OR_READ.finditer(text) if found["name"]]
     return Cloned(
         made,
-        tuple(variables),
+        bound,
         tuple(dict.fromkeys(names)),
         tuple((host, where) for host in hosts for where in _where(_host(host), made)),
         tuple(f"{where} names {one}, a number of the source" for one in called for where in _where(_phone(one), made)),
@@ -252,10 +253,13 @@ def document(
     """The spec whose only environment is the clone's, as a tree; its long texts are put on the shelf."""
     tree: dict[str, Wire] = {"version": 1, "project": project}
     tree |= {"state": dict(state)} if state else {}
-    tree |= {"variables": {name: {} for name in cloned.variables}} if cloned.variables else {}
-    tree["environments"] = {environment: {"account": dict(account)} if account else {}}
+    tree |= {"variables": {name: {} for name in cloned.bound.values()}} if cloned.bound else {}
+    theirs: dict[str, Wire] = {"account": dict(account)} if account else {}
+    tree["environments"] = {environment: theirs}
     for kind in kinds:
         said = {at.key: one for at, one in cloned.said.items() if at.kind == kind.name}
         entries = {key: shelf.without_prose(kind, key, one) for key, one in said.items()}
         tree |= {kind.plural: entries} if entries else {}
+        imports = {at.key: {"import": f"${{var.{name}}}"} for at, name in cloned.bound.items() if at.kind == kind.name}
+        theirs |= {kind.plural: imports} if imports else {}
     return tree

@@ -117,6 +117,22 @@ def test_from_the_live_account(prod, ap, world):
     assert "Give when it is planned: --var number-main=+1…" in result.out
 
 
+def test_numbers_that_the_other_account_has_are_bound(prod, ap, folder):
+    headers = {"Authorization": "Bearer key-of-staging"}
+    there = {"id": "there", "phoneNumber": "+14155550177", "country": "US", "areaCode": "415"}
+    prod.http.post("/_sandbox/seed", json={"numbers": [there]}, headers=headers).raise_for_status()
+    result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "bind", *ALL, env=ENV)
+    assert (result.code, "a number of the source" in result.err.replace("+12125550111", "")) == (0, False), result
+    (folder / "b").mkdir()
+    (folder / "b/clone.yaml").write_text(result.out)
+    args = ("b/clone.yaml", "-e", "staging", "--var", "number-main=+14155550177")
+    assert ap("validate", *args, env=ENV).code == 0
+    applied(ap, *args)
+    (held,) = prod.http.get("/v1/numbers", headers=headers).json()["data"]
+    assert (held["id"], bool(held["agentId"])) == ("there", True)
+    assert "POST /v1/numbers" not in [" ".join(one) for one in sent(prod, "key-of-staging")]
+
+
 def test_long_prompts_become_files_that_are_nobody_else_s(prod, ap, folder):
     text = SPEC.replace('"Read https://hooks.acme.dev/faq."', '"Read https://hooks.acme.dev/faq.\\nAnd ${word}."')
     text = text.replace("${word}", "$${word}")

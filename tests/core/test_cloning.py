@@ -103,8 +103,13 @@ def test_a_number_is_bought_in_the_area_of_the_live_one():
 
 def test_a_number_that_is_bound_is_named_when_it_is_planned():
     made = cloned("numbers: {n: {country: US, areaCode: '415', import: num}}", numbers="bind")
-    assert made.said == {N: {"import": "${var.number-n}", "country": "US"}}
-    assert made.variables == ("number-n",)
+    assert (made.said, made.bound) == ({N: {"country": "US"}}, {N: "number-n"})
+
+
+def test_the_variable_of_a_number_that_is_bound_is_not_taken_for_a_number():
+    text = 'numbers: {"14155550100": {country: US}}'
+    made = cloned(text, {PHONE: "+12125550111"}, numbers="bind", phones=(PHONE,))
+    assert (made.bound, made.warnings) == ({Address("number", "14155550100"): "number-14155550100"}, ())
 
 
 @pytest.mark.parametrize(("transfers", "kept"), [("keep", {"transferNumber": "+12125550111"}), ("drop", {})])
@@ -193,8 +198,8 @@ def test_a_document_has_one_environment_and_what_is_to_be_given():
     )
     assert spec_text(tree) == (
         "version: 1\nproject: acme\n\nstate:\n  store: git\n\nvariables:\n  number-n: {}\n\n"
-        "environments:\n  stg:\n    account:\n      keyEnv: K\n\nagents:\n  a:\n    name: A\n\n"
-        'numbers:\n  "n":\n    import: "${var.number-n}"\n'
+        'environments:\n  stg:\n    account:\n      keyEnv: K\n    numbers:\n      "n":\n'
+        '        import: "${var.number-n}"\n\nagents:\n  a:\n    name: A\n\nnumbers:\n  "n": {}\n'
     )
     bare = document(cloned(""), KINDS, project="acme", environment="stg", account={}, state={}, shelf=Shelf(None))
     assert bare == {"version": 1, "project": "acme", "environments": {"stg": {}}}
