@@ -40,7 +40,7 @@ from .progress import Requests, applying
 from .reading import Saved
 from .running import Interrupts
 from .saving import check_target, save
-from .showing import SIGN, apply_command, approved_tokens, files_of_approvals, planned_lines, tell_of_sinks
+from .showing import apply_command, approved_tokens, files_of_approvals, planned_lines, signing, tell_of_sinks
 from .terminal import OutputError, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
@@ -188,7 +188,11 @@ def _check_all_approved(plan: Plan, approvals: Approvals) -> None:
     missing = [str(step.token) for step in held(plan, approvals.granted)]
     if missing:
         reason = f"nothing was sent: {count(len(missing), 'approval')} missing:"
-        hint = f"sign each of them: {SIGN}" if approvals.required else "repeat it with --approve TOKEN for each of them"
+        hint = (
+            f"sign each of them: {signing('PLAN')}"
+            if approvals.required
+            else "repeat it with --approve TOKEN for each of them"
+        )
         raise HeldError("\n".join([reason, *missing]), hint=hint)
 
 

@@ -74,7 +74,8 @@ def plan(
     tell_of_sinks(settings, planned.plan)
     approved = _approved(settings, manifest, planned.plan, given) if given else ()
     repeat, files = apply_command(settings, destroy=destroy, **asked), files_of_approvals(settings, manifest, approvals)
-    show_planned(terminal, form, planned, manifest, repeat, approved=approved, only=asked["only"], files=files)
+    told = {"approved": approved, "only": asked["only"], "files": files, "saved": out}
+    show_planned(terminal, form, planned, manifest, repeat, **told)
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")

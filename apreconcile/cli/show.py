@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from apreconcile.core.approval import fits
@@ -12,7 +14,7 @@ from apreconcile.show.text import APPROVE, plan_text
 from .command import command
 from .options import EXPECT, PLAN_FORMAT, PLAN_FORMATS, Settings, check_format, is_plan, pass_settings
 from .reading import checked, read_saved
-from .showing import rendered
+from .showing import rendered, signing
 from .terminal import quoted
 
 
@@ -33,12 +35,19 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
             terminal.warn(sentence)
     else:
         doubted = {**document, "warnings": [*doubt, *document["warnings"]]}
-        verb = "destroy" if document.get("destroy") else "apply"
-        hint = quoted("apreconcile", verb, plan, "--approve", "TOKEN") if is_plan(plan) else APPROVE
+        told = _told(document, plan)
         if form == "text":
-            terminal.show(plan_text(doubted, width=terminal.width, approvals_hint=hint, saved=True))
+            terminal.show(plan_text(doubted, width=terminal.width, saved=True, **told))
         else:
-            terminal.write(rendered(form, doubted, approvals_hint=hint))
+            terminal.write(rendered(form, doubted, **told))
+
+
+def _told(document: Document, plan: str) -> dict[str, Any]:
+    """How its steps are approved: with their tokens, or where the policy has approvers, by signing."""
+    named, signatures = is_plan(plan), document.get("signatures", 0)
+    verb = "destroy" if document.get("destroy") else "apply"
+    hint = quoted("apreconcile", verb, plan, "--approve", "TOKEN") if named else APPROVE
+    return {"approvals_hint": signing(plan if named else "PLAN") if signatures else hint, "signatures": signatures}
 
 
 def _doubt(document: Document, name: str) -> list[str]:

@@ -19,7 +19,6 @@ from apreconcile.workflow import Planned
 from .options import Settings
 from .terminal import Terminal, quoted
 
-SIGN = "apreconcile approve PLAN TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
 APPROVALS_FILE = "approvals.yaml"
 """Where approvals are kept, as a pipeline looks for them, unless a file was named."""
 
@@ -32,6 +31,12 @@ def apply_command(
     wish += ["--verify"] if verify else []
     wish += ["--policy-from", settings.policy_from] if settings.policy_from else []
     return quoted("apreconcile", "destroy" if destroy else "apply", *settings.flags, *wish)
+
+
+def signing(plan: str, out: str = "FILE") -> str:
+    """The command that signs an approval of a saved plan."""
+    words = ("apreconcile", "approve", plan, "TOKEN", "--by", "NAME", "--reason", "TEXT", "--sign", "KEY")
+    return quoted(*words, "--out", out)
 
 
 def files_of_approvals(settings: Settings, manifest: Manifest, given: Sequence[str]) -> tuple[str, ...]:
@@ -78,14 +83,13 @@ def show_planned(
     approved: Collection[str] = (),
     only: Iterable[Address] = (),
     files: Sequence[str] = (),
+    saved: str | None = None,
 ) -> None:
-    """A plan on stdout, in any format; the options are those of `planned_lines`."""
+    """A plan on stdout, in any format; the options are those of `planned_lines`, and the file that it is saved to."""
+    document, told = to_json(planned.plan), _told(manifest, command, approved, only, files, saved)
     if form == "text":
-        terminal.show(
-            planned_lines(planned, manifest, command, terminal.width, approved=approved, only=only, files=files)
-        )
+        terminal.show(plan_text(document, width=terminal.width, **told))
     else:
-        document, told = to_json(planned.plan), _told(manifest, command, approved, only, files)
         terminal.write(encode(document) if form == "json" else rendered(form, document, **told))
 
 
@@ -96,11 +100,16 @@ def rendered(form: str, document: Document, **told: Any) -> bytes:
 
 
 def _told(
-    manifest: Manifest, command: str, approved: Collection[str], only: Iterable[Address], files: Sequence[str]
+    manifest: Manifest,
+    command: str,
+    approved: Collection[str],
+    only: Iterable[Address],
+    files: Sequence[str],
+    saved: str | None = None,
 ) -> dict[str, Any]:
     """What every format is told beside the plan."""
     approvers = manifest.policy.approvers
-    hint = SIGN if approvers else f"{command} --approve TOKEN"
+    hint = signing(saved or "PLAN") if approvers else f"{command} --approve TOKEN"
     if files:
         sign = " --sign KEY" if approvers else ""
         hint = f"apreconcile approve plan.json TOKEN --by NAME --reason TEXT{sign} --out {quoted(files[0])}"
@@ -109,7 +118,7 @@ def _told(
         "resources": len(manifest.resources),
         "approved": approved,
         "only": tuple(dict.fromkeys(map(str, only))),
-        "signatures": approvers.required if approvers else 0,
+        "signatures": manifest.policy.signatures,
     }
 
 

@@ -67,7 +67,11 @@ def within_quota(steps: list[Step], world: World, matching: Matching) -> tuple[l
     buying = sorted((step for step in steps if step.spends), key=lambda step: step.address)
     over = {step.address for step in buying[max(0, limit - used) :]}
     spare = [seen for seen in matching.unmanaged if seen.body.get("phoneNumber")]
-    hint = _ways_out(spare[0], next(iter(sorted(over)))) if over and spare else "ask AgentPhone for a higher limit"
+    hint = (
+        _ways_out(world.manifest, spare[0], next(iter(sorted(over))))
+        if over and spare
+        else "ask AgentPhone for a higher limit"
+    )
     reason = f"quota: {used} of {limit} numbers are used, and this plan would buy {len(buying)}"
     return [step for step in steps if step.address not in over], [Blocked(at, reason, hint) for at in sorted(over)]
 
@@ -175,7 +179,9 @@ def newcomers(found: Findings, steps: Sequence[Step]) -> list[Blocked]:
         what = f"{seen.body.get('phoneNumber')} ({seen.id}{held})"
         since = "no state yet, and the account has" if found.state.id == "none" else "older than the state:"
         reason = f"{since} {what}, which may be one to buy"
-        unsafe.append(Blocked(None, reason, _ways_out(seen, buying[min(index, len(buying) - 1)]), exit=9))
+        unsafe.append(
+            Blocked(None, reason, _ways_out(found.manifest, seen, buying[min(index, len(buying) - 1)]), exit=9)
+        )
     return unsafe
 
 
@@ -222,5 +228,10 @@ def unremembered(found: Findings) -> list[Blocked]:
     ]
 
 
-def _ways_out(seen: Seen, at: Address) -> str:
-    return f"manage it: add 'import: {seen.id}' to {at}; or leave it: apreconcile state init --ignore {seen.id}"
+def _ways_out(manifest: Manifest, seen: Seen, at: Address) -> str:
+    """How a number that is nobody's is taken, or left; an `import` stands in the environment, if the spec has some."""
+    leave = f"leave it: apreconcile state init --ignore {seen.id}"
+    if manifest.chosen.ephemeral:
+        return leave
+    into = f"{at} in environments.{manifest.chosen.name}" if manifest.environments else f"{at}"
+    return f"manage it: add 'import: {seen.id}' to {into}; or {leave}"

@@ -208,6 +208,8 @@ class Plan:
     """What the hashes of its secrets are salted with."""
     policy: str = ""
     """The commit that its policy was read from, if it is not the spec's own."""
+    signatures: int = 0
+    """How many people have to sign an approval, 0 where a token is enough."""
     destroys: bool = False
     """Whether all that the state has is to go, whatever the spec says."""
     members: tuple[Member, ...] = ()

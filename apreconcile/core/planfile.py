@@ -89,6 +89,7 @@ def to_json(plan: Plan) -> Document:
         **({"tests": [_probe_json(probe) for probe in plan.probes]} if plan.probes else {}),
         "requests": plan.requests,
         **({"policy": plan.policy} if plan.policy else {}),
+        **({"signatures": plan.signatures} if plan.signatures else {}),
         **({"destroy": True} if plan.destroys else {}),
     }
 

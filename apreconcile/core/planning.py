@@ -164,7 +164,7 @@ def make_plan(
         unsafe=(*unsafe, *newcomers(found, kept), *renamed(found, kept), *unremembered(found)),
         unsettled=found.unsettled,
         bound=dict(matching.bound),
-        salt=state.salt, policy=found.manifest.policy.source,
+        salt=state.salt, policy=found.manifest.policy.source, signatures=found.manifest.policy.signatures,
         destroys=found.manifest.destroying, members=members(found),
     )  # fmt: skip
     return plan, left

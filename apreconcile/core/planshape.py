@@ -93,6 +93,7 @@ _PLAN = {
     "tests?": [{"address": _ADDRESS, "method": _TEXT, "path": [_TEXT_OR_NULL]}],
     "requests": _COUNT,
     "policy?": _TEXT,
+    "signatures?": _COUNT,
     "destroy?": _FLAG,
 }
 

@@ -93,3 +93,8 @@ class Policy:
     def charged(self) -> Prices:
         """The prices that count: its own table, whole, or else the one that is built in."""
         return self.prices or PRICES
+
+    @property
+    def signatures(self) -> int:
+        """How many people have to sign an approval, 0 where a token is enough."""
+        return self.approvers.required if self.approvers else 0

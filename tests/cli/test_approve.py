@@ -243,6 +243,19 @@ def applying(world, approvers, **order):
     return asyncio.run(applied(settings, manifest, Order(yes=True, **order), Interrupts(settings.terminal)))
 
 
+def test_a_plan_says_how_it_is_signed_also_once_it_is_saved(ap, world, folder):
+    (folder / "allowed_signers").write_text("ann ssh-ed25519 AAAA\n")
+    with (folder / "agentphone.yaml").open("a") as spec:
+        spec.write("policy: {approvers: {signers: allowed_signers}}\n")
+    wants = "wants an approval of its own, with 1 signature:"
+    sign = "apreconcile approve plan.json TOKEN --by NAME --reason TEXT --sign KEY --out FILE"
+    for shown in (ap("plan", "--out", "plan.json", env=world.env), ap("show", "plan.json")):
+        assert (shown.code, f"{wants} {sign}" in " ".join(shown.out.replace("\\\n", "").split())) == (0, True), shown
+    assert json.loads(Path("plan.json").read_text())["signatures"] == 1
+    assert sign.partition("TOKEN")[0] in ap("show", "plan.json", "--format", "markdown").out
+    assert "approve PLAN TOKEN" in ap("plan", env=world.env).out
+
+
 def test_with_approvers_a_token_is_none_and_the_way_to_sign_is_shown(ap, world, token, capsys):
     assert applying(world, Approvers(b"", required=2), approve=(token,)) == 3
     told = capsys.readouterr()

@@ -161,3 +161,14 @@ def test_no_program_that_takes_a_secret_gets_a_key(spec, ap, world, folder):
     given = (folder / "given.txt").read_text()
     assert "HARMLESS=yes" in given
     assert "key-of" not in given
+
+
+def test_a_starter_number_is_taken_into_its_environment(spec, ap, world):
+    starter = [{"id": "num_s", "phoneNumber": "+14155550100", "country": "US"}]
+    headers = {"Authorization": "Bearer key-of-staging"}
+    world.http.post("/_sandbox/seed", json={"numbers": starter}, headers=headers).raise_for_status()
+    stopped = ap("plan", "-e", "staging", env=KEYS)
+    said = "manage it: add 'import: num_s' to number.main in environments.staging; or leave it: apreconcile -e staging"
+    assert (stopped.code, said in " ".join(stopped.out.split())) == (9, True), stopped
+    spec(f"{SPEC}    numbers: {{main: {{import: num_s}}}}\n")
+    assert "= adopt number.main" in ap("plan", "-e", "staging", env=KEYS).out

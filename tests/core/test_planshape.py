@@ -88,6 +88,7 @@ DOCUMENT = {
     "unmanaged": [{"kind": "number", "id": "num", "name": "+14155550100"}],
     "warnings": ["odd"],
     "policy": "origin/main (3fa2c1d)",
+    "signatures": 2,
     "destroy": True,
     "tests": [{"address": "webhook.w", "method": "POST", "path": ["v1", None]}],
     "requests": 7,
@@ -116,6 +117,7 @@ PLACES = {
     "cost.unpriced": LIST,
     "cost.unpriced[0]": ADDRESS,
     "policy": TEXT,
+    "signatures": COUNT,
     "destroy": FLAG,
     "tests": LIST,
     "tests[0]": MAP,
@@ -194,7 +196,7 @@ ANYTHING = {
     "steps[0].calls[0].body",
 }
 MAY_LACK = {
-    "cost.prices_as_of", "cost.unpriced", "tests", "resources", "steps[0].sink", "policy", "destroy", "steps[0].digest", "steps[0].covers", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
+    "cost.prices_as_of", "cost.unpriced", "tests", "resources", "steps[0].sink", "policy", "signatures", "destroy", "steps[0].digest", "steps[0].covers", "steps[0].permit", "steps[0].fields[0].secret", "steps[0].calls[0].query", "blocked[0].exit",
     *(f"steps[0].covers.target{name}" for name in ("", ".id", ".phoneNumber", ".lost")),
     *(f"steps[0].calls[0].holes[0].{name}" for name in ("id", "after", "env", "masked", "sha256")),
 }  # fmt: skip

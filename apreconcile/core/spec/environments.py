@@ -54,7 +54,7 @@ def choose(overlays: Sequence[Overlay], given: str | None) -> tuple[Overlay | No
     """
     if not overlays:
         if given not in {None, DEFAULT}:
-            hint = "leave -e out, or write `environments:` into the spec"
+            hint = f"its only one is {DEFAULT}, without -e; or write `environments:` into the spec"
             raise UsageError(f"there is no environment {given!r}: the spec has no `environments:`", hint=hint)
         return None, DEFAULT
     names = [one.environment.name for one in overlays]
@@ -113,7 +113,9 @@ class _Reader:
                     line = f"environments: {{NAME: {{{kind.plural}: {{{key}: {{import: …}}}}}}}}"
                     message = "what is imported is of one account: with environments, `import` belongs into one of them"
                     subject = f"{kind.address(key)}: import"
-                    self.findings.add(own.place, message, subject=subject, hint=f"move it: {line}")
+                    self.findings.add(
+                        own.place, message, subject=subject, hint=f"move it: {line}; or take it out, once it is adopted"
+                    )
 
     def overlay(self, name: str, entry: Entry) -> Overlay:
         """One environment."""

@@ -144,7 +144,9 @@ def test_an_import_in_the_base_belongs_into_an_environment():
         load("  staging: {}\n", base=base)
     (one,) = caught.value.problems
     assert (one.line, one.column, one.subject) == (8, 9, "number.old: import")
-    assert one.hint == "move it: environments: {NAME: {numbers: {old: {import: …}}}}"
+    assert (
+        one.hint == "move it: environments: {NAME: {numbers: {old: {import: …}}}}; or take it out, once it is adopted"
+    )
     assert load_manifest(
         [("a.yaml", base.encode())], kinds=KINDS, variables={}, environ={}, read_file=lambda *_: "x", environment=None, home="."
     ).by_address[Address.parse("number.old")].imports == "num_9", "without environments it stays where it was"  # fmt: skip
