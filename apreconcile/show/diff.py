@@ -128,7 +128,8 @@ def _partners(
     """The lines from `start` on that are like this one. `bags` are their words in no order, which are soon compared."""
     words = Counter(_WORD.findall(text))
     for place in range(start, len(bags)):
-        shared = sum(len(word) * min(times, bags[place].get(word, 0)) for word, times in words.items())
+        bag = bags[place]
+        shared = sum(len(word) * min(words[word], bag[word]) for word in words.keys() & bag.keys())
         parts = _paired(text, new[place]) if _are_alike(shared, text, new[place]) else ()
         if parts:
             yield place, parts
