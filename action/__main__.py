@@ -14,7 +14,7 @@ import keys
 import words
 from child import show
 from deeds import DEEDS, Inputs, Told, outputs
-from event import APPLY, DESTROY, PLAN, PREVIEW, Event, RefusedError, decide, read_event
+from event import APPLY, AUTO, COMMANDS, DESTROY, PLAN, PREVIEW, Event, RefusedError, decide, read_event
 from github import GitHub, GitHubError
 from governing import check_tip, find_policy
 from preview import check_now, instance
@@ -29,7 +29,7 @@ def main() -> int:
     """Do what the event asks for. The exit code is apreconcile's; but that a plan has changes is no failure."""
     environ = os.environ
     inputs = read_inputs(environ)
-    event, command, policy = Event("", {}), inputs.command, None
+    event, command, policy = Event("", {}), inputs.command if inputs.command in COMMANDS else AUTO, None
     github = GitHub(*(environ.get(name, "") for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")))
     try:
         event = read_event(environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import islice
@@ -104,8 +105,9 @@ def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
     """Each old line beside the first new one that is like it; lines without a partner are removed or added."""
     start = 0
     small = (len(old) + sum(map(len, old))) * len(new) <= _MOST_COMPARED
+    bags = [Counter(_WORD.findall(text)) for text in new] if small else []
     for text in old:
-        found = next(_partners(text, new, start), None) if small else None
+        found = next(_partners(text, new, bags, start), None)
         if found is None:
             yield _row("-", text)
             continue
@@ -120,9 +122,15 @@ def _row(sign: str, text: str) -> Row:
     return Row(sign, ((sign, escape.line(text, _LIMIT)),))
 
 
-def _partners(text: str, new: Sequence[str], start: int) -> Iterator[tuple[int, tuple[tuple[str, str], ...]]]:
-    for place in range(start, len(new)):
-        parts = _paired(text, new[place])
+def _partners(
+    text: str, new: Sequence[str], bags: Sequence[Counter[str]], start: int
+) -> Iterator[tuple[int, tuple[tuple[str, str], ...]]]:
+    """The lines from `start` on that are like this one. `bags` are their words in no order, which are soon compared."""
+    words = Counter(_WORD.findall(text))
+    for place in range(start, len(bags)):
+        bag = bags[place]
+        shared = sum(len(word) * min(words[word], bag[word]) for word in words.keys() & bag.keys())
+        parts = _paired(text, new[place]) if _are_alike(shared, text, new[place]) else ()
         if parts:
             yield place, parts
 
@@ -133,7 +141,7 @@ def _paired(old: str, new: str) -> tuple[tuple[str, str], ...]:
         return ()
     ops = list(_merged(_ops(_WORD.findall(old), _WORD.findall(new), _MOST_WORDS)))
     same = sum(len("".join(op.old).strip()) for op in ops if op.same)
-    if 2 * same < _ALIKE * (len(old.strip()) + len(new.strip())):
+    if not _are_alike(same, old, new):
         return ()
     parts = [
         (sign, escape.line("".join(words)))
@@ -141,6 +149,11 @@ def _paired(old: str, new: str) -> tuple[tuple[str, str], ...]:
         for sign, words in ([(" ", op.old)] if op.same else [("-", op.old), ("+", op.new)])
     ]
     return tuple((sign, text if sign == " " else escape.cut(text, _LIMIT)) for sign, text in parts if text)
+
+
+def _are_alike(same: int, old: str, new: str) -> bool:
+    """Whether two lines that have so many characters in common are one that changed."""
+    return 2 * same >= _ALIKE * (len(old.strip()) + len(new.strip()))
 
 
 def _short_run(same: str, *, at_start: bool, at_end: bool) -> Line:

@@ -92,7 +92,7 @@ def _approval(step: Mapping[str, Any], hint: str) -> list[Html]:
     command = escape.html(headline.approving(step, hint))
     return [
         element("h3", Html("Approve it with")),
-        element("pre", command, class_="copy", tabindex=0, role="region", aria_label="Command that approves it"),
+        element("pre", command, class_="copy", tabindex=0, role="group", aria_label="Command that approves it"),
     ]
 
 

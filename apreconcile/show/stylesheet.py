@@ -90,7 +90,7 @@ a.box:hover rect, a.box:focus-visible rect { stroke-width: 2.5; }
 .delete b, .delete .sign, .blocked b, .blocked .sign { color: var(--bad); fill: var(--bad); }
 .unknown b, .unknown .sign { color: var(--bad); fill: var(--bad); }
 .adopt b, .adopt .sign { color: var(--take); fill: var(--take); }
-.edge { fill: none; stroke: var(--soft); stroke-width: 1.25; opacity: .5; }
+.edge { fill: none; stroke: var(--soft); stroke-width: 1.25; opacity: .75; }
 .edge.new { stroke: var(--good); stroke-width: 2; opacity: 1; }
 .edge.gone { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 5 4; opacity: 1; }
 

@@ -51,10 +51,13 @@ def fitted(blocks: Sequence[Block], limit: int, rest: str) -> str:
         return _joined(map(str, blocks))
     blocks = [block.short or block for block in blocks]
     room = limit - _size(rest) - 60 * len(blocks)
-    kept: dict[int, Block] = {}
-    for place in sorted(range(len(blocks)), key=lambda at: blocks[at].rank):
-        kept[place] = _cut(blocks[place], min(room, int(limit * blocks[place].share)))
-        room -= kept[place].size
+    kept = {place: replace(block, items=()) for place, block in enumerate(blocks)}
+    room -= sum(block.size for block in kept.values())
+    for of_all in (False, True):  # each its share, and then whoever comes first what the others left
+        for place in sorted(range(len(blocks)), key=lambda at: blocks[at].rank):
+            room += kept[place].size
+            kept[place] = _cut(blocks[place], room if of_all else min(room, int(limit * blocks[place].share)))
+            room -= kept[place].size
     lost = [(len(block.items) - len(kept[place].items), block.noun) for place, block in enumerate(blocks)]
     said = ", ".join(count(number, noun) for number, noun in lost if number)
     first, *others = (str(kept[place]) for place in range(len(blocks)))

@@ -115,7 +115,10 @@ class Ran:
 
 @dataclass
 class Hub:
-    """`dev` is a person's clone, and `person` their environment. `inputs` are those of the workflow, `environ` is more of its."""
+    """`dev` is a person's clone, and `person` their environment. `inputs` are those of the workflow, `environ` is more of its.
+
+    `installed` is where runners have apreconcile.
+    """
 
     folder: Path
     world: World
@@ -124,6 +127,7 @@ class Hub:
     environ: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     person: dict[str, str] = field(default_factory=dict)
+    installed: Path = ROOT
 
     @property
     def bare(self) -> Path:
@@ -233,7 +237,7 @@ class Hub:
         (folder / "event.json").write_text(json.dumps(payload))
         step = action_step("run")
         environ = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), **QUIET, "CI": "true",
+            "PATH": os.environ["PATH"], "HOME": str(folder), **QUIET, "CI": "true",
             "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(folder / "event.json"),
             "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_REF": ref, "GITHUB_SHA": commit, "GITHUB_ACTOR": actor,
             "GITHUB_API_URL": self.api.url, "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "42",
@@ -243,6 +247,7 @@ class Hub:
         }  # fmt: skip
         inputs = self.inputs | ({"api-key": self.world.env["AGENTPHONE_API_KEY"]} if key else {})
         environ |= {name: filled(text, inputs, environ) for name, text in step["env"].items()}
+        environ["PYTHONPATH"] = environ.get("PYTHONPATH") or str(self.installed)
         argv = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
         process = subprocess.Popen(
             argv, cwd=work, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL

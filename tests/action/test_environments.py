@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import httpx
 import pytest
@@ -102,8 +101,14 @@ def test_what_is_only_looked_at_offline_gets_no_key_of_any_environment(hub):
     (spies / "__init__.py").write_text("")
     (spies / "__main__.py").write_text("import os; print(*(f'{a}={b}' for a, b in os.environ.items()), sep='\\n')\n")
     hub.branch({"agentphone.yaml": SPEC.replace("keyEnv: STAGING_KEY", '"keyEnv" : "STAGING_KEY"')})
-    hub.environ = {"PROD_KEY": KEY, "STAGING_KEY": OTHER, "MY_KEY": "third", "AGENTPHONE_TOKEN": "fourth", "LOOKUP": "stand-in",
-                   "PYTHONPATH": f"{spies.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}  # fmt: skip
+    hub.environ = {
+        "PROD_KEY": KEY,
+        "STAGING_KEY": OTHER,
+        "MY_KEY": "third",
+        "AGENTPHONE_TOKEN": "fourth",
+        "LOOKUP": "stand-in",
+    }
+    hub.installed = spies.parent
     hub.inputs = {"environment": "prod", "api-key": "fifth", "key-env": "MY_KEY"}
     ran = hub.on_pull_request(fork=True, key=False)
     assert (ran.code, "LOOKUP=stand-in" in ran.log) == (0, True), ran.log

@@ -246,3 +246,32 @@ def test_what_was_said_besides_never_costs_the_plan_or_its_tokens(hub):
     assert len(tokens) == 100
     assert all(token in comment["body"] for token in tokens)
     assert "more lines: the whole of it is in the log" in comment["body"]
+
+
+@pytest.mark.parametrize("path", ["", "."])
+def test_no_file_of_a_change_passes_for_a_program(hub, path):
+    """Also where the workflow has set a PYTHONPATH for jobs of its own."""
+    names = (
+        "sitecustomize.py",
+        "json.py",
+        "comment.py",
+        "pydantic.py",
+        "apreconcile/__init__.py",
+        "apreconcile/__main__.py",
+    )
+    files = dict.fromkeys(names, "raise SystemExit('a file of the change was run')\n")
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING, **files})
+    hub.environ = {"PYTHONPATH": path}
+    ran = hub.on_pull_request()
+    assert ran.code == 0, ran.log
+    assert "was run" not in ran.log
+
+
+def test_an_input_that_makes_no_sense_is_no_output_and_no_markup(hub):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    hub.inputs = {"command": "plan\nresults=/etc\n# x"}
+    ran = hub.on_pull_request()
+    assert (ran.code, ran.outputs["command"], ran.outputs["results"]) == (64, "auto", "")
+    assert set(ran.outputs) == {"command", "exit-code", "digest", "plan", "results", "artifact"}
+    assert ran.summary.startswith("## apreconcile auto: wrong inputs (exit 64)\n\n")
+    assert hub.api.comments == []

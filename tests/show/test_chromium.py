@@ -32,6 +32,17 @@ CONTRAST = """(() => {
   return low; })()"""
 """The words whose contrast is less than 4.5 to 1 (WCAG 2, AA)."""
 
+FAINT = """(() => {
+  const part = one => { const s = one / 255; return s <= .04045 ? s / 12.92 : ((s + .055) / 1.055) ** 2.4 };
+  const light = rgb => .2126 * part(rgb[0]) + .7152 * part(rgb[1]) + .0722 * part(rgb[2]);
+  const read = text => text.match(/[\\d.]+/g).map(Number);
+  const sheet = read(getComputedStyle(document.querySelector('.scroll')).backgroundColor);
+  return [...document.querySelectorAll('.edge')].map(node => { const look = getComputedStyle(node);
+    const ink = read(look.stroke).map((one, at) => one * look.opacity + sheet[at] * (1 - look.opacity));
+    const [high, dim] = [light(ink), light(sheet)].sort((a, b) => b - a);
+    return (high + .05) / (dim + .05); }).filter(ratio => ratio < 3); })()"""
+"""The contrast of the lines of the drawing that have less than 3 to 1 (WCAG 2, AA, for what is no text)."""
+
 FOCUSED = """(() => { const at = document.activeElement, look = getComputedStyle(at);
   const all = [...document.querySelectorAll('a[href], summary, [tabindex]')];
   const seen = look.outlineStyle != 'none' && parseFloat(look.outlineWidth) >= 2;
@@ -107,6 +118,21 @@ def test_every_thing_of_the_drawing_has_its_own_place(page, pages, width):
         for other in boxes:
             apart = one["right"] <= other["left"] or one["bottom"] <= other["top"]
             assert one == other or apart or other["right"] <= one["left"] or other["bottom"] <= one["top"]
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_hangs_on_what_can_be_seen(page, pages, dark, media):
+    page.open(pages / "whole-account.html", width=1280, dark=dark, media=media)
+    assert page.run("document.querySelectorAll('.edge').length") > 5
+    assert page.run(FAINT) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_landmarks_have_one_name(page, pages, name):
+    page.open(pages / f"{name}.html", width=1280)
+    names = page.run("[...document.querySelectorAll('[role=region]')].map(one => one.ariaLabel)")
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("name", ["whole-account", "everything"])

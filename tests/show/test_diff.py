@@ -1,7 +1,9 @@
+from difflib import SequenceMatcher
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apreconcile.show.diff import ROWS, text_diff
+from apreconcile.show.diff import ROWS, difference, text_diff
 from apreconcile.show.screen import plain
 
 
@@ -120,3 +122,20 @@ def read(row, opens, closes, gone_opens, gone_closes):
         head, _, rest = row.partition(gone_opens)
         row = head + rest.partition(gone_closes)[2]
     return row.replace(opens, "").replace(closes, "").rstrip()
+
+
+def test_lines_that_share_few_words_are_not_compared_word_by_word(monkeypatch):
+    """A prompt that was written anew costs a look at each pair of lines, and no more: a plan can have a thousand."""
+    compared = []
+
+    class Counted(SequenceMatcher):
+        def __init__(self, junk, old, new):
+            compared.append((old, new))
+            super().__init__(junk, old, new)
+
+    monkeypatch.setattr("apreconcile.show.diff.SequenceMatcher", Counted)
+    old, new = ([f"{word} {n} of the {word}s" for n in range(40)] for word in ("rule", "chapter"))
+    assert len(difference(old, new, context=3, most=200)[0]) == 80
+    assert len(compared) == 1, "the two texts, line by line"
+    difference([*old[:3], "Be kind and brief."], [*new[:3], "Be kind and very brief!"], context=3, most=200)
+    assert len(compared) == 3

@@ -142,6 +142,19 @@ def test_a_plan_of_nothing_says_so():
     assert "No changes: agent.a is as the spec wants it." in plan_markdown(a_document([]), only=("agent.a",))
 
 
+def test_tokens_take_the_room_that_others_leave():
+    """Not only their share: of 300 steps that each want an approval, none is without its token."""
+    names = [f"number.{'k' * 50}{n}" for n in range(300)]
+    steps = [
+        a_step(0, address=name, token=f"release:{name}@{HEX}", risks=["irreversible"], why=["gone " * 40])
+        for name in names
+    ]
+    told = plan_markdown(a_document(steps))
+    assert len(told.encode()) <= LIMIT
+    assert all(step["token"] in told for step in steps)
+    assert "step rows" in told
+
+
 def many(number):
     old = "\n".join(f"Rule {n}: answer the question from page {n} of the handbook." for n in range(60))
     fields = [{"field": "systemPrompt", "before": old, "after": old.replace("page 30", "page thirty")}]
