@@ -36,6 +36,7 @@ def main() -> int:
         command, less = decide(event, inputs.command, inputs.branch)
         if less:
             print(f"::notice::apreconcile {command}: {less}", flush=True)
+        keys.check_inside(inputs.specs)
         keys.hand_on(environ, inputs.key_env)
         if command == APPLY:
             check_tip(event)

@@ -1,7 +1,8 @@
-"""Which variables of the job hold a key of an account: what is only looked at offline gets none of them."""
+"""What of the job is secret: the variables that hold a key, and all files that are not of the change."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
@@ -38,6 +39,16 @@ def named(specs: Iterable[str]) -> frozenset[str]:
         with suppress(OSError):
             found |= {name.decode() for name in _NAMED.findall(path.read_bytes())}
     return frozenset(found)
+
+
+def check_inside(specs: Iterable[str]) -> None:
+    """Raise RefusedError for a spec that leads out of the checkout: a line of it may be quoted in a comment."""
+    top = os.path.realpath(".")
+    for path in _files(specs):
+        if not Path(os.path.realpath(path)).is_relative_to(top):
+            raise RefusedError(
+                f"{path} leads out of the checkout", "have the file itself in the repository, and no link"
+            )
 
 
 def _files(specs: Iterable[str]) -> Iterable[Path]:

@@ -275,3 +275,20 @@ def test_an_input_that_makes_no_sense_is_no_output_and_no_markup(hub):
     assert set(ran.outputs) == {"command", "exit-code", "digest", "plan", "results", "artifact"}
     assert ran.summary.startswith("## apreconcile auto: wrong inputs (exit 64)\n\n")
     assert hub.api.comments == []
+
+
+def test_no_link_of_a_change_leads_to_what_is_secret(hub):
+    """A line that is no spec is quoted, and what the job may read is more than the change."""
+    hub.begin({"agentphone.yaml": SPEC}).branch({"parts/a.yaml": SPEC})
+    (hub.dev / "agentphone.yaml").unlink()
+    (hub.dev / "agentphone.yaml").symlink_to("/proc/self/environ")
+    (hub.dev / "parts/b.yaml").symlink_to("/proc/self/environ")
+    hub.commit({})
+    hub.refresh()
+    hub.environ = {"LOOKUP": "planted-7781"}
+    for spec in ("agentphone.yaml", "parts", "../agentphone.yaml"):
+        hub.inputs = {"spec": spec}
+        ran = hub.on_pull_request()
+        assert (ran.code, "leads out of the checkout" in ran.summary) == (9, True), ran.log
+        assert "planted-7781" not in ran.log + ran.summary + "".join(one["body"] for one in hub.api.comments)
+    assert hub.world.requests() == []
