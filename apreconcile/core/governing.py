@@ -175,8 +175,9 @@ def with_permits(found: Findings, steps: Sequence[Step], now: datetime) -> tuple
             )
             warnings.append(f"policy: the purchases want a person: {spent} go beyond `{_permit_in_words(spends)}`")
     own, claims = _own(found, steps)
-    given = [PERMIT if step.name in own else _permit(step, permits, policy) for step in steps]
-    permitted = tuple(replace(step, permit=permit) for step, permit in zip(steps, given, strict=True))
+    permitted = tuple(
+        replace(step, permit=PERMIT if step.name in own else _permit(step, permits, policy)) for step in steps
+    )
     return permitted, (*warnings, *claims)
 
 

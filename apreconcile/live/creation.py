@@ -58,9 +58,8 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
 
 
 def _end(work: Work, step: Step) -> str | None:
-    """The end that what is made is born with, as its intent has it."""
-    intent = work.record.state.intents.get(step.address)
-    return intent.expires if intent else None
+    """The end that what is made is born with, as its intent has it: without an intent nothing is sent."""
+    return work.record.state.intents[step.address].expires
 
 
 def _refused(work: Work, step: Step, problem: Error) -> None:
@@ -107,8 +106,7 @@ def _binding(step: Step, ident: str, phone: str | None, work: Work) -> Edit:
 
     def edit(state: State) -> State:
         protect = protected(change.wanted, state.resources.get(step.address))
-        intent = state.intents.get(step.address)
-        ends = intent.expires if intent else None
+        ends = state.intents[step.address].expires
         made = Resource(ident, "created", phone, protect=protect, expires=ends, fields=_fields(change, state))
         return state.made(step.address, made, at=at)
 

@@ -15,11 +15,12 @@ from apreconcile.core.call import Call, IdOf, Secret, canonical
 from apreconcile.core.change import Blocked, Create, Delete, FieldDiff, Protect, Update
 from apreconcile.core.errors import PlanFileError
 from apreconcile.core.place import Place
-from apreconcile.core.plan import Cost, Delivery, Plan, Probe, Scope, Step, Unmanaged
+from apreconcile.core.plan import Cost, Delivery, Member, Plan, Probe, Scope, Step, Unmanaged
 from apreconcile.core.planfile import (
     check_current,
     check_home,
     check_intact,
+    check_purpose,
     digest_of,
     dump,
     encode,
@@ -138,6 +139,8 @@ def test_what_only_some_plans_have_stands_there_where_it_is():
             cost=Cost(Decimal(3), as_of="2026-01-01", unpriced=(MAIN,)),
             probes=(Probe(EVENTS, Call("POST", ("v1", "agents", IdOf(SUPPORT), "webhook", "test"), {"a": SECRET})),),
             policy="4b825dc",
+            destroys=True,
+            members=(Member(SUPPORT, "Support"), Member(MAIN, parent=SUPPORT)),
         )
     )
 
@@ -147,7 +150,11 @@ def test_what_only_some_plans_have_stands_there_where_it_is():
     assert some["tests"] == [
         {"address": "webhook.events", "method": "POST", "path": ["v1", "agents", None, "webhook", "test"]}
     ]
-    assert some["policy"] == "4b825dc"
+    assert (some["policy"], some["destroy"]) == ("4b825dc", True)
+    assert some["resources"] == [
+        {"address": "agent.support", "label": "Support", "parent": None},
+        {"address": "number.support-main", "label": "", "parent": "agent.support"},
+    ]
     assert load(encode(some)) == some
 
 
@@ -412,6 +419,8 @@ def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
         (["summary", "create"], 0, "its summary says 0 to create, its steps say 1"),
         (["summary", "delete"], 2, "its summary says 2 to delete, its steps say 0"),
         (["steps"], [], "its summary says 1 to create, its steps say 0"),
+        (["destroy"], "no", "destroy is not true or false"),
+        (["resources"], [{}], "resources[0].address is missing"),
     ],
 )
 def test_a_damaged_plan_is_refused_with_the_place(path, value, says):
@@ -586,6 +595,18 @@ def test_a_plan_for_something_else_is_refused(home, here):
     hint = "name the spec that it was made from, with the same account"
     assert refusal(check_home, INTACT, *home) == (f"the plan file {says}", hint)
     assert refusal(check_home, INTACT, *home, source="plan.json") == (f"plan.json {says}", hint)
+
+
+@pytest.mark.parametrize(
+    ("destroys", "what", "command"), [(False, "to apply", "apply"), (True, "to destroy", "destroy")]
+)
+def test_a_plan_to_destroy_is_not_applied_and_none_to_apply_destroys(destroys, what, command):
+    document = load(encode(whole(SENDS, destroys=destroys)))
+    check_purpose(document, destroying=destroys)
+    hint = f"apreconcile {command} PLAN"
+    assert refusal(check_purpose, document, destroying=not destroys) == (f"the plan file is a plan {what}", hint)
+    told = refusal(check_purpose, document, destroying=not destroys, source="plan.json")
+    assert told == (f"plan.json is a plan {what}", hint)
 
 
 # Properties

@@ -12,7 +12,7 @@ from apreconcile.core.diff import memories
 from apreconcile.core.place import Place
 from apreconcile.core.settlement import Settlement, free, settle
 from apreconcile.core.snapshot import Seen, Snapshot
-from apreconcile.core.state import Intent, Purchase, Resource, State, Tombstone
+from apreconcile.core.state import Intent, Purchase, Resource, State, Tombstone, to_second
 from apreconcile.core.wanted import Manifest, Wanted
 from apreconcile.kinds import KINDS
 
@@ -93,6 +93,41 @@ def test_a_change_of_what_exists_needs_no_settling_and_its_token_stays_spent():
     assert told.closed == tuple(changes)
 
 
+BOUGHT = "2026-07-30T12:01:00Z"
+"""The end of a number: EARLY."""
+
+
+def ending():
+    """A state with a number that ends at EARLY, and one that is there, so that the account is the one it knows."""
+    ends = Resource("num", "created", "+14155550100", expires=BOUGHT)
+    return STATE.bind(N, ends).bind(M, Resource("num_m", "created"))
+
+
+@pytest.mark.parametrize(
+    ("now", "singles", "over"),
+    [
+        (EARLY, {}, True),
+        (EARLY - timedelta(seconds=1), {}, False),
+        (EARLY - timedelta(seconds=1), {("number", "num"): number("num", status="released")}, True),
+        (EARLY - timedelta(seconds=1), {("number", "num"): None}, False),
+    ],
+    ids=["its time is over", "its time is not over", "it is released", "it is gone before its time"],
+)
+def test_a_number_that_has_come_to_its_end_is_said_and_is_not_lost(now, singles, over):
+    snapshot = Snapshot((number("num_m"),), singles=singles)
+    told = settle(spec(BUY, OTHER), snapshot, ending(), KINDS, now=now, patience=PATIENCE)
+    said = f"number.n: +14155550100 has released itself, as it was bought to ({BOUGHT})"
+    assert (set(told.state.resources), told.said) == (({M}, (said,)) if over else ({N, M}, ()))
+    at = to_second(now.isoformat())
+    stone = Tombstone(N, "num", at, "expired", "+14155550100")
+    assert told.state.tombstones == ((stone,) if over else ())
+
+
+def test_a_number_that_is_there_after_its_end_is_still_held():
+    told = judged(spec(BUY, OTHER), ending(), number("num"), number("num_m"), now=LATE)
+    assert told == Settlement(ending())
+
+
 def test_a_creation_is_free_after_the_time_to_answer_and_to_show():
     assert free(begun(BUY), PATIENCE) == END
 
@@ -122,6 +157,19 @@ def test_what_is_bought_again_leaves_what_was_lost_as_a_tombstone_of_this_moment
 def test_what_was_made_is_protected_as_it_was_meant_to_be_when_it_was_begun(protect):
     told = judged(spec(BUY), opened(begun(BUY, protect=protect)), number("num", **MARKED))
     assert told.state.resources[N].protect is protect
+
+
+@pytest.mark.parametrize("expires", ["2026-08-02T12:00:00Z", None])
+def test_what_was_made_has_the_end_that_it_was_begun_with(expires):
+    told = judged(spec(BUY), opened(begun(BUY, expires=expires)), number("num", **MARKED))
+    assert told.state.resources[N].expires == expires
+
+
+@pytest.mark.parametrize("made", [MAKE, OTHER], ids=["an agent by its content", "a number by its agent"])
+def test_an_end_is_kept_however_it_was_known_again(made):
+    intent = begun(made, expires="2026-08-02T12:00:00Z", **PARENT)
+    told = judged(spec(made), opened(intent), agent("agt", beginMessage="Hi"), number("num", **ON_IT))
+    assert told.state.resources[made.address].expires == "2026-08-02T12:00:00Z"
 
 
 def test_a_phone_number_that_is_no_text_is_not_remembered():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import Call, IdOf, Reply
+from apreconcile.core.call import After, Call, IdOf, Reply
 from apreconcile.core.change import Create, Delete
 from apreconcile.core.diff import memories
 from apreconcile.core.errors import StoreError
@@ -101,18 +101,19 @@ def work(client, time, kept):
     )  # fmt: skip
 
 
-def opened(work, *steps):
+def opened(work, *steps, expires=None):
     """The steps' intents are open, as `apply` opens them."""
     for step in steps:
         intent = Intent(
-            step.address, "create", "0", "2026-07-30T12:00:30.000000Z", "run", "2026-07-30T12:00:00Z", token=step.token
-        )
+            step.address, "create", "0", "2026-07-30T12:00:30.000000Z", "run", "2026-07-30T12:00:00Z", token=step.token,
+            expires=expires,
+        )  # fmt: skip
         work.record.state = work.record.state.open(intent, price="3.00" if step.spends else None)
 
 
-async def took(work, step, *, send_by=2000.0):
+async def took(work, step, *, send_by=2000.0, expires=None):
     """Take a step whose intent is open. Returns its outcome, and the state at the end; no outcome: not sent."""
-    opened(work, step)
+    opened(work, step, expires=expires)
     sent = await create(work, step, send_by)
     await work.record.close()
     outcome = work.words.get(step.name)
@@ -150,6 +151,37 @@ async def test_what_was_made_is_protected_as_the_spec_says_or_else_as_it_was(ser
     wants = replace(BUY.change, wanted=replace(BUY.change.wanted, protect=says))
     _, state = await took(work, replace(BUY, change=wants))
     assert (state.resources[N].id, state.resources[N].protect) == ("num", after)
+
+
+END = "2026-08-02T12:00:00Z"
+ENDS = replace(
+    BUY,
+    change=replace(BUY.change, lifetime=timedelta(hours=72)),
+    calls=(replace(BUY.calls[0], body={**BUY.calls[0].body, "expiresAt": After(timedelta(hours=72))}),),
+)
+"""A purchase for a preview: the number releases itself."""
+
+
+async def test_what_is_bought_with_an_end_is_sent_with_that_of_its_intent_and_remembered_with_it(server, work):
+    server.script = [reply(201, {"id": "num", "phoneNumber": PHONE})]
+    outcome, state = await took(work, ENDS, expires=END)
+    assert outcome.word is Word.DONE
+    assert [json.loads(heard.body) for heard in server.heard] == [
+        {"agentId": "agt", "externalId": MARKER, "expiresAt": END}
+    ]
+    assert state.resources[N].expires == END
+
+
+async def test_what_a_rate_limit_hid_has_its_end_too(server, work):
+    server.script = [reply(429, retry_after="1"), listed({"id": "num", "externalId": MARKER})]
+    _, state = await took(work, ENDS, expires=END)
+    assert (state.resources[N].id, state.resources[N].expires) == ("num", END)
+
+
+async def test_without_an_intent_nothing_is_sent(server, work):
+    with pytest.raises(KeyError):
+        await create(work, ENDS, 2000.0)
+    assert server.heard == []
 
 
 async def test_a_phone_number_that_is_no_text_is_not_remembered(server, work):
