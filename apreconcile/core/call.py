@@ -81,11 +81,16 @@ class Call:
         return frozenset(hole.address for _, hole in holes((list(self.path), self.body)) if isinstance(hole, IdOf))
 
     def fill(self, ids: Mapping[Address, str], *, ends: str | None = None) -> Call:
-        """The same call without holes; `ends` is the moment that an `After` is. Raises KeyError for an unknown id."""
+        """The same call without holes; `ends` is the moment that an `After` is.
+
+        Raises KeyError for an unknown id or moment: without its end, a preview's number would be billed for ever.
+        """
 
         def value(hole: Hole) -> str:
             if isinstance(hole, After):
-                return ends or ""
+                if not ends:
+                    raise KeyError(hole.text)
+                return ends
             return ids[hole.address] if isinstance(hole, IdOf) else hole.text
 
         path = tuple(value(part) if isinstance(part, IdOf) else part for part in self.path)

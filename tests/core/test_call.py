@@ -1,9 +1,11 @@
 """Calls: values with holes, which are filled when sent and never shown."""
 
+from datetime import timedelta
+
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import Call, IdOf, Reply, Secret, canonical, holes, replace_holes
+from apreconcile.core.call import After, Call, IdOf, Reply, Secret, canonical, holes, replace_holes
 
 A, N = Address("agent", "a"), Address("number", "n")
 CALL = Call(
@@ -27,6 +29,14 @@ def test_filling_leaves_no_hole_and_changes_nothing_in_place():
 def test_an_id_that_is_not_known_cannot_be_filled():
     with pytest.raises(KeyError):
         CALL.fill({A: "agt_1"})
+
+
+@pytest.mark.parametrize("ends", [None, ""])
+def test_what_is_to_end_is_not_sent_without_its_end(ends):
+    call = Call("POST", ("v1", "numbers"), {"expiresAt": After(timedelta(hours=72))})
+    assert call.fill({}, ends="2026-05-01T00:00:00Z").body == {"expiresAt": "2026-05-01T00:00:00Z"}
+    with pytest.raises(KeyError):
+        call.fill({}, ends=ends)
 
 
 def test_what_it_carries_beside_the_body_stays():
