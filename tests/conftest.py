@@ -297,8 +297,9 @@ class Front:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):  # whoever asked was killed, or waits no longer
+                    self.end_headers()
+                    self.wfile.write(body)
 
             do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 -- the library's own names
 

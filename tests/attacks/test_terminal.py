@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import threading
@@ -45,7 +46,7 @@ def legitimate(person: Person, desk: Desk) -> None:
 
 @pytest.mark.parametrize("answers", ["yes", "yes 'buy number.n'", "printf 'buy number.n\\ny\\n'"])
 def test_answers_are_piped_into_the_prompt(desk, sit, answers):
-    command = f"{answers} 2>/dev/null | {sys.executable} -m apreconcile apply"
+    command = f"{answers} 2>/dev/null | {shlex.quote(sys.executable)} -m apreconcile apply"
     ended = subprocess.run(
         ["sh", "-c", command], cwd=desk.folder, env=desk.env | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         timeout=PATIENCE * 2, check=False,
