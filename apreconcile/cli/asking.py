@@ -22,6 +22,8 @@ Name = tuple[str, str]
 
 _QUIET_FOR, _PATIENCE = 0.2, 5.0
 """Seconds without input after which what was pasted ahead has arrived, and is thrown away; seconds to wait for that."""
+_AWAKE = 0.5
+"""Seconds between two looks whether there is an answer."""
 
 
 def ask(terminal: Terminal, question: Line) -> str:
@@ -32,6 +34,8 @@ def ask(terminal: Terminal, question: Line) -> str:
     with raising():
         discard_input()
         terminal.prompt(question)
+        while not select.select([sys.stdin], [], [], _AWAKE)[0]:
+            pass  # a signal that comes just before one waits is heard at the next look, and not after the answer
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         terminal.talk([()])
