@@ -82,14 +82,17 @@ def export(
     for kind in kinds:
         ordered = sorted(snapshot.of(kind.name), key=lambda seen: (seen.parent or "", kind.label(seen), seen.id))
         held = [seen for seen in ordered if (seen.kind, seen.id) not in foreign and _parent_is_exported(seen, keys)]
-        entries: Tree = {}
+        named: dict[str, Seen] = {}
         ours = {at.key for at, _ in known.values() if at.kind == kind.name}
         for seen in held:
-            at, memory = known.get((seen.kind, seen.id), (None, None))
+            at, _ = known.get((seen.kind, seen.id), (None, None))
             marked = _marked_key(kind, seen, project, environment)
-            key = at.key if at else _key(_named(kind, seen, keys), {*entries, *ours}, taken=marked)
-            keys[seen.kind, seen.id] = key
+            key = at.key if at else _key(_named(kind, seen, keys), {*named, *ours}, taken=marked)
+            named[key], keys[seen.kind, seen.id] = seen, key
+        entries: Tree = {}
+        for key, seen in sorted(named.items()):  # whatever ids the account gave: an account like it reads the same
             ids[kind.address(key)] = seen.id
+            _, memory = known.get((seen.kind, seen.id), (None, None))
             secrets = _Secrets(key, memory, Variables(names))
             sayable, unsaid = _sayable(kind, kind.shown(seen))
             warnings += [f"{kind.name}.{key}: {name} is left out: no spec could say it" for name in unsaid]

@@ -247,6 +247,27 @@ def test_exporting_twice_or_in_another_order_is_the_same():
     assert of(*things).text == of(*things[::-1]).text
 
 
+def test_an_account_like_it_reads_the_same_whatever_its_ids():
+    """As a clone does: other ids, the same keys by their markers or by state."""
+
+    def account(*ids: str) -> Any:
+        agents = [agent(ids[0], "B"), agent(ids[1]), agent(ids[2])]
+        tools = [{"name": "look", "description": "d", "url": "https://a.dev", "headers": {"X-Key": "v"}}]
+        known = {
+            ("agent", one): (Address("agent", key), Resource(one, "created"))
+            for one, key in zip(ids, ("z", "a-2", "a"), strict=True)
+        }
+        things = [Seen("agent", one.id, {**one.body, "customTools": tools}) for one in agents]
+        exported = of(*things, *(webhook(f"w{one}", one) for one in ids), known=known)
+        entries = {plural: exported.document[plural] for plural in ("agents", "webhooks")}
+        return {plural: list(said) for plural, said in entries.items()}, exported.names
+
+    keys, names = account("1", "2", "3")
+    assert keys == {"agents": ["a", "a-2", "z"], "webhooks": ["a", "a-2", "z"]}
+    assert names == ("A_LOOK_X_KEY", "A_2_LOOK_X_KEY", "Z_LOOK_X_KEY")
+    assert account("3", "2", "1") == account("2", "3", "1") == (keys, names)
+
+
 def test_what_state_knows_keeps_its_key():
     known = {("agent", "agt"): (Address("agent", "front-desk"), Resource("agt", "created"))}
     assert list(of(agent("agt", "Support Bot"), known=known).document["agents"]) == ["front-desk"]
