@@ -31,7 +31,7 @@ def files(
     texts = {one.name: one.read_text(encoding="utf-8") for one in packed.iterdir() if one.name.endswith(".yml")}
     home, prefix = HOMES[pipeline], PREFIXES[pipeline]
     if pipeline == "gitlab":
-        texts = {name: _template(text, folder) for name, text in texts.items()}
+        texts = {name: _template(text, folder, names) for name, text in texts.items()}
     else:
         prefix += f"{project}-" if folder else ""
         texts = {name: _workflow(text, folder, project, branch, names) for name, text in texts.items()}
@@ -43,10 +43,15 @@ def can_name(folder: str) -> bool:
     return folder.isprintable() and "$" not in folder and folder == folder.strip()
 
 
-def _template(text: str, folder: str) -> str:
-    """The template for a spec in this folder. GitLab hands on the project's variables by itself."""
+def _template(text: str, folder: str, names: Sequence[str]) -> str:
+    """The template for a spec in this folder. GitLab hands on the project's variables by itself, but none to a fork."""
     for name, file in (("SPEC", SPEC), ("APPROVALS", APPROVALS)) if folder else ():
         text = _said(text, rf"^(  APRECONCILE_{name}: ){re.escape(file)}(?=\s)", _in(folder, file))
+    if names:
+        # Over these stands what the project has. What sends something gets no stand-in.
+        others = "".join(f"\n    {name}: none" for name in names)
+        told = f"\n  variables: # stand-ins, where a job is not handed the project's own{others}"
+        text = _said(text, r"^(apreconcile-(?:validate|plan):\n  extends: \.apreconcile)$", told)
     return text
 
 

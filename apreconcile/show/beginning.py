@@ -15,6 +15,7 @@ from .screen import BLANK, Lines, Span, Style, say
 _MANY = 5
 """Files of one folder that are named; of more, their number."""
 _STORES = {"local": "in .apreconcile/ of this folder", "git": "in the remote origin (git)"}
+_SCHEDULED = "Under Build, Pipeline schedules, make one of the default branch: it looks for drift."
 _HOSTS = {"none": "it has no pipeline", "github": "its pipeline is GitHub's", "gitlab": "its pipeline is GitLab's"}
 _SOURCE = "the repository and the commit of the release of apreconcile that you trust"
 
@@ -108,7 +109,7 @@ def _piping(begun: Begun) -> Sequence[_Step]:
     adding[0] = _git("add", *files, begun.includes)
     masked = f"In the project's Settings, CI/CD, make a masked variable of {', '.join(keys)}"
     return (
-        (f"{masked}, and let job tokens push (Job token permissions): the state is a ref.", ()),
+        (f"{masked}, and let job tokens push (Job token permissions): the state is a ref. {_SCHEDULED}", ()),
         (f"In {files[0]}, put {_SOURCE} for OWNER and the zeros.{told}", [*line, *adding, pushing]),
     )
 
