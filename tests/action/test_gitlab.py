@@ -31,7 +31,8 @@ def job(hub):
         (tools / "apreconcile").chmod(0o755)
         environ = {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(folder), **QUIET, "CI": "true",
-            **TEMPLATE["variables"], **hub.world.env, "CI_DEFAULT_BRANCH": "main", **variables,
+            **TEMPLATE["variables"], **hub.world.env, "CI_DEFAULT_BRANCH": "main",
+            "CI_COMMIT_SHA": call("rev-parse", "HEAD", folder=folder), **variables,
         }  # fmt: skip
         ours = TEMPLATE[".apreconcile"]["before_script"][-1]
         script = "\n".join(["set -eo pipefail", ours, *TEMPLATE[name]["script"]])
@@ -71,7 +72,7 @@ def test_a_push_is_applied_by_the_policy_before_it_and_what_is_held_can_be_appro
     assert (code, "maxBuys" in log) == (5, True), log
     hub.branch({"readme.md": "now it counts"})
     code, log, folder = job("apreconcile-apply", "main", **pushed(*hub.merge()))
-    assert code == 3, log
+    assert (code, log.count("create number.main (buy)")) == (3, 1), log
     (step,) = json.loads((folder / "plan.json").read_text())["steps"]
     approval = subprocess.run(
         [sys.executable, "-m", "apreconcile", "approve", folder / "plan.json", step["token"], "--by", "ann", "--reason", "x"],
@@ -85,7 +86,12 @@ def test_a_push_is_applied_by_the_policy_before_it_and_what_is_held_can_be_appro
 def test_a_push_that_does_not_tell_what_was_before_is_not_applied(hub, job):
     hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
     before, after = hub.merge()
-    assert job("apreconcile-apply", "main", **pushed(NOBODY, after))[0] == 9
+    code, log, _ = job("apreconcile-apply", "main", **pushed(NOBODY, after))
+    assert (code, "apply it by hand: apreconcile apply -f agentphone.yaml" in log, "fatal" in log) == (
+        9,
+        True,
+        False,
+    ), log
     elsewhere = call("commit-tree", f"{before}^{{tree}}", "-m", "forced away", folder=hub.dev)
     assert job("apreconcile-apply", "main", **pushed(elsewhere, after))[0] == 9
     assert job("apreconcile-apply", "main", **pushed(before, before))[0] == 4
@@ -94,9 +100,8 @@ def test_a_push_that_does_not_tell_what_was_before_is_not_applied(hub, job):
 
 def test_drift_ends_with_2(hub, job):
     hub.begin({"agentphone.yaml": SPEC})
-    code, log, folder = job("apreconcile-drift", "main")
-    assert (code, "agent.support" in log) == (2, True), log
-    assert (folder / "drift.md").read_text().startswith("<!-- apreconcile drift: acme/default -->")
+    code, log, _ = job("apreconcile-drift", "main")
+    assert (code, "+ agent.support: only in the spec" in log) == (2, True), log
     assert hub.world.writes() == []
 
 
@@ -150,16 +155,44 @@ def test_an_environment_has_its_own_key_and_its_variables(hub, job):
         assert code == 0, log
 
 
+OPENED = {
+    "APRECONCILE_PREVIEW": "preview", "PREVIEW_KEY": "key-of-previews", **VARIABLES, "CI_MERGE_REQUEST_IID": "7",
+    "CI_MERGE_REQUEST_PROJECT_PATH": "acme/phones", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "change",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_OPEN_MERGE_REQUESTS": "acme/phones!12,acme/phones!7",
+}  # fmt: skip
+PREVIEWED = ['Zoe "A" $HOME `id` (preview:mr-7)']
+
+
 def test_a_preview_is_made_and_ended(hub, job):
     hub.begin({"agentphone.yaml": ENVIRONMENTS}).branch({"readme.md": "x"})
-    given = {
-        "APRECONCILE_PREVIEW": "preview",
-        "CI_MERGE_REQUEST_IID": "7",
-        "PREVIEW_KEY": "key-of-previews",
-        **VARIABLES,
-    }
-    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
-    code, log, _ = job("apreconcile-preview", "change", **given, **target)
-    assert (code, names(hub, "key-of-previews")) == (0, ['Zoe "A" $HOME `id` (preview:mr-7)']), log
-    code, log, _ = job("apreconcile-preview-end", "change", **given, **target)
+    code, log, _ = job("apreconcile-preview", "change", **OPENED)
+    assert (code, names(hub, "key-of-previews")) == (0, PREVIEWED), log
+    code, log, _ = job("apreconcile-preview-end", "change", **OPENED)
     assert (code, names(hub, "key-of-previews")) == (0, []), log
+
+
+@pytest.mark.parametrize(
+    "listed", ["", "acme/phones!8", "acme/phones!71,acme/phones!17", "other/acme/phones!7", "acme/phones"]
+)
+def test_a_preview_of_a_merge_request_that_is_closed_by_now_is_not_made(hub, job, listed):
+    """GitLab lists those that are open when a job begins, also one that is run again."""
+    hub.begin({"agentphone.yaml": ENVIRONMENTS}).branch({"readme.md": "x"})
+    code, log, _ = job("apreconcile-preview", "change", **OPENED | {"CI_OPEN_MERGE_REQUESTS": listed})
+    assert (code, "acme/phones!7 is not open" in log, hub.world.requests()) == (4, True, []), log
+
+
+def test_an_old_job_of_a_preview_brings_no_old_commit_back(hub, job):
+    hub.begin({"agentphone.yaml": ENVIRONMENTS})
+    merged = hub.branch({"readme.md": "x"})
+    head = call("rev-parse", "change", folder=hub.dev)
+    result = {"CI_COMMIT_SHA": merged, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": head}
+    code, log, _ = job("apreconcile-preview", "change", **OPENED | result)
+    assert (code, names(hub, "key-of-previews")) == (0, PREVIEWED), log
+    hub.branch({"readme.md": "y"})
+    before = hub.world.requests()
+    for old in (result, {"CI_COMMIT_SHA": head}):
+        code, log, _ = job("apreconcile-preview", "change", **OPENED | old)
+        assert (code, f"of {head}" in log, hub.world.requests()) == (4, True, before), log
+    call("push", "--quiet", "origin", ":change", folder=hub.dev)
+    code, log, _ = job("apreconcile-preview", "main", **OPENED | {"CI_COMMIT_SHA": head})
+    assert (code, "change is gone" in log, hub.world.requests()) == (4, True, before), log
