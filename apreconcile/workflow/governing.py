@@ -53,7 +53,8 @@ async def govern(manifest: Manifest, paths: Sequence[str], ref: str) -> Manifest
         raise UnsafeError("\n".join([f"the policy of {ref} cannot be used:", *told]), hint="mend it there") from problem
     except Error as problem:
         raise UnsafeError(f"the policy of {ref} cannot be read: {problem.message}", hint=problem.hint) from problem
-    source = f"{ref} ({tree.commit[:_SHORT]})"
+    whole = len(ref) >= _SHORT and tree.commit.startswith(ref)
+    source = ref if whole else f"{ref} ({tree.commit[:_SHORT]})"
     if policy is not None:
         return replace(manifest, policy=replace(policy, source=source))
     warning = (
