@@ -229,7 +229,7 @@ def _reported(settings: Settings, manifest: Manifest, plan: Plan, report: Report
         if order.out:
             save(check_target(order.out), _as_json(report))
         if order.form != "text":
-            terminal.write(_written(report, plan, order.form, told))
+            terminal.write(_written(report, plan, order.form, {**told, "again": terminal.again}))
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:

@@ -43,7 +43,8 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     if form == "json":
         terminal.write(encode(document))
     elif form == "markdown":
-        terminal.write(drift_markdown(document, resources=len(manifest.resources), only=asked).encode())
+        note = drift_markdown(terminal.again_in(document), resources=len(manifest.resources), only=asked)
+        terminal.write(note.encode())
     else:
         terminal.show(drift_text(document, width=terminal.width, resources=len(manifest.resources), only=asked))
     return _code(found)

@@ -39,7 +39,7 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
         if form == "text":
             terminal.show(plan_text(doubted, width=terminal.width, saved=True, **told))
         else:
-            terminal.write(rendered(form, doubted, **told))
+            terminal.write(rendered(form, terminal.again_in(doubted), **told))
 
 
 def _told(document: Document, plan: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def show_planned(
     if form == "text":
         terminal.show(plan_text(document, width=terminal.width, **told))
     else:
-        terminal.write(encode(document) if form == "json" else rendered(form, document, **told))
+        terminal.write(encode(document) if form == "json" else rendered(form, terminal.again_in(document), **told))
 
 
 def rendered(form: str, document: Document, **told: Any) -> bytes:

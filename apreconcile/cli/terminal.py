@@ -14,12 +14,14 @@ from typing import IO, Any, TextIO, cast
 
 from apreconcile.core.errors import Error
 from apreconcile.show import escape
-from apreconcile.show.layout import prose
+from apreconcile.show.layout import prose, retold
 from apreconcile.show.screen import WIDTH, Line, Lines, Span, Style, plain, say
 
 _NARROWEST, _WIDEST = 40, 120
 _GOVERNED = ("validate", "plan", "apply", "destroy")
 """The commands that read a policy."""
+_ITEMS, _TOLD = {"steps", "blocked", "drift"}, {"why", "reason", "hint"}
+"""Where a document tells something in sentences of ours."""
 
 _PAINT: Mapping[Style, str] = {
     Style.PLAIN: "",
@@ -100,6 +102,21 @@ class Terminal:
         """A question on stderr, the cursor waiting behind it."""
         _paint([question], sys.stderr, colour=self.colour, end="")
         sys.stderr.flush()
+
+    def again(self, text: str) -> str:
+        """A text in which every command to paste has the flags of this run."""
+        return retold(text, lambda command: self._repeated(Span(Style.COPY, command)).text)
+
+    def again_in(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """What is told of a plan, or of drift, with such commands; fields stay as they are."""
+        items = {
+            part: [{**one, **{name: self._again(one[name]) for name in _TOLD & one.keys()}} for one in document[part]]
+            for part in _ITEMS & document.keys()
+        }
+        return {**document, **items, "warnings": self._again(document["warnings"])}
+
+    def _again(self, told: Any) -> Any:
+        return [*map(self.again, told)] if isinstance(told, list) else self.again(told)
 
     def _repeating(self, lines: Lines) -> Lines:
         """The lines in which every command to paste has the flags of this run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from apreconcile.core.address import Address
 
@@ -33,6 +33,11 @@ def prose(text: str, *, width: int, first: Line = (), hang: int = 0) -> Lines:
     return (
         [*lines, *wrap(rest, width, first=lead, hang=hang)] if any(span.text for span in rest) or not lines else lines
     )
+
+
+def retold(text: str, change: Callable[[str], str]) -> str:
+    """The text with each command of ours in it changed."""
+    return _COMMAND.sub(lambda found: change(found[0]), text)
 
 
 def pieces(text: str, limit: int | None = None) -> Iterator[tuple[bool, str]]:

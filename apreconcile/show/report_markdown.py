@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,11 +27,12 @@ def report_markdown(
     approvals: Sequence[str] = (),
     saved: str | None = None,
     plan: str = "apreconcile plan",
+    again: Callable[[str], str] = str,
     limit: int = LIMIT,
 ) -> str:
     """The whole note, of at most `limit` bytes. `document` is the plan that was applied, `command` repeats this run.
 
-    `approvals`, `saved` and `plan` are those of `report_text`.
+    `approvals`, `saved` and `plan` are those of `report_text`. `again` gives a command the flags of this run.
     """
     outcomes = report.outcomes
     unknown = [one.address for one in outcomes if one.word is Word.UNKNOWN and one.action == "create"]
@@ -44,17 +45,17 @@ def report_markdown(
     blocks = [
         Block((_head(report, document),)),
         Block(
-            tuple(_row(one, report.signatures) for one in outcomes),
+            tuple(_row(one, report.signatures, again) for one in outcomes),
             "### Steps", table_head("Outcome", "Step", "Result"), "step row", 2, 0.4,
         ),
-        _commands("Unknown", [f"apreconcile resolve {at} {way}" for at in unknown for way in _WAYS]),
+        _commands("Unknown", [again(f"apreconcile resolve {at} {way}") for at in unknown for way in _WAYS]),
         _held(tokens, approve),
-        _commands(said, secrets),
+        _commands(said, map(again, secrets)),
         _listed("Signing secrets handed on", given),
         _listed("Test events", tests),
         _listed("Left for another run", left),
-        _listed("What became of an earlier run", report.settled),
-        _listed("Warnings", report.warnings),
+        _listed("What became of an earlier run", map(again, report.settled)),
+        _listed("Warnings", map(again, report.warnings)),
     ]  # fmt: skip
     return fitted(blocks, limit, _REST)
 
@@ -66,9 +67,9 @@ def _head(report: Report, document: Mapping[str, Any]) -> str:
     return f"{mark}\n## {name}: {escape.markdown(ending(report))}\n\n{said}"
 
 
-def _row(outcome: Outcome, signatures: int) -> str:
+def _row(outcome: Outcome, signatures: int, again: Callable[[str], str]) -> str:
     came = sentence(result(outcome, signatures).replace("  ", " "))
-    told = [part for part in (came, sentence(outcome.error or "")) if part]
+    told = [part for part in (came, sentence(again(outcome.error or ""))) if part]
     step = title({"action": outcome.action, "address": str(outcome.address)})
     verb = f" ({escape.markdown(outcome.verb)})" if outcome.verb not in {"", outcome.action} else ""
     return table_row(f"**{outcome.word}**", f"{step}{verb}", "<br>".join(told))

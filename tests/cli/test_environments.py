@@ -172,3 +172,22 @@ def test_a_starter_number_is_taken_into_its_environment(spec, ap, world):
     assert (stopped.code, said in " ".join(stopped.out.split())) == (9, True), stopped
     spec(f"{SPEC}    numbers: {{main: {{import: num_s}}}}\n")
     assert "= adopt number.main" in ap("plan", "-e", "staging", env=KEYS).out
+
+
+@pytest.mark.parametrize("form", ["markdown", "html"])
+def test_in_every_format_a_command_names_the_environment(spec, ap, form):
+    spec(SPEC + "policy: {maxBuys: {perApply: 0}}\n")
+    told = ap("plan", "-e", "staging", "--format", form, env=KEYS)
+    assert (told.code, "apreconcile -e staging apply --only number.main" in told.out) == (5, True), told
+
+
+def test_notes_for_a_pipeline_name_the_environment_in_their_commands(spec, ap, world):
+    told = ap("drift", "-e", "staging", "--format", "markdown", env=KEYS)
+    assert "`apreconcile -e staging apply --only agent.support`" in told.out, told
+    plan = json.loads(ap("plan", "-e", "staging", "--format", "json", env=KEYS).out)
+    (token,) = (step["token"] for step in plan["steps"] if step["token"])
+    for at in range(1, 9):
+        world.fault("POST /v1/numbers", "commit-then-drop", nth=at)
+    world.fault("GET /v1/numbers", "status:503", nth=3, times=99)
+    told = ap("apply", "-e", "staging", "--yes", "--approve", token, "--format", "markdown", env=KEYS)
+    assert (told.code, "apreconcile -e staging resolve number.main" in told.out) == (6, True), told
