@@ -92,7 +92,7 @@ async def _take(steps: Sequence[Step], work: Work) -> None:
         except Error as problem:
             work.record.state = unsent([step.address for step in opening])(work.record.state)
             for step in left:
-                work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
+                work.give(step, Word.FAILED, error=f"nothing was sent: {problem.whole}")
             return
         again = await _batch(batch, work, send_by)
         stuck = stuck + 1 if len(again) == len(batch) else 0

@@ -36,7 +36,7 @@ async def create(work: Work, step: Step, send_by: float) -> bool:
         await work.record.hold()
     except Error as problem:
         _undone(work, step)
-        work.give(step, Word.FAILED, error=f"nothing was sent: {problem.message}")
+        work.give(step, Word.FAILED, error=f"nothing was sent: {problem.whole}")
         return True
     try:
         reply = await work.send(step.calls[0].fill(work.ids, ends=_end(work, step)), send_by=send_by)

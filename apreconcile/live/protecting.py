@@ -23,7 +23,7 @@ async def protect(steps: Sequence[Step], work: Work) -> None:
     except Error as problem:
         work.record.state = _as_said(work.record.state, steps, undo=True)
         for step in steps:
-            work.give(step, Word.FAILED, error=f"the protection is as it was: {problem.message}")
+            work.give(step, Word.FAILED, error=f"the protection is as it was: {problem.whole}")
         return
     for step in steps:
         work.give(step, Word.DONE)

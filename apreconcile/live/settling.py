@@ -48,7 +48,7 @@ async def change(work: Work, step: Step) -> None:
                 return
             await work.pace.pause(PAUSE * tried)
     except Error as problem:
-        _refused(work, step, so_far, f"no more was sent: {problem.message}")
+        _refused(work, step, so_far, f"no more was sent: {problem.whole}")
     except asyncio.CancelledError:
         if so_far.flying or so_far.doubt:
             work.give(step, Word.UNKNOWN, error="interrupted before an answer came", changed=so_far.done > 0)

@@ -31,6 +31,9 @@ ABSENT: Version = "absent"
 _FETCHED = "refs/apreconcile/fetched"
 _REFUSED = re.compile(r"(?m)^!\t[^\t]*\t\[([^\]]*)\] ?(?:\((.*)\))?$")
 """A refused ref in what `git push --porcelain` says: who refused it (`rejected` is git here), and why."""
+_MAY_NOT = re.compile(r"returned error: 40[13]|ermission .*denied|not allowed to")
+"""What is said of a push to a remote that was just read by the same user."""
+_RIGHTS = "GitHub: `permissions: {contents: write}`; GitLab: Settings, CI/CD, Job token permissions"
 _RACED = re.compile(r"File exists|is at \w+ but expected|incorrect old value|reference already exists")
 
 
@@ -142,9 +145,10 @@ class GitStore:
             return
         if found != (old.id if old else None) or (refused and _RACED.search(words)):
             raise self._conflict()
-        if not refused:
+        if not refused and not _MAY_NOT.search(words):
             raise explained(f"{self.place} could not be written", words, self._remote)
-        hint = f"allow this user to push {self._ref}, or name another remote: state: {{store: git, remote: URL}}"
+        other = "name another remote: state: {store: git, remote: URL}"
+        hint = f"allow this user to push {self._ref} ({_RIGHTS}), or {other}"
         raise StoreError(f"{self.place} was not written, the remote refused: {spoken(words)}", hint=hint)
 
     async def _look(self, words: str) -> str | None:

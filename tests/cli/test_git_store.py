@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.store.conftest import QUIET, checkout, put, remote
+from tests.store.conftest import QUIET, checkout, hook, put, remote
 
 SPEC = """\
 version: 1
@@ -54,6 +54,12 @@ def lock_taken(bare):
     end = time.monotonic() + 60
     while not document(bare).get("lock"):
         assert time.monotonic() < end
+
+
+def test_a_runner_that_may_not_push_is_told_where_that_is_allowed(runner, bare, world):
+    hook(bare, "pre-receive", "exit 1")
+    code, text = ended(runner("one", "apply", "--yes"))
+    assert (code, f"allow this user to push {REF}" in text, world.writes()) == (1, True, []), text
 
 
 def test_what_one_runner_bought_the_next_one_knows(runner, bare, world):

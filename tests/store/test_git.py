@@ -251,6 +251,22 @@ async def test_a_remote_that_refuses_is_quoted(bare, clone):
     assert (await store.swap(state, version))[0].serial == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "remote: You are not allowed to push\nfatal: unable to access 'https://x.dev/': The requested URL returned error: 403",
+        "remote: Permission to acme/phones.git denied to github-actions[bot].\nfatal: unable to access 'https://x.dev/': The requested URL returned error: 403",
+        "GitLab: You are not allowed to push code to this project.\nfatal: Could not read from remote repository.",
+    ],
+)  # fmt: skip
+async def test_who_reads_and_may_not_push_is_told_where_that_is_allowed(clone, words):
+    async def run(args, **how):
+        return (128, b"", words) if "push" in args else await git(args, **how)
+
+    error = await trouble(written(store_in(clone, run=run)))
+    assert error.hint.startswith(f"allow this user to push {REF} (GitHub: `permissions: {{contents: write}}`; GitLab: ")
+
+
 async def test_a_ref_in_the_way_is_no_conflict(bare, clone):
     call("update-ref", "refs/apreconcile/acme", "refs/heads/main", folder=bare)
     error = await trouble(written(store_in(clone)))
