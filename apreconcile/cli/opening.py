@@ -80,6 +80,8 @@ def _key(settings: Settings, way: Reach) -> str:
     if way.key is None:
         where = "a key of this account (dashboard, Settings, API Keys)"
         hint = f"export {way.variable}=…, {where}; without one, try: --sandbox"
+        if settings.in_ci:
+            hint = f"hand {way.variable} to this job, from a secret of the pipeline: {where}"
         whose = ", which is its `keyEnv`" if way.variable not in API_KEYS else ""
         raise CredentialsError(f"there is no API key: {way.variable} is not set{whose}", hint=hint)
     if way.key.source != way.variable:

@@ -191,3 +191,10 @@ def test_notes_for_a_pipeline_name_the_environment_in_their_commands(spec, ap, w
     world.fault("GET /v1/numbers", "status:503", nth=3, times=99)
     told = ap("apply", "-e", "staging", "--yes", "--approve", token, "--format", "markdown", env=KEYS)
     assert (told.code, "apreconcile -e staging resolve number.main" in told.out) == (6, True), told
+
+
+@pytest.mark.parametrize(("ci", "said"), [("", "export STAGING_KEY=…"), ("true", "hand STAGING_KEY to this job")])
+def test_a_key_that_is_missing_is_to_be_set_where_it_can_be(spec, ap, ci, said):
+    """In a pipeline nobody exports, and a sandbox would make it green."""
+    told = ap("plan", "-e", "staging", env={"CI": ci})
+    assert (told.code, said in told.err, "--sandbox" in told.err) == (1, True, not ci), told
