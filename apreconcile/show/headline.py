@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apreconcile.core.planfile import name_of
@@ -22,6 +23,27 @@ UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 BLOCKED = "Blocked:"
 DESTROYS = "All that the state has is to go."
+APPROVE = "apreconcile apply --approve TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a plan's document does not say of the run that shows it.
+
+    `hint` is the command that approves a step, TOKEN standing for its token; `resources` is how many the spec has;
+    `approved` are the tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many
+    an approval takes, 0 where a token is enough.
+    """
+
+    hint: str = APPROVE
+    resources: int | None = None
+    approved: Collection[str] = ()
+    only: Sequence[str] = ()
+    signatures: int = 0
+
+
+RUN = Run()
+"""A run of which nothing is known."""
 
 
 def name(document: Mapping[str, Any]) -> str:
@@ -117,8 +139,9 @@ def changes_nothing(document: Mapping[str, Any]) -> bool:
     return not document["steps"] and not document["blocked"]
 
 
-def no_changes(document: Mapping[str, Any], resources: int | None, only: Sequence[str] = ()) -> str:
-    """What an empty plan says, of `only` these addresses or of so many `resources`."""
+def no_changes(document: Mapping[str, Any], run: Run) -> str:
+    """What an empty plan says, of what was asked for or of all that the spec has."""
+    resources, only = run.resources, run.only
     if document.get("destroy") and not only:
         return "Nothing to destroy: the state has nothing."
     if only:

@@ -12,32 +12,20 @@ from apreconcile.core.planfile import name_of
 from . import escape, headline
 from .layout import count
 from .markdown import marker, title, token_list
-from .report import approving, ending, result, sort_of, sums, untold
+from .report import AGAIN, Again, approving, ending, result, sort_of, sums, untold
 from .tables import LIMIT, Block, fitted, sentence, table_head, table_row
 
 _REST = "The whole report is what `--format json` says."
 _WAYS = ("--bind ID", "--not-created")
 
 
-def report_markdown(
-    report: Report,
-    document: Mapping[str, Any],
-    *,
-    command: str = "apreconcile apply",
-    approvals: Sequence[str] = (),
-    saved: str | None = None,
-    plan: str = "apreconcile plan",
-    limit: int = LIMIT,
-) -> str:
-    """The whole note, of at most `limit` bytes. `document` is the plan that was applied, `command` repeats this run.
-
-    `approvals`, `saved` and `plan` are those of `report_text`.
-    """
+def report_markdown(report: Report, document: Mapping[str, Any], again: Again = AGAIN, *, limit: int = LIMIT) -> str:
+    """The whole note, of at most `limit` bytes. `document` is the plan that was applied."""
     outcomes = report.outcomes
     unknown = [one.address for one in outcomes if one.word is Word.UNKNOWN and one.action == "create"]
     said, secrets = untold(outcomes, {name_of(step): step for step in document["steps"]})
     shown = [step["token"] for step in document["steps"]]
-    tokens, approve = approving(report, command, shown=shown, approvals=approvals, saved=saved, plan=plan)
+    tokens, approve = approving(report, again, shown)
     given = [f"{one.address}: {one.delivered}" for one in outcomes if one.delivered]
     tests = [f"{one.arrival}: {one.address}{f', {one.error}' if one.error else ''}" for one in report.verified]
     left = [f"{one.action} {one.address}{sort_of(one)}" for one in report.remaining]
