@@ -9,6 +9,7 @@ from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.drift import drift_text
 from apreconcile.show.drift_markdown import drift_markdown
+from apreconcile.show.headline import Run
 from apreconcile.workflow import drift as find_drift
 
 from .command import command
@@ -39,13 +40,13 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     manifest, terminal = manifest_of(settings), settings.terminal
     found = run(terminal, lambda _: _look(settings, manifest, only))
     document = to_json(found)
-    asked = tuple(dict.fromkeys(map(str, only)))
+    shown = Run(resources=len(manifest.resources), only=tuple(dict.fromkeys(map(str, only))))
     if form == "json":
         terminal.write(encode(document))
     elif form == "markdown":
-        terminal.write(drift_markdown(document, resources=len(manifest.resources), only=asked).encode())
+        terminal.write(drift_markdown(document, shown).encode())
     else:
-        terminal.show(drift_text(document, width=terminal.width, resources=len(manifest.resources), only=asked))
+        terminal.show(drift_text(document, shown, width=terminal.width))
     return _code(found)
 
 

@@ -141,17 +141,19 @@ def changes_nothing(document: Mapping[str, Any]) -> bool:
 
 def no_changes(document: Mapping[str, Any], run: Run) -> str:
     """What an empty plan says, of what was asked for or of all that the spec has."""
-    resources, only = run.resources, run.only
-    if document.get("destroy") and not only:
+    if document.get("destroy") and not run.only:
         return "Nothing to destroy: the state has nothing."
-    if only:
-        names = escape.line(", ".join(only))
-        return f"No changes: {names} {'is as the spec wants it' if len(only) == 1 else 'are as the spec wants them'}."
-    if resources is None:
-        return "No changes: everything is as the spec wants it."
-    if resources == 1:
-        return "No changes: 1 resource is as the spec wants it."
-    return f"No changes: {count(resources, 'resource')} are as the spec wants them."
+    subject, several = all_of(run)
+    return f"No changes: {subject} {'are as the spec wants them' if several else 'is as the spec wants it'}."
+
+
+def all_of(run: Run) -> tuple[str, bool]:
+    """What a run is about, as a sentence begins with it, and whether it is several."""
+    if run.only:
+        return escape.line(", ".join(run.only)), len(run.only) > 1
+    if run.resources is None:
+        return "everything", False
+    return count(run.resources, "resource"), run.resources != 1
 
 
 def cost(document: Mapping[str, Any]) -> tuple[str, str]:
