@@ -70,7 +70,7 @@ def test_what_it_costs_is_said_first_and_nothing_secret_at_all(prod, ap):
     bill = "A clone of prod for staging. It buys 1 number: +$3.00/month (prices as of 2026-07-17), the first at once."
     assert result.out.splitlines()[0] == f"# {bill}"
     assert " ".join(result.err.split()).startswith(bill)
-    assert "Set in the environment before: WORD, SUPPORT_LOOK_X" in result.out
+    assert "Set in the environment before: STAGING_KEY, WORD, SUPPORT_LOOK_X" in result.out
     for planted in ("planted-word", "planted-value", "key-of-prod"):
         assert planted not in result.out + result.err
     for left in (".env", "writeTo", "policy:", "externalId", "apr:"):
@@ -115,7 +115,11 @@ def test_what_the_hint_says_can_be_said_however_the_host_is_written(ap, folder):
     words = told.partition("there: ")[2].replace("=NEW", "=qa.dev").split()
     assert len(words) == 6, told
     result = ap("clone", "--from", "prod", "--to", "qa", *words)
-    assert (result.code, "planted" in result.out, "Set in the environment before: A_T1_LOGIN" in result.out) == (
+    assert (
+        result.code,
+        "planted" in result.out,
+        "Set in the environment before: AGENTPHONE_API_KEY_QA, A_T1_LOGIN" in result.out,
+    ) == (
         0,
         False,
         True,
