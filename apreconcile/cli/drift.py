@@ -57,5 +57,5 @@ async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...
 
 def _code(found: Drift) -> int:
     """The first of 6 9 5 2 that holds, else 0."""
-    code = exit_code(found.plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    code = exit_code(found.plan)
     return code or (DRIFTED if found.items else 0)

@@ -112,5 +112,5 @@ def _approved(settings: Settings, manifest: Manifest, plan: Plan, given: Sequenc
 
 def _code(plan: Plan, *, detailed: bool) -> int:
     """The first of 6 9 5 2 that holds, else 0."""
-    code = exit_code(plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    code = exit_code(plan)
     return code or (PENDING if detailed and plan.steps else 0)

@@ -76,6 +76,11 @@ class Call:
     outside: bool = False
 
     @property
+    def where(self) -> str:
+        """The call as people know it: its verb and path, without the query."""
+        return f"{self.method} /{'/'.join(map(str, self.path))}"
+
+    @property
     def needs(self) -> frozenset[Address]:
         """The addresses whose ids must be known before this call can be sent."""
         return frozenset(hole.address for _, hole in holes((list(self.path), self.body)) if isinstance(hole, IdOf))
@@ -198,6 +203,11 @@ def holes(value: Wire, at: str = "") -> Iterator[tuple[str, Hole]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from holes(item, f"{at}/{index}")
+
+
+def has_secret(value: Wire) -> bool:
+    """Whether a secret stands anywhere in a value."""
+    return any(isinstance(hole, Secret) for _, hole in holes(value))
 
 
 def replace_holes(value: Wire, by: Callable[[Hole], Wire]) -> Wire:

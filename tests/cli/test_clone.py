@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+
+from tests.cli.conftest import applied
 
 SPEC = """\
 version: 1
@@ -28,13 +28,6 @@ ENV = {"PROD_KEY": "key-of-prod", "STAGING_KEY": "key-of-staging", "WORD": "plan
 ALL = ("--rewrite", "hooks.acme.dev=hooks.stg.dev", "--rewrite", "api.acme.dev=api.stg.dev")
 
 
-def applied(ap, *args):
-    plan = json.loads(ap("plan", *args, "--format", "json", env=ENV).out)
-    tokens = [word for step in plan["steps"] if step["token"] for word in ("--approve", step["token"])]
-    result = ap("apply", *args, "--yes", *tokens, env=ENV)
-    assert result.code == 0, result
-
-
 def sent(world, key):
     headers = {"Authorization": f"Bearer {key}"}
     return [
@@ -46,7 +39,7 @@ def sent(world, key):
 def prod(folder, ap, world):
     """An account that is as the spec wants it."""
     (folder / "agentphone.yaml").write_text(SPEC.replace("BASE", world.url))
-    applied(ap, "-e", "prod")
+    applied(ap, "-e", "prod", env=ENV)
     return world
 
 
@@ -58,7 +51,7 @@ def test_a_clone_is_another_account_s_and_no_call_of_it_reaches_the_source(prod,
     (folder / "b/clone.yaml").write_text(result.out)
     env = {name: value for name, value in ENV.items() if name != "PROD_KEY"}
     assert ap("validate", "b/clone.yaml", env=env).code == 0
-    applied(ap, "-f", "b/clone.yaml", "-e", "staging")
+    applied(ap, "-f", "b/clone.yaml", "-e", "staging", env=ENV)
     assert ap("plan", "-f", "b/clone.yaml", "-e", "staging", "--detailed-exitcode", env=env).code == 0
     assert sent(prod, "key-of-prod") == before
     agents = prod.http.get("/v1/agents", headers={"Authorization": "Bearer key-of-staging"}).json()["data"]
@@ -174,7 +167,7 @@ def test_a_number_that_is_bound_is_one_that_the_other_account_has(prod, ap, fold
         sent(prod, "key-of-prod"),
         ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108"),
     )
-    applied(ap, *args)
+    applied(ap, *args, env=ENV)
     assert ap("plan", *args, "--detailed-exitcode", env=ENV).code == 0
     assert sent(prod, "key-of-prod") == before
     [number] = prod.http.get("/v1/numbers", headers=headers).json()["data"]

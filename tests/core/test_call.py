@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import After, Call, IdOf, Reply, Secret, canonical, holes, replace_holes
+from apreconcile.core.call import After, Call, IdOf, Reply, Secret, canonical, has_secret, holes, replace_holes
 
 A, N = Address("agent", "a"), Address("number", "n")
 CALL = Call(
@@ -120,6 +120,11 @@ def test_a_secret_is_known_again_by_its_salted_hash():
     assert Secret("a").digest("s") != Secret("a").digest("t")
     assert Secret("\ud800").digest("s") != Secret("").digest("s")
     assert Secret("b").digest("sa") != Secret("ab").digest("s"), "salt and text cannot be shifted into each other"
+
+
+def test_a_secret_is_found_wherever_it_stands():
+    assert has_secret({"a": [1, {"b": Secret("x")}]})
+    assert not has_secret({"a": [1, {"b": IdOf(A)}]})
 
 
 def test_replacing_reaches_maps_lists_and_tuples():
