@@ -290,12 +290,12 @@ class _Program:
 _PROGRAMS = (
     _Program(
         "git", git_version, Version(2, 31), "for a state in a git remote, and for --policy-from",
-        lambda spec: spec.store == "git",
+        lambda it: it.store == "git",
     ),
-    _Program("ssh-keygen", ssh_version, Version(8, 9), "for signed approvals", lambda spec: bool(spec.policy.approvers)),
+    _Program("ssh-keygen", ssh_version, Version(8, 9), "for signed approvals", lambda it: bool(it.policy.approvers)),
     _Program(
         "gh", gh_version, Version(2, 0), "for signing secrets that go to GitHub",
-        lambda spec: any(one.sink and one.sink.github for one in spec.resources),
+        lambda it: any(one.sink and one.sink.github for one in it.resources),
     ),
 )  # fmt: skip
 
