@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Collection
@@ -49,7 +48,7 @@ from .showing import (
     signing,
     tell_of_sinks,
 )
-from .terminal import OutputError, is_terminal, quoted, told_once
+from .terminal import OutputError, indented, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
 
@@ -235,7 +234,7 @@ def _reported(settings: Settings, manifest: Manifest, plan: Plan, report: Report
     lines = report_text(report, to_json(plan), again, width=terminal.width)
     try:
         if order.out:
-            save(check_target(order.out), _as_json(report))
+            save(check_target(order.out), indented(report_json(report)))
         if order.form != "text":
             terminal.write(_written(report, plan, order.form, again))
             if report.warnings and not terminal.quiet:
@@ -256,9 +255,4 @@ def _written(report: Report, plan: Plan, form: str, again: Again) -> bytes:
     """A report as data."""
     if form == "markdown":
         return report_markdown(report, to_json(plan), again).encode()
-    return _as_json(report)
-
-
-def _as_json(report: Report) -> bytes:
-    text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
-    return text.encode(errors="backslashreplace") + b"\n"
+    return indented(report_json(report))

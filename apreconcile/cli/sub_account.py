@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -22,6 +21,7 @@ from .opening import opened
 from .options import FORMAT, Settings, check_format, pass_settings
 from .progress import Requests
 from .running import run
+from .terminal import indented
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def list_(settings: Settings, form: str) -> None:
     found = _outside(settings, whose_account(settings), list_sub_accounts)
     if as_json:
         listed = [{"id": one.id, "name": one.name} for one in found]
-        terminal.write(json.dumps(listed, ensure_ascii=False, indent=2).encode(errors="backslashreplace") + b"\n")
+        terminal.write(indented(listed))
         return
     rows = [[escape.line(one.id), escape.line(one.name)] for one in found]
     terminal.show(columns(rows, width=terminal.width, indent=0) if found else [say("There are no sub-accounts.")])
