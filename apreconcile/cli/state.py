@@ -27,8 +27,9 @@ from apreconcile.workflow import (
 
 from .command import Group, command
 from .opening import within
-from .options import ADDRESS, FORMAT, SETTLE, Settings, check_format, check_store, pass_settings
+from .options import FORMAT, SETTLE, Settings, check_format, check_store, pass_settings
 from .terminal import indented
+from .values import ADDRESS
 
 state = Group(
     "state",
