@@ -55,8 +55,10 @@ def main() -> int:
     _append("GITHUB_STEP_SUMMARY", words.within(words.LONGEST_SUMMARY, title, told.notes, told.said))
     number = event.pull_request if command == PLAN else event.subject
     if command in _COMMENTED and number is not None:
-        first = words.marker(inputs.specs, inputs.environment, _COMMENTED[command])
-        _comment(github, number, first, title, told)
+        sort = _COMMENTED[command]
+        first = words.marker(inputs.specs, inputs.environment, sort)
+        former = words.marker(inputs.specs, "") if inputs.environment and not sort else ""
+        _comment(github, number, first, former, title, told)
     return 0 if (command, told.code) == (PLAN, _CHANGES) else told.code
 
 
@@ -81,11 +83,11 @@ def _append(variable: str, text: str) -> None:
         file.write(text)
 
 
-def _comment(github: GitHub, number: int, first: str, title: str, told: Told) -> None:
-    """Write the one comment of this spec. That it cannot be written is said, and takes nothing from the result."""
+def _comment(github: GitHub, number: int, first: str, former: str, title: str, told: Told) -> None:
+    """Write the one comment of a spec and environment. That it cannot is said, and takes nothing from the result."""
     body = words.within(words.LONGEST_COMMENT, f"{first}\n{title}", told.notes, told.said)
     try:
-        comment.put(github, number, first, body)
+        comment.put(github, number, first, body, former=former)
     except GitHubError as problem:
         print(f"::warning::the comment was not written: {problem}; {_WITHOUT_RIGHTS}", flush=True)
 

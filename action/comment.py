@@ -11,15 +11,22 @@ AUTHOR = "github-actions[bot]"
 """Whose comments those of a workflow are. What anybody else wrote is not ours, whatever its first line says."""
 
 _PAGE, _PAGES = 100, 100
+_OVER = "This is over: each environment has its own comment now.\n"
 
 
-def put(github: GitHub, number: int, marker: str, body: str) -> None:
-    """Write the comment whose first line is `marker`, over the one that is there. Raises GitHubError."""
-    found = next((one["id"] for one in _all(github, number) if _is_ours(one, marker)), None)
-    if found is None:
+def put(github: GitHub, number: int, marker: str, body: str, *, former: str = "") -> None:
+    """Write the comment whose first line is `marker`, over the one that is there. Raises GitHubError.
+
+    One whose first line is `former` is left from before there were environments, and says so from now on.
+    """
+    ours = {_first_line(one): one for one in reversed(list(_all(github, number))) if _is_ours(one)}
+    over, left = f"{former}\n{_OVER}", ours.get(former)
+    if marker not in ours:
         github.send("POST", f"issues/{number}/comments", {"body": body})
     else:
-        github.send("PATCH", f"issues/comments/{found}", {"body": body})
+        github.send("PATCH", f"issues/comments/{ours[marker]['id']}", {"body": body})
+    if former and left and left["body"] != over:
+        github.send("PATCH", f"issues/comments/{left['id']}", {"body": over})
 
 
 def _all(github: GitHub, number: int) -> Iterator[dict[str, Any]]:
@@ -32,10 +39,9 @@ def _all(github: GitHub, number: int) -> Iterator[dict[str, Any]]:
             return
 
 
-def _is_ours(comment: Mapping[str, Any], marker: str) -> bool:
-    author = (comment.get("user") or {}).get("login")
-    return (
-        isinstance(comment.get("id"), int)
-        and author == AUTHOR
-        and str(comment.get("body") or "").partition("\n")[0].rstrip("\r") == marker
-    )
+def _is_ours(comment: Mapping[str, Any]) -> bool:
+    return isinstance(comment.get("id"), int) and (comment.get("user") or {}).get("login") == AUTHOR
+
+
+def _first_line(comment: Mapping[str, Any]) -> str:
+    return str(comment.get("body") or "").partition("\n")[0].rstrip("\r")

@@ -1,21 +1,20 @@
 """Plan documents for tests of what is shown: those of tests/show/cases, small ones, and any that somebody could write."""
 
-import json
 import re
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-from apreconcile.core.planfile import encode, load
+from apreconcile.core.planfile import load
 
-CASES = sorted((Path(__file__).parent / "show/cases").glob("*.json"))
+_CASES = Path(__file__).parent / "show/cases"
+CASES = sorted(path.stem for path in _CASES.glob("*.json"))
 HELD = re.compile(r"create|update|delete|adopt|move|forget")
 HEX = "4f1c9a2b1d0e7755c3a81f6290bd4e3a"
 
 
-def case(path):
-    made = json.loads(path.read_text(encoding="utf-8"))
-    return load(encode(made["plan"])), made["options"]
+def case(name):
+    return load((_CASES / f"{name}.json").read_bytes())
 
 
 def a_document(steps, **more):

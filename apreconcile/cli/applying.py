@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, held, probing, takeable
@@ -18,7 +16,7 @@ from apreconcile.core.planfile import to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.error import error_lines
 from apreconcile.show.layout import count, warning_lines
-from apreconcile.show.report import report_json, report_text
+from apreconcile.show.report import Again, report_json, report_text
 from apreconcile.show.report_markdown import report_markdown
 from apreconcile.show.screen import BLANK
 from apreconcile.workflow import (
@@ -40,8 +38,17 @@ from .progress import Requests, applying
 from .reading import Saved
 from .running import Interrupts
 from .saving import check_target, save
-from .showing import apply_command, approved_tokens, files_of_approvals, planned_lines, signing, tell_of_sinks
-from .terminal import OutputError, is_terminal, quoted, told_once
+from .showing import (
+    apply_command,
+    approved_tokens,
+    approving_hint,
+    files_of_approvals,
+    planned_lines,
+    run_of,
+    signing,
+    tell_of_sinks,
+)
+from .terminal import OutputError, indented, is_terminal, quoted, told_once
 
 Name = tuple[str, str]
 
@@ -149,14 +156,14 @@ def _show_plan(
 ) -> None:
     """Show it on stdout beside a report in text; and on stderr where a person is asked who would not see it."""
     tell_of_sinks(settings, planned.plan)
-    terminal, command = settings.terminal, order.repeated(settings)
-    told: dict[str, Any] = {"approved": approved_tokens(planned.plan, granted), "only": order.only}
-    told["files"] = files_of_approvals(settings, manifest, order.approvals)
+    terminal, approved = settings.terminal, approved_tokens(planned.plan, granted)
+    hint = approving_hint(manifest, order.repeated(settings), files_of_approvals(settings, manifest, order.approvals))
+    shown = run_of(manifest, hint, approved=approved, only=order.only)
     if order.form == "text":
-        terminal.show(planned_lines(planned, manifest, command, terminal.width, **told))
+        terminal.show(planned_lines(planned, shown, terminal.width))
     unseen = order.form != "text" or not is_terminal(sys.stdout)
     if unseen and (terminal.interactive or (order.form != "text" and not terminal.quiet)):
-        terminal.talk(planned_lines(planned, manifest, command, terminal.talk_width, **told))
+        terminal.talk(planned_lines(planned, shown, terminal.talk_width))
 
 
 def _agreed(settings: Settings, plan: Plan, order: Order, approvals: Approvals) -> frozenset[Name]:
@@ -218,18 +225,19 @@ async def _taken(
 def _reported(settings: Settings, manifest: Manifest, plan: Plan, report: Report, order: Order) -> int:
     """Print the report, and save it. If that fails, stderr has it, and the exit code says that not all went well."""
     terminal, files = settings.terminal, files_of_approvals(settings, manifest, order.approvals)
-    told: dict[str, Any] = {
-        "command": order.repeated(settings) + (" --yes" if order.yes else ""),
-        "approvals": [quoted(path) for path in files],
-        "saved": quoted(order.saved.path) if order.saved else None,
-        "plan": quoted("apreconcile", "plan", *settings.flags, *(["--destroy"] if order.destroy else [])),
-    }
-    lines = report_text(report, to_json(plan), width=terminal.width, **told)
+    again = Again(
+        command=order.repeated(settings) + (" --yes" if order.yes else ""),
+        approvals=[quoted(path) for path in files],
+        saved=quoted(order.saved.path) if order.saved else None,
+        plan=quoted("apreconcile", "plan", *settings.flags, *(["--destroy"] if order.destroy else [])),
+        flagged=terminal.again,
+    )
+    lines = report_text(report, to_json(plan), again, width=terminal.width)
     try:
         if order.out:
-            save(check_target(order.out), _as_json(report))
+            save(check_target(order.out), indented(report_json(report)))
         if order.form != "text":
-            terminal.write(_written(report, plan, order.form, {**told, "again": terminal.again}))
+            terminal.write(_written(report, plan, order.form, again))
             if report.warnings and not terminal.quiet:
                 terminal.talk(warning_lines(report.warnings, width=terminal.talk_width))
         elif report.outcomes or report.exit or report.remaining or report.warnings or report.verified:
@@ -244,13 +252,8 @@ def _reported(settings: Settings, manifest: Manifest, plan: Plan, report: Report
     return report.exit
 
 
-def _written(report: Report, plan: Plan, form: str, told: Mapping[str, Any]) -> bytes:
-    """A report as data. `told` is what commands to paste say again."""
+def _written(report: Report, plan: Plan, form: str, again: Again) -> bytes:
+    """A report as data."""
     if form == "markdown":
-        return report_markdown(report, to_json(plan), **told).encode()
-    return _as_json(report)
-
-
-def _as_json(report: Report) -> bytes:
-    text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
-    return text.encode(errors="backslashreplace") + b"\n"
+        return report_markdown(report, to_json(plan), again).encode()
+    return indented(report_json(report))

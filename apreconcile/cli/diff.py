@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import click
@@ -15,6 +14,7 @@ from apreconcile.show.contrast import contrast_lines
 from .command import command
 from .loading import manifest_of
 from .options import FORMAT, Settings, check_format, pass_settings
+from .terminal import indented
 
 DIFFERENT = 2
 
@@ -36,7 +36,7 @@ def diff(settings: Settings, one: str, other: str, form: str, detailed: bool) ->
     first, second = (manifest_of(replace(settings, environment=name)) for name in (one, other))
     document = to_json(one, other, first.project, contrast(first, second, KINDS))
     if as_json:
-        terminal.write(json.dumps(document, ensure_ascii=False, indent=2).encode(errors="backslashreplace") + b"\n")
+        terminal.write(indented(document))
     else:
         terminal.show(contrast_lines(document, width=terminal.width))
     return DIFFERENT if detailed and document["differences"] else 0

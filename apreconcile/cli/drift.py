@@ -9,6 +9,7 @@ from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.drift import drift_text
 from apreconcile.show.drift_markdown import drift_markdown
+from apreconcile.show.headline import Run
 from apreconcile.workflow import drift as find_drift
 
 from .command import command
@@ -39,14 +40,13 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     manifest, terminal = manifest_of(settings), settings.terminal
     found = run(terminal, lambda _: _look(settings, manifest, only))
     document = to_json(found)
-    asked = tuple(dict.fromkeys(map(str, only)))
+    shown = Run(resources=len(manifest.resources), only=tuple(dict.fromkeys(map(str, only))))
     if form == "json":
         terminal.write(encode(document))
     elif form == "markdown":
-        note = drift_markdown(terminal.again_in(document), resources=len(manifest.resources), only=asked)
-        terminal.write(note.encode())
+        terminal.write(drift_markdown(terminal.again_in(document), shown).encode())
     else:
-        terminal.show(drift_text(document, width=terminal.width, resources=len(manifest.resources), only=asked))
+        terminal.show(drift_text(document, shown, width=terminal.width))
     return _code(found)
 
 
@@ -57,5 +57,5 @@ async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...
 
 def _code(found: Drift) -> int:
     """The first of 6 9 5 2 that holds, else 0."""
-    code = exit_code(found.plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    code = exit_code(found.plan)
     return code or (DRIFTED if found.items else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce, wraps
@@ -12,12 +11,12 @@ from typing import Any
 
 import click
 
-from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
-from apreconcile.core.wanted import ENVIRONMENT, is_store, is_visible
+from apreconcile.core.wanted import ENVIRONMENT, is_store
 from apreconcile.show import escape
 
 from .terminal import Terminal, terminal_of
+from .values import ADDRESS, Assignment, DigestText, Duration, SubAccount
 
 MOST_AT_ONCE = 64
 LONGEST_LOCK, LONGEST_SETTLE = 86_400.0, 3_600.0
@@ -138,78 +137,6 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     given[name] = (*given.get(name, ()), *value) if param.multiple else value
 
 
-class _Assignment(click.ParamType[tuple[str, str]]):
-    """`NAME=VALUE`."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """The name and the value."""
-        name, equals, text = str(value).partition("=")
-        if not equals or not name:
-            self.fail("it is written --var NAME=VALUE", param, ctx)
-        return name, text
-
-
-class Duration(click.ParamType[float]):
-    """`90`, `90s` or `5m`, in seconds, up to a longest."""
-
-    name = "TIME"
-
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds."""
-        found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", str(value).strip())
-        if not found:
-            self.fail(f"{value!r} is no time; write 90, 90s or 5m", param, ctx)
-        seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-        if seconds > self._longest:
-            self.fail(f"{value!r} is too long; {self._longest / 3600:g}h is the most", param, ctx)
-        return seconds
-
-
-class _SubAccount(click.ParamType[str]):
-    """An id of a sub-account, which a header has to carry."""
-
-    name = "ID"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The id."""
-        if not is_visible(str(value)):
-            self.fail(f"{value!r} is no id: apreconcile sub-account list", param, ctx)
-        return str(value)
-
-
-class _DigestType(click.ParamType[str]):
-    """64 hex digits."""
-
-    name = "HEX"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The digest in small letters."""
-        if not re.fullmatch(r"[0-9A-Fa-f]{64}", str(value)):
-            self.fail(f"{value!r} is no digest: a plan's has 64 hex digits, all of them", param, ctx)
-        return str(value).lower()
-
-
-class _AddressType(click.ParamType[Address]):
-    """`agent.support`."""
-
-    name = "ADDRESS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        """The address."""
-        found = value if isinstance(value, Address) else Address.parse(str(value))
-        if found is None or found.kind not in ("agent", "number", "webhook"):
-            self.fail(f"{value!r} is no address; one looks like number.support-main", param, ctx)
-        return found
-
-
-ADDRESS = _AddressType()
-
-
 def shared_options() -> list[click.Parameter]:
     """The options of every command."""
     path = click.Path(path_type=str)
@@ -218,11 +145,11 @@ def shared_options() -> list[click.Parameter]:
                help="A spec: a file or a folder. Repeat it for several. [./agentphone.yaml]"),
         Shared(["-e", "--env"], metavar="NAME",
                help="The environment; NAME:INSTANCE of an ephemeral one. Needed where the spec has some."),
-        Shared(["--var", "variables"], multiple=True, type=_Assignment(), help="Give a variable of the spec a value."),
+        Shared(["--var", "variables"], multiple=True, type=Assignment(), help="Give a variable of the spec a value."),
         Shared(["--sandbox"], is_flag=True, help="Use a local AgentPhone instead of the real one."),
         Shared(["--sandbox-db"], type=path, metavar="PATH", help="Its database. [.apreconcile/sandbox.db]"),
         Shared(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
-        Shared(["--sub-account"], type=_SubAccount(), metavar="ID",
+        Shared(["--sub-account"], type=SubAccount(), metavar="ID",
                help="The sub-account to work in. [$AGENTPHONE_SUB_ACCOUNT]"),
         Shared(["--concurrency"], type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="Requests at once, else 8."),
         Shared(["--lock-timeout"], type=Duration(LONGEST_LOCK), metavar="TIME",
@@ -281,7 +208,7 @@ APPROVALS = click.option(
     help="A file of approvals, as approve writes it. Repeat it for several.",
 )  # fmt: skip
 EXPECT = click.option(
-    "--expect-digest", "expect", type=_DigestType(), metavar="HEX", help="Refuse any plan but the one with this digest."
+    "--expect-digest", "expect", type=DigestText(), metavar="HEX", help="Refuse any plan but the one with this digest."
 )
 SETTLE = click.option(
     "--settle", type=Duration(LONGEST_SETTLE), default=60.0, metavar="TIME",

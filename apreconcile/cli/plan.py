@@ -10,7 +10,7 @@ import click
 from apreconcile.core.approval import Approval
 from apreconcile.core.outcome import exit_code
 from apreconcile.core.plan import Plan
-from apreconcile.core.planfile import dump
+from apreconcile.core.planfile import dump, to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.workflow import load_approvals, utc_now, weighed
 
@@ -33,7 +33,15 @@ from .options import (
 )
 from .running import run
 from .saving import check_target, save
-from .showing import apply_command, approved_tokens, files_of_approvals, show_planned, tell_of_sinks
+from .showing import (
+    apply_command,
+    approved_tokens,
+    approving_hint,
+    files_of_approvals,
+    run_of,
+    show_plan,
+    tell_of_sinks,
+)
 
 PENDING = 2
 
@@ -74,8 +82,8 @@ def plan(
     tell_of_sinks(settings, planned.plan)
     approved = _approved(settings, manifest, planned.plan, given) if given else ()
     repeat, files = apply_command(settings, destroy=destroy, **asked), files_of_approvals(settings, manifest, approvals)
-    told = {"approved": approved, "only": asked["only"], "files": files, "saved": out}
-    show_planned(terminal, form, planned, manifest, repeat, **told)
+    shown = run_of(manifest, approving_hint(manifest, repeat, files, out), approved=approved, only=asked["only"])
+    show_plan(terminal, form, to_json(planned.plan), shown)
     if target:
         save(target, dump(planned.plan))
         terminal.remark(f"saved to {out}; show it: apreconcile show {out}; {_then(str(out), planned.plan)}")
@@ -104,5 +112,5 @@ def _approved(settings: Settings, manifest: Manifest, plan: Plan, given: Sequenc
 
 def _code(plan: Plan, *, detailed: bool) -> int:
     """The first of 6 9 5 2 that holds, else 0."""
-    code = exit_code(plan, (), converged=None, unsaved=False, conflict=False, stopped=False)
+    code = exit_code(plan)
     return code or (PENDING if detailed and plan.steps else 0)

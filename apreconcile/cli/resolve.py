@@ -10,7 +10,8 @@ from apreconcile.workflow import Account, resolve_bind, resolve_not_created
 
 from .command import command
 from .opening import within
-from .options import ADDRESS, SETTLE, Settings, pass_settings
+from .options import SETTLE, Settings, pass_settings
+from .values import ADDRESS
 
 
 @command("apreconcile resolve number.main --bind num_123", "apreconcile resolve number.main --not-created")

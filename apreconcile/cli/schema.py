@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from apreconcile.core.spec.schema import json_schema
 from apreconcile.kinds import KINDS
 
 from .command import command
 from .options import Settings, pass_settings
+from .terminal import indented
 
 
 @command("apreconcile schema > agentphone.schema.json")
@@ -19,4 +18,4 @@ def schema(settings: Settings) -> None:
     An editor with a YAML language server uses it after a first line such as
     `# yaml-language-server: $schema=agentphone.schema.json`.
     """
-    settings.terminal.write(json.dumps(json_schema(KINDS), ensure_ascii=False, indent=2).encode() + b"\n")
+    settings.terminal.write(indented(json_schema(KINDS)))

@@ -9,7 +9,8 @@ from apreconcile.workflow import read_secret
 
 from .command import Group, command
 from .opening import within
-from .options import ADDRESS, Settings, pass_settings
+from .options import Settings, pass_settings
+from .values import ADDRESS
 
 secret = Group(
     "secret",

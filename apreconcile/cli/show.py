@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from apreconcile.core.approval import fits
 from apreconcile.core.errors import PlanFileError
-from apreconcile.core.planfile import Document, check_intact, encode
-from apreconcile.show.text import APPROVE, plan_text
+from apreconcile.core.planfile import Document, check_intact
+from apreconcile.show.headline import APPROVE, Run
 
 from .command import command
 from .options import EXPECT, PLAN_FORMAT, PLAN_FORMATS, Settings, check_format, is_plan, pass_settings
 from .reading import checked, read_saved
-from .showing import rendered, signing
+from .showing import show_plan, signing
 from .terminal import quoted
 
 
@@ -30,24 +28,19 @@ def show(settings: Settings, plan: str, form: str, expect: str | None) -> None:
     document = (checked(saved, expect) if expect else saved).document
     doubt = _doubt(document, saved.name)
     if form == "json":
-        terminal.write(encode(document))
         for sentence in doubt:
             terminal.warn(sentence)
     else:
-        doubted = {**document, "warnings": [*doubt, *document["warnings"]]}
-        told = _told(document, plan)
-        if form == "text":
-            terminal.show(plan_text(doubted, width=terminal.width, saved=True, **told))
-        else:
-            terminal.write(rendered(form, terminal.again_in(doubted), **told))
+        document = {**document, "warnings": [*doubt, *document["warnings"]]}
+    show_plan(terminal, form, document, _run(document, plan), saved=True)
 
 
-def _told(document: Document, plan: str) -> dict[str, Any]:
+def _run(document: Document, plan: str) -> Run:
     """How its steps are approved: with their tokens, or where the policy has approvers, by signing."""
     named, signatures = is_plan(plan), document.get("signatures", 0)
     verb = "destroy" if document.get("destroy") else "apply"
     hint = quoted("apreconcile", verb, plan, "--approve", "TOKEN") if named else APPROVE
-    return {"approvals_hint": signing(plan if named else "PLAN") if signatures else hint, "signatures": signatures}
+    return Run(signing(plan if named else "PLAN") if signatures else hint, signatures=signatures)
 
 
 def _doubt(document: Document, name: str) -> list[str]:

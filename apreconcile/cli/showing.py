@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from apreconcile.core.address import Address
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import Document, encode, to_json
 from apreconcile.core.wanted import Manifest
 from apreconcile.show.agreement import agreement_lines
+from apreconcile.show.headline import Run
 from apreconcile.show.html import plan_html
 from apreconcile.show.markdown import plan_markdown
 from apreconcile.show.screen import Lines
@@ -54,72 +54,36 @@ def tell_of_sinks(settings: Settings, plan: Plan) -> None:
         settings.terminal.remark("sandbox: webhook secrets are not handed to their sinks")
 
 
-def planned_lines(
-    planned: Planned,
-    manifest: Manifest,
-    command: str,
-    width: int,
-    *,
-    approved: Collection[str] = (),
-    only: Iterable[Address] = (),
-    files: Sequence[str] = (),
-) -> Lines:
-    """The screen of a plan; `command` is the apply that takes it, `approved` and `only` what was given to it.
-
-    `files` are those that approvals are written into.
-    """
-    beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
-    told = _told(manifest, command, approved, only, files)
-    return plan_text(to_json(planned.plan), width=width, beside=beside, **told)
-
-
-def show_planned(
-    terminal: Terminal,
-    form: str,
-    planned: Planned,
-    manifest: Manifest,
-    command: str,
-    *,
-    approved: Collection[str] = (),
-    only: Iterable[Address] = (),
-    files: Sequence[str] = (),
-    saved: str | None = None,
-) -> None:
-    """A plan on stdout, in any format; the options are those of `planned_lines`, and the file that it is saved to."""
-    document, told = to_json(planned.plan), _told(manifest, command, approved, only, files, saved)
-    if form == "text":
-        terminal.show(plan_text(document, width=terminal.width, **told))
-    else:
-        terminal.write(encode(document) if form == "json" else rendered(form, terminal.again_in(document), **told))
-
-
-def rendered(form: str, document: Document, **told: Any) -> bytes:
-    """A plan's document as Markdown or HTML."""
-    text = plan_markdown(document, **told) if form == "markdown" else plan_html(document, **told)
-    return text.encode()
-
-
-def _told(
-    manifest: Manifest,
-    command: str,
-    approved: Collection[str],
-    only: Iterable[Address],
-    files: Sequence[str],
-    saved: str | None = None,
-) -> dict[str, Any]:
-    """What every format is told beside the plan."""
+def approving_hint(manifest: Manifest, command: str, files: Sequence[str], saved: str | None = None) -> str:
+    """The command that approves a step of a plan: an entry of `files`, a signature of the `saved` plan, or a token."""
     approvers = manifest.policy.approvers
-    hint = signing(saved or "PLAN") if approvers else f"{command} --approve TOKEN"
     if files:
         sign = " --sign KEY" if approvers else ""
-        hint = f"apreconcile approve plan.json TOKEN --by NAME --reason TEXT{sign} --out {quoted(files[0])}"
-    return {
-        "approvals_hint": hint,
-        "resources": len(manifest.resources),
-        "approved": approved,
-        "only": tuple(dict.fromkeys(map(str, only))),
-        "signatures": manifest.policy.signatures,
-    }
+        return f"apreconcile approve plan.json TOKEN --by NAME --reason TEXT{sign} --out {quoted(files[0])}"
+    return signing(saved or "PLAN") if approvers else f"{command} --approve TOKEN"
+
+
+def run_of(manifest: Manifest, hint: str, *, approved: Collection[str], only: Iterable[Address]) -> Run:
+    """What every format is told beside a plan."""
+    asked = tuple(dict.fromkeys(map(str, only)))
+    return Run(hint, len(manifest.resources), approved, asked, manifest.policy.signatures)
+
+
+def planned_lines(planned: Planned, run: Run, width: int) -> Lines:
+    """The screen of a plan that is about to be taken."""
+    beside = agreement_lines(planned.agreement, planned.left, width=width) if planned.agreement else None
+    return plan_text(to_json(planned.plan), run, width=width, beside=beside)
+
+
+def show_plan(terminal: Terminal, form: str, document: Document, run: Run, *, saved: bool = False) -> None:
+    """A plan on stdout, in any format; `saved` if it comes from a file."""
+    if form == "text":
+        terminal.show(plan_text(document, run, width=terminal.width, saved=saved))
+    elif form == "json":
+        terminal.write(encode(document))
+    else:
+        written = plan_markdown if form == "markdown" else plan_html
+        terminal.write(written(terminal.again_in(document), run).encode())
 
 
 def approved_tokens(plan: Plan, granted: Collection[tuple[str, str]]) -> tuple[str, ...]:

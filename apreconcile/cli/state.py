@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -28,7 +27,9 @@ from apreconcile.workflow import (
 
 from .command import Group, command
 from .opening import within
-from .options import ADDRESS, FORMAT, SETTLE, Settings, check_format, check_store, pass_settings
+from .options import FORMAT, SETTLE, Settings, check_format, check_store, pass_settings
+from .terminal import indented
+from .values import ADDRESS
 
 state = Group(
     "state",
@@ -71,7 +72,7 @@ def _told(settings: Settings, form: str, screen: Callable[..., Lines]) -> None:
 
     document, unused = within(settings, recalled, offline=True)
     if as_json:
-        terminal.write(json.dumps(to_json(document), ensure_ascii=False, indent=2).encode() + b"\n")
+        terminal.write(indented(to_json(document)))
         return
     first = [*prose(f"{unused.message}.", width=terminal.width), BLANK] if unused else []
     terminal.show([*first, *screen(document, width=terminal.width)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -140,6 +141,11 @@ class Terminal:
     def paints_talk(self) -> bool:
         """Whether something may move on stderr: a terminal that can, and not the log of a CI."""
         return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def indented(value: object) -> bytes:
+    """A value as JSON that people may read; half a character of a broken text stands there as an escape."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode(errors="backslashreplace") + b"\n"
 
 
 def told_once(tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -41,7 +41,7 @@ class Secret:
 
     def digest(self, salt: str) -> str:
         """The salted sha256 by which a secret is known again, 64 hex digits."""
-        return hashlib.sha256(f"{salt}\0{self.text}".encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(f"{salt}\0{self.text}".encode(errors="surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class Call:
     outside: bool = False
 
     @property
+    def where(self) -> str:
+        """The call as people know it: its verb and path, without the query."""
+        return f"{self.method} /{'/'.join(map(str, self.path))}"
+
+    @property
     def needs(self) -> frozenset[Address]:
         """The addresses whose ids must be known before this call can be sent."""
         return frozenset(hole.address for _, hole in holes((list(self.path), self.body)) if isinstance(hole, IdOf))
@@ -103,7 +108,7 @@ class Call:
         """
         whole = {"path": list(self.path), "body": self.body}
         listed: list[dict[str, Wire]] = []
-        for at, hole in sorted(holes(whole), key=lambda found: found[0]):
+        for at, hole in sorted(holes(whole)):
             if isinstance(hole, IdOf):
                 listed.append({"at": at, "id": str(hole.address)})
             elif isinstance(hole, After):
@@ -161,13 +166,12 @@ class Check:
             return None
         if self.expect is None or body.get("status") == "released":
             return self.expect is None and body.get("status") == "released"
-        wanted = replace_holes(
-            dict(self.expect), lambda hole: ids.get(hole.address, "") if isinstance(hole, IdOf) else hole.text
-        )
+        wanted = replace_holes(self.expect, lambda hole: ids.get(hole.address) if isinstance(hole, IdOf) else hole.text)
         return shows(body, wanted)
 
 
 NOT_FOUND = 404
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def replace_at(value: Wire, pointers: Collection[str], by: Callable[[Wire], Wire], at: str = "") -> Wire:
@@ -201,6 +205,11 @@ def holes(value: Wire, at: str = "") -> Iterator[tuple[str, Hole]]:
             yield from holes(item, f"{at}/{index}")
 
 
+def has_secret(value: Wire) -> bool:
+    """Whether a secret stands anywhere in a value."""
+    return any(isinstance(hole, Secret) for _, hole in holes(value))
+
+
 def replace_holes(value: Wire, by: Callable[[Hole], Wire]) -> Wire:
     """The value with every hole replaced; maps and lists are copied, nothing is changed in place."""
     if isinstance(value, Hole):
@@ -214,6 +223,4 @@ def replace_holes(value: Wire, by: Callable[[Hole], Wire]) -> Wire:
 
 def canonical(value: Wire) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8, one form for one value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _CANONICAL.encode(value).encode(errors="surrogatepass")

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .address import Address
-from .call import IdOf
+from .call import IdOf, has_secret
 from .change import FieldDiff
-from .diff import is_secret, item_fields
+from .diff import item_fields
 from .kind import Items, Kind
 from .planfile import field_json
 from .wanted import Manifest, Wanted
@@ -71,7 +71,7 @@ def _fields(kind: Kind, one: Wanted, other: Wanted) -> Iterator[FieldDiff]:
         if items and isinstance(before, list) and isinstance(after, list):
             yield from item_fields(name, items, after, {tool[items.key]: tool for tool in before})
         else:
-            yield FieldDiff(name, before, after, secret=is_secret(before) or is_secret(after))
+            yield FieldDiff(name, before, after, secret=has_secret(before) or has_secret(after))
 
 
 def _said(wanted: Wanted) -> Mapping[str, Wire]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .address import Address
-from .call import IdOf, Secret, canonical, holes, replace_at, replace_holes
+from .call import IdOf, Secret, canonical, has_secret, holes, replace_at, replace_holes
 from .change import Blocked, FieldDiff
 from .kind import ClearsWith, Default, Fixed, Items, Kind, Phone, Refers, Wish
 from .phone import normal
@@ -67,11 +67,6 @@ def _part(value: Wire, at: str) -> str:
 def hidden_in(parts: Collection[str], item: str) -> frozenset[str]:
     """The JSON pointers of what was secret inside one item."""
     return frozenset(part.removeprefix(item) for part in parts if part.startswith(f"{item}/"))
-
-
-def is_secret(value: Wire) -> bool:
-    """Whether a secret stands anywhere in a value."""
-    return any(isinstance(hole, Secret) for _, hole in holes(value))
 
 
 def difference(
@@ -233,7 +228,7 @@ def _differ(found: Difference, kind: Kind, wanted: Wanted, name: str, shown: Wir
         found.blocked += _undeclared(wanted.address, name, items, value, live)
         found.send[name] = [{**_bare(live.get(one[items.key], {})), **one} for one in value]
     else:
-        found.fields.append(FieldDiff(name, shown, value, secret=secret or is_secret(value)))
+        found.fields.append(FieldDiff(name, shown, value, secret=secret or has_secret(value)))
         found.send[name] = value
 
 
@@ -290,7 +285,7 @@ def _nested(at: str, before: Mapping[str, Wire], after: Mapping[str, Wire]) -> l
         word = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
         old, new = _leaf(before, path), _leaf(after, path)
         if not (settled(old) is None and settled(new) is None):
-            diffs.append(FieldDiff(at + word, old, new, secret=is_secret(new) or is_secret(old)))
+            diffs.append(FieldDiff(at + word, old, new, secret=has_secret(new) or has_secret(old)))
     return sorted(diffs, key=lambda diff: diff.field)
 
 

@@ -35,8 +35,8 @@ def ended(snapshot: Snapshot, state: State, now: datetime) -> tuple[State, list[
 
 def over(state: State, now: datetime) -> frozenset[tuple[str, str]]:
     """The (kind, id) of what was bought to end before this moment."""
-    held = ((at.kind, one) for at, one in state.resources.items() if one.expires)
-    return frozenset((kind, one.id) for kind, one in held if datetime.fromisoformat(one.expires or "") <= now)
+    ends = {(at.kind, one.id): one.expires for at, one in state.resources.items()}
+    return frozenset(who for who, end in ends.items() if end and datetime.fromisoformat(end) <= now)
 
 
 def is_its_own(manifest: Manifest, state: State, change: Change) -> bool:

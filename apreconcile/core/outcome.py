@@ -115,12 +115,12 @@ class Report:
 
 def exit_code(
     plan: Plan,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[Outcome] = (),
     *,
-    converged: bool | None,
-    unsaved: bool,
-    conflict: bool,
-    stopped: bool,
+    converged: bool | None = None,
+    unsaved: bool = False,
+    conflict: bool = False,
+    stopped: bool = False,
     verified: Sequence[Verified] = (),
     doubted: bool = False,
 ) -> int:

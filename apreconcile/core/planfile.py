@@ -11,7 +11,7 @@ from typing import Any, Never, TypeAlias
 
 from apreconcile.version import __version__
 
-from .call import IdOf, Secret, canonical, holes, replace_holes
+from .call import IdOf, canonical, has_secret, replace_holes
 from .change import Blocked, FieldDiff
 from .errors import BlockedError, PlanFileError
 from .plan import Member, Plan, Probe, Scope, Step, blocked, summary
@@ -152,17 +152,13 @@ def field_json(diff: FieldDiff) -> Document:
     """One field that differs, without its secrets."""
     if diff.secret:
         return {"field": diff.field, "before": MASK, "after": MASK, "secret": True}
-    before, after = _has_secret(diff.before), _has_secret(diff.after)
+    before, after = has_secret(diff.before), has_secret(diff.after)
     shown = {
         "field": diff.field,
         "before": _value_json(diff.before, beside_secret=after and not before),
         "after": _value_json(diff.after, beside_secret=before and not after),
     }
     return shown | ({"secret": True} if before or after else {})
-
-
-def _has_secret(value: Wire) -> bool:
-    return any(isinstance(hole, Secret) for _, hole in holes(value))
 
 
 def _value_json(value: Wire, *, beside_secret: bool) -> Wire:

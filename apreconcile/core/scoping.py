@@ -42,7 +42,7 @@ def is_blind(call: Call) -> bool:
 
 def beside(calls: Sequence[Call]) -> tuple[Question, ...]:
     """What has to be read outside before these calls are sent inside: what is there where a blind one might act."""
-    return tuple(Question(f"outside {_where(call)}", _outside(call)) for call in calls if is_blind(call))
+    return tuple(Question(f"outside {call.where}", _outside(call)) for call in calls if is_blind(call))
 
 
 def guarded(step: Step, answers: Mapping[Question, Reply]) -> tuple[Step, list[Blocked]]:
@@ -53,7 +53,7 @@ def guarded(step: Step, answers: Mapping[Question, Reply]) -> tuple[Step, list[B
         reply = answers.get(asked, Reply(0))
         if not (200 <= reply.status < 300 and reply.body is None):  # noqa: PLR2004 -- HTTP's success class
             there = "nobody could tell what is there" if not reply.status else "there is one there"
-            reason = f"nobody knows whether {_where(call)} minds the sub-account, or acts on the account: {there}"
+            reason = f"nobody knows whether {call.where} minds the sub-account, or acts on the account: {there}"
             hint = "do it in the AgentPhone dashboard, inside the sub-account; then plan again"
             stops.append(Blocked(step.address, reason, hint))
     checks = tuple(Check(_outside(call), None, slot=True) for call in blind)
@@ -73,7 +73,3 @@ def believed(answers: Mapping[Question, Reply], snapshot: Snapshot) -> Mapping[Q
 
 def _outside(call: Call) -> Call:
     return Call("GET", call.path, outside=True)
-
-
-def _where(call: Call) -> str:
-    return f"{call.method} /{'/'.join(map(str, call.path))}"

@@ -15,7 +15,7 @@ from apreconcile.core.errors import Error, NetworkError
 from apreconcile.core.masking import Masking
 from apreconcile.core.wire import Wire
 
-from .refusal import one_line, refusal, where
+from .refusal import one_line, refusal
 
 LARGEST = 32 * 1024 * 1024
 """Bytes: no reply is read beyond it, packed or unpacked."""
@@ -49,7 +49,7 @@ def read(call: Call, answer: Answer, masking: Masking) -> Reply | Error:
         if call.names is not None:
             _must_have_id(body)
     except _UnreadableError as problem:
-        text = one_line(masking(f"{where(call)} answered {answer.status}, but {problem}"))
+        text = one_line(masking(f"{call.where} answered {answer.status}, but {problem}"))
     else:
         return Reply(answer.status, body)
     return NetworkError(text, sent=True, hint="run `apreconcile plan` to see whether it took effect")

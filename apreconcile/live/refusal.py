@@ -40,13 +40,13 @@ _HINTS_BY_STATUS = {
 def refusal(call: Call, status: int, location: str, body: Wire, masking: Masking) -> Error:
     """The error that an answer other than 2xx means. `location` is where a redirect leads; only its host is named."""
     if 300 <= status < 400:  # noqa: PLR2004 -- HTTP's redirects
-        text = f"{where(call)} answered {status}, a redirect to {_host(location)}; redirects are not followed"
+        text = f"{call.where} answered {status}, a redirect to {_host(location)}; redirects are not followed"
         return ApiError(shown(text, masking), status=status, hint="check --base-url and AGENTPHONE_BASE_URL")
     said, code = _said(body)
     if masking(code) != code:
         code = ""
     verb = "failed" if status >= _SERVER_ERRORS else "was refused"
-    text = shown(f"{where(call)} {verb} with {f'{status} {code}'.strip()}", masking)
+    text = shown(f"{call.where} {verb} with {f'{status} {code}'.strip()}", masking)
     if said:
         text += ": " + shown(said, masking)
     hint = _HINTS_BY_CODE.get(code) or _HINTS_BY_STATUS.get(status, _LATER if status >= _SERVER_ERRORS else None)
@@ -54,11 +54,6 @@ def refusal(call: Call, status: int, location: str, body: Wire, masking: Masking
         return CredentialsError(text, hint=hint)
     sort = NotFoundError if status == _NOT_FOUND else ApiError
     return sort(text, status=status, code=code, hint=hint)
-
-
-def where(call: Call) -> str:
-    """The call as people know it: its verb and path, without the query."""
-    return f"{call.method} /{'/'.join(map(str, call.path))}"
 
 
 def one_line(text: str) -> str:

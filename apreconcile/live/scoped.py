@@ -15,7 +15,6 @@ from apreconcile.core.scoping import is_listed
 
 from .client import Client
 from .listing import list_all
-from .refusal import where
 from .together import together
 
 SUB_ACCOUNTS = ("v1", "sub-accounts")
@@ -90,11 +89,11 @@ class ScopedClient(Client):
         if isinstance(reply.body, dict) and reply.body.get("status") == "released":
             return reply
         self.doubts += 1
-        reason = f"{where(call)} shows a number that the list of the sub-account does not have"
+        reason = f"{call.where} shows a number that the list of the sub-account does not have"
         raise UnsafeError(reason, hint="is it the account's own, or another sub-account's? look in the dashboard")
 
     def _doubt(self, call: Call) -> UnsafeError:
         self.doubts += 1
-        reason = f"{where(call)} answered 404: it is not there, or this call does not mind sub-accounts"
+        reason = f"{call.where} answered 404: it is not there, or this call does not mind sub-accounts"
         hint = "look in the AgentPhone dashboard; what is truly gone: apreconcile state forget ADDRESS"
         return UnsafeError(reason, hint=hint)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from . import escape
 from .fields import field_lines
+from .headline import RUN, Run, all_of
 from .layout import count, hint_lines, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Style, quiet, say, strong, wrap
 from .text import stop_lines, title_lines, unmanaged_lines
@@ -40,8 +41,8 @@ _SINCE = {"gone": "spec", "replaced": "spec", "removed": "account", "forgotten":
 """Where else than that it changed, if both moved."""
 
 
-def drift_text(document: Mapping[str, Any], *, resources: int, width: int = WIDTH, only: Sequence[str] = ()) -> Lines:
-    """The whole screen. `resources` is how many there are, for no drift; `only` the addresses that were asked for."""
+def drift_text(document: Mapping[str, Any], run: Run = RUN, *, width: int = WIDTH) -> Lines:
+    """The whole screen."""
     lines = title_lines(document, width)
     if any(item["fields"] for item in document["drift"]):
         lines += wrap(quiet("Fields: what is live → what the spec says."), width)
@@ -51,7 +52,7 @@ def drift_text(document: Mapping[str, Any], *, resources: int, width: int = WIDT
     lines += stop_lines(document["blocked"], width)
     lines += unmanaged_lines(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
-    lines += _closing(document, resources, only, width)
+    lines += _closing(document, run, width)
     return [*lines, quiet(f"Read with {count(document['requests'], 'request')}; nothing was written.")]
 
 
@@ -66,7 +67,7 @@ def said_of(item: Mapping[str, Any]) -> str:
     return f"{_SAID.get(what, what)}{since}"
 
 
-def counted(document: Mapping[str, Any]) -> str:
+def _counted(document: Mapping[str, Any]) -> str:
     """How many addresses differ, and who moved, as one sentence."""
     told = document["summary"]
     words = {"spec": "in the spec", "account": "in the account", "both": "in both", "unknown": "by nobody knows whom"}
@@ -76,12 +77,12 @@ def counted(document: Mapping[str, Any]) -> str:
     return "; ".join([f"Drift: {drifted}" + (f" ({', '.join(by)})" if by else ""), *beside]) + "."
 
 
-def nothing(resources: int, only: Sequence[str]) -> str:
-    """That nothing differs, of how many or of which."""
-    if only:
-        return f"No drift: {escape.line(', '.join(only))} {'is' if len(only) == 1 else 'are'} as the spec says."
-    some = f"{count(resources, 'resource')} {'is' if resources == 1 else 'are'}"
-    return f"No drift: {some} as the spec says."
+def summed(document: Mapping[str, Any], run: Run) -> str:
+    """How much differs, or that nothing does."""
+    if document["drift"] or document["blocked"]:
+        return _counted(document)
+    subject, several = all_of(run)
+    return f"No drift: {subject} {'are' if several else 'is'} as the spec says."
 
 
 def _item(item: Mapping[str, Any], width: int) -> Lines:
@@ -110,7 +111,6 @@ def _fields(item: Mapping[str, Any], width: int) -> Lines:
     return lines
 
 
-def _closing(document: Mapping[str, Any], resources: int, only: Sequence[str], width: int) -> Lines:
-    if not document["drift"] and not document["blocked"]:
-        return wrap(say(nothing(resources, only), Style.GOOD), width)
-    return wrap(strong(counted(document)), width)
+def _closing(document: Mapping[str, Any], run: Run, width: int) -> Lines:
+    same = not document["drift"] and not document["blocked"]
+    return wrap(say(summed(document, run), Style.GOOD if same else Style.STRONG), width)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from . import escape, headline
-from .drift import counted, nothing, said_of, whose
+from .drift import said_of, summed, whose
+from .headline import RUN, Run
 from .layout import count
 from .markdown import beside_blocks, field_blocks, marker, stops_block
 from .tables import LIMIT, Block, fitted, folded, sentence, table_head, table_row
@@ -16,13 +17,13 @@ _REST = "All of it is what `--format json` says."
 _NAME = 200
 
 
-def drift_markdown(document: Mapping[str, Any], *, resources: int, only: Sequence[str] = (), limit: int = LIMIT) -> str:
-    """The whole note, of at most `limit` bytes; the options are those of `drift_text`."""
+def drift_markdown(document: Mapping[str, Any], run: Run = RUN, *, limit: int = LIMIT) -> str:
+    """The whole note, of at most `limit` bytes."""
     items = document["drift"]
     changed = [item for item in items if item["fields"]]
     stopped = headline.in_the_way(document["blocked"])
     blocks = [
-        Block((_head(document, resources, only),)),
+        Block((_head(document, run),)),
         *(stops_block(title, stops, 1) for title, stops in stopped if title != headline.BLOCKED),
         Block(
             tuple(map(_row, items)),
@@ -36,10 +37,9 @@ def drift_markdown(document: Mapping[str, Any], *, resources: int, only: Sequenc
     return fitted(blocks, limit, _REST)
 
 
-def _head(document: Mapping[str, Any], resources: int, only: Sequence[str]) -> str:
-    told = counted(document) if document["drift"] or document["blocked"] else nothing(resources, only)
+def _head(document: Mapping[str, Any], run: Run) -> str:
     name, place = escape.code(headline.name(document), _NAME), escape.markdown(headline.place(document), _NAME)
-    return f"{marker(document, 'drift')}\n## {name}: {escape.markdown(told)}\n\n{place}"
+    return f"{marker(document, 'drift')}\n## {name}: {escape.markdown(summed(document, run))}\n\n{place}"
 
 
 def _foot(document: Mapping[str, Any]) -> str:

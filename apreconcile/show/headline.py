@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apreconcile.core.planfile import name_of
@@ -22,6 +23,27 @@ UNSAFE = "Not safe: apply writes nothing until this is settled:"
 _TITLES = {9: "Not safe to go on with:", 6: "Outcome unknown: nothing is bought until it is settled:"}
 BLOCKED = "Blocked:"
 DESTROYS = "All that the state has is to go."
+APPROVE = "apreconcile apply --approve TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a plan's document does not say of the run that shows it.
+
+    `hint` is the command that approves a step, TOKEN standing for its token; `resources` is how many the spec has;
+    `approved` are the tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many
+    an approval takes, 0 where a token is enough.
+    """
+
+    hint: str = APPROVE
+    resources: int | None = None
+    approved: Collection[str] = ()
+    only: Sequence[str] = ()
+    signatures: int = 0
+
+
+RUN = Run()
+"""A run of which nothing is known."""
 
 
 def name(document: Mapping[str, Any]) -> str:
@@ -117,18 +139,21 @@ def changes_nothing(document: Mapping[str, Any]) -> bool:
     return not document["steps"] and not document["blocked"]
 
 
-def no_changes(document: Mapping[str, Any], resources: int | None, only: Sequence[str] = ()) -> str:
-    """What an empty plan says, of `only` these addresses or of so many `resources`."""
-    if document.get("destroy") and not only:
+def no_changes(document: Mapping[str, Any], run: Run) -> str:
+    """What an empty plan says, of what was asked for or of all that the spec has."""
+    if document.get("destroy") and not run.only:
         return "Nothing to destroy: the state has nothing."
-    if only:
-        names = escape.line(", ".join(only))
-        return f"No changes: {names} {'is as the spec wants it' if len(only) == 1 else 'are as the spec wants them'}."
-    if resources is None:
-        return "No changes: everything is as the spec wants it."
-    if resources == 1:
-        return "No changes: 1 resource is as the spec wants it."
-    return f"No changes: {count(resources, 'resource')} are as the spec wants them."
+    subject, several = all_of(run)
+    return f"No changes: {subject} {'are as the spec wants them' if several else 'is as the spec wants it'}."
+
+
+def all_of(run: Run) -> tuple[str, bool]:
+    """What a run is about, as a sentence begins with it, and whether it is several."""
+    if run.only:
+        return escape.line(", ".join(run.only)), len(run.only) > 1
+    if run.resources is None:
+        return "everything", False
+    return count(run.resources, "resource"), run.resources != 1
 
 
 def cost(document: Mapping[str, Any]) -> tuple[str, str]:

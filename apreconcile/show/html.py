@@ -8,12 +8,12 @@ from typing import Any
 from . import escape, headline
 from .drawing import drawing, sign
 from .escape import Html
+from .headline import RUN, Run
 from .layout import count
 from .markup import element, join, listed, sentence
 from .stakes import CHARGED, losses, stakes
 from .step_html import step_html
 from .stylesheet import CSS, POLICY
-from .text import APPROVE
 
 _ACTIONS = ("create", "update", "delete", "adopt", "move", "forget")
 _BECOMES = {
@@ -27,26 +27,18 @@ _ROWS = 10
 _NAME = 200
 
 
-def plan_html(
-    document: Mapping[str, Any],
-    *,
-    approvals_hint: str = APPROVE,
-    resources: int | None = None,
-    approved: Collection[str] = (),
-    only: Sequence[str] = (),
-    signatures: int = 0,
-) -> str:
-    """The whole page; the options are those of `plan_text`."""
-    waiting = headline.asking(document, approved)
+def plan_html(document: Mapping[str, Any], run: Run = RUN) -> str:
+    """The whole page."""
+    waiting = headline.asking(document, run.approved)
     steps = headline.gravest_first(document, waiting)
     stopped = headline.in_the_way(document["blocked"])
-    hint = "" if headline.stops_all(document) else approvals_hint
+    hint = "" if headline.stops_all(document) else run.hint
     main = element(
         "main",
         *(_stops(title, stops) for title, stops in stopped if title != headline.BLOCKED),
         *_stakes(document["steps"]),
         _picture(document, steps),
-        _steps(steps, waiting, approved, hint),
+        _steps(steps, waiting, run.approved, hint),
         *(_stops(title, stops) for title, stops in stopped if title == headline.BLOCKED),
         *_beside(document),
     )
@@ -62,7 +54,7 @@ def plan_html(
             element("title", Html("Plan of "), escape.html(headline.name(document), _NAME)),
             f"<style>{CSS}</style>",
             element("a", Html("To the steps"), class_="skip", href="#steps"),
-            _top(document, headline.no_changes(document, resources, only), waiting, signatures),
+            _top(document, run, waiting),
             main,
             element(
                 "footer",
@@ -73,7 +65,7 @@ def plan_html(
     )
 
 
-def _top(document: Mapping[str, Any], nothing: str, waiting: Sequence[Any], signatures: int) -> Html:
+def _top(document: Mapping[str, Any], run: Run, waiting: Sequence[Any]) -> Html:
     """Whose plan it is, how much it does, what it costs, and how much of it waits."""
     told, (cost, beside) = document["summary"], headline.cost(document)
     numbers = [(word, f"to {word}") for word in _ACTIONS] + [(word, word) for word in ("blocked", "unmanaged")]
@@ -82,7 +74,7 @@ def _top(document: Mapping[str, Any], nothing: str, waiting: Sequence[Any], sign
         for name, word in numbers
         if told[name]
     ]
-    wants = headline.wanting(len(waiting), signatures)
+    wants = headline.wanting(len(waiting), run.signatures)
     facts = [("Cost", join([escape.html(cost), _soft(f" {beside}")]))] if cost else []
     facts += [("Approvals", element("a", escape.html(wants), href="#steps"))] if waiting else []
     facts += [("Policy from", escape.html(document["policy"], _NAME))] if document.get("policy") else []
@@ -93,7 +85,7 @@ def _top(document: Mapping[str, Any], nothing: str, waiting: Sequence[Any], sign
         escape.html(document["environment"], _NAME),
     )
     destroys, empty = document.get("destroy"), headline.changes_nothing(document)
-    said = [nothing] if empty else [headline.DESTROYS] if destroys else []
+    said = [headline.no_changes(document, run)] if empty else [headline.DESTROYS] if destroys else []
     return element(
         "header",
         element("p", Html(f"apreconcile plan{' --destroy' if destroys else ''}"), class_="eyebrow"),

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import escape, headline
+from .headline import RUN, Run
 from .layout import count
 from .stakes import losses, stakes
 from .tables import LIMIT, Block, diff_block, fitted, folded, sentence, table_head, table_row
-from .text import APPROVE, SIGNS, UNKNOWN_SIGN
+from .text import SIGNS, UNKNOWN_SIGN
 from .values import Value, value
 
 _REST = "The whole plan is in its JSON, which a pipeline keeps as an artifact."
@@ -34,31 +35,22 @@ def marker(document: Mapping[str, Any], what: str = "") -> str:
     return f"<!-- apreconcile{f' {what}' if what else ''}: {re.sub(r'[^0-9A-Za-z_/:.-]', '_', name)[:_NAME]} -->"
 
 
-def plan_markdown(
-    document: Mapping[str, Any],
-    *,
-    approvals_hint: str = APPROVE,
-    resources: int | None = None,
-    approved: Collection[str] = (),
-    only: Sequence[str] = (),
-    signatures: int = 0,
-    limit: int = LIMIT,
-) -> str:
-    """The whole note, of at most `limit` bytes; the options are those of `plan_text`."""
-    waiting = headline.asking(document, approved)
+def plan_markdown(document: Mapping[str, Any], run: Run = RUN, *, limit: int = LIMIT) -> str:
+    """The whole note, of at most `limit` bytes."""
+    waiting = headline.asking(document, run.approved)
     held, steps = headline.withholding(waiting), headline.gravest_first(document, waiting)
     steps_with_fields = [step for step in steps if step["fields"]]
     stopped = headline.in_the_way(document["blocked"])
     blocks = [
-        Block(tuple(_head(document, headline.no_changes(document, resources, only))), joined="\n\n"),
+        Block(tuple(_head(document, headline.no_changes(document, run))), joined="\n\n"),
         *(stops_block(title, stops, 1) for title, stops in stopped if title != headline.BLOCKED),
         *_stakes(document["steps"]),
         Block(
-            tuple(_step_row(step, approved, held) for step in steps),
+            tuple(_step_row(step, run.approved, held) for step in steps),
             "### Steps", table_head("Step", "Risk", "What it means"), "step row", 3, 0.25,
         ),
         Block(tuple(map(_details, steps_with_fields)), noun="field table", rank=9, joined="\n\n"),
-        _approvals(document, waiting, approvals_hint, signatures),
+        _approvals(document, waiting, run),
         *(stops_block(title, stops, 5) for title, stops in stopped if title == headline.BLOCKED),
         *beside_blocks(document),
         Block((_foot(document),)),
@@ -153,13 +145,13 @@ def field_blocks(values: Sequence[Value], *, new: bool) -> list[str]:
     return blocks
 
 
-def _approvals(document: Mapping[str, Any], waiting: Sequence[Mapping[str, Any]], hint: str, signatures: int) -> Block:
+def _approvals(document: Mapping[str, Any], waiting: Sequence[Mapping[str, Any]], run: Run) -> Block:
     """What approves each step that waits, as a command to copy."""
     if not waiting or headline.stops_all(document):
         return Block(())
-    items = tuple(f"{title(step)}\n\n{escape.fenced([headline.approving(step, hint)], 'sh')}" for step in waiting)
-    head = f"### {headline.wanting(len(waiting), signatures)}"
-    tokens = token_list((step["token"] for step in waiting), f"{head}\n\n{escape.fenced([hint], 'sh')}")
+    items = tuple(f"{title(step)}\n\n{escape.fenced([headline.approving(step, run.hint)], 'sh')}" for step in waiting)
+    head = f"### {headline.wanting(len(waiting), run.signatures)}"
+    tokens = token_list((step["token"] for step in waiting), f"{head}\n\n{escape.fenced([run.hint], 'sh')}")
     return Block(items, head, "", "approval command", joined="\n\n", short=tokens)
 
 

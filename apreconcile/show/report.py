@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apreconcile.core.agreement import ALREADY
@@ -44,6 +45,25 @@ _ENDS = {
 }
 _REMAINING = 10
 _WORD = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What repeats a run, each as a shell reads it: its `command`, and the `plan` that makes such a plan.
+
+    `approvals` are the files that approvals are written into, `saved` the plan that was given. `flagged` gives the
+    flags of the run to the commands of a text.
+    """
+
+    command: str = "apreconcile apply"
+    approvals: Sequence[str] = ()
+    saved: str | None = None
+    plan: str = "apreconcile plan"
+    flagged: Callable[[str], str] = str
+
+
+AGAIN = Again()
+"""How a run without options is repeated."""
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -94,30 +114,15 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     return shown | ({"approvedBy": list(outcome.approved_by)} if outcome.approved_by else {})
 
 
-def report_text(
-    report: Report,
-    document: Mapping[str, Any],
-    *,
-    width: int = WIDTH,
-    command: str = "apreconcile apply",
-    approvals: Sequence[str] = (),
-    saved: str | None = None,
-    plan: str = "apreconcile plan",
-) -> Lines:
-    """The whole screen. `document` is the plan that was applied; `command` is what repeats this run.
-
-    `approvals` are the files that approvals are written into, `saved` the plan that was given, each as a shell reads
-    it; `plan` is the command that makes such a plan.
-    """
+def report_text(report: Report, document: Mapping[str, Any], again: Again = AGAIN, *, width: int = WIDTH) -> Lines:
+    """The whole screen. `document` is the plan that was applied."""
     steps = {name_of(step): step for step in document["steps"]}
     lines = _words(report, width)
     lines += _numbers(report.outcomes)
     lines += _secrets(report.outcomes, steps, width)
     lines += _unknown(report.outcomes, width)
     shown = [step["token"] for step in document["steps"]]
-    lines += _held(
-        report, approving(report, command, shown=shown, approvals=approvals, saved=saved, plan=plan), shown, width
-    )
+    lines += _held(report, approving(report, again, shown), shown, width)
     lines += _verified(report.verified, width)
     lines += _remaining(report, width)
     lines += warning_lines(report.warnings, width=width)
@@ -240,30 +245,22 @@ def _held(report: Report, told: tuple[list[str], list[str]], shown: Collection[s
     return [strong(f"Held until {wants} ({count(len(tokens), 'step')}){choice}:"), *rows, *note, BLANK]
 
 
-def approving(
-    report: Report,
-    command: str,
-    *,
-    shown: Collection[str],
-    approvals: Sequence[str] = (),
-    saved: str | None = None,
-    plan: str = "apreconcile plan",
-) -> tuple[list[str], list[str]]:
-    """The tokens of all that waits, and the lines of the commands that approve it.
+def approving(report: Report, again: Again, shown: Collection[str]) -> tuple[list[str], list[str]]:
+    """The tokens of all that waits, and the lines of the commands that approve it; `shown` are those of the plan.
 
     An entry is appended to the first of the files, and by tokens of the saved plan as long as it has them. Where no
     file was given and nobody has to sign, a token is enough.
     """
     tokens = [outcome.token for outcome in report.outcomes if outcome.token]
     new = not set(tokens) <= set(shown)
-    commands = [[command, *(f"  --approve {token}" for token in tokens)]]
-    if report.signatures or approvals:
-        source, files = "plan.json" if new else saved or "plan.json", approvals or ("approvals.yaml",)
+    commands = [[again.command, *(f"  --approve {token}" for token in tokens)]]
+    if report.signatures or again.approvals:
+        source, files = "plan.json" if new else again.saved or "plan.json", again.approvals or ("approvals.yaml",)
         sign = "--sign KEY " if report.signatures else ""
         entry = [f"apreconcile approve {source} --by NAME --reason TEXT", f"  {sign}--out {files[0]}"]
         entry += [f"  {token}" for token in tokens]
-        made = [] if source == saved else [[f"{plan} --out plan.json"]]
-        commands = [*made, entry, [" ".join([command, *(f"--approvals {file}" for file in files)])]]
+        made = [] if source == again.saved else [[f"{again.plan} --out plan.json"]]
+        commands = [*made, entry, [" ".join([again.command, *(f"--approvals {file}" for file in files)])]]
     return tokens, [row for words in commands for row in (*(f"{word} \\" for word in words[:-1]), words[-1])]
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from . import escape, headline
 from .fields import field_lines
+from .headline import RUN, Run
 from .layout import columns, count, hint_lines, more_lines, prose, warning_lines
 from .screen import BLANK, WIDTH, Lines, Span, Style, quiet, say, strong, wrap
 from .stakes import stakes_lines
-
-APPROVE = "apreconcile apply --approve TOKEN"
 
 SIGNS = {
     "adopt": ("=", Style.TAKE),
@@ -31,38 +30,32 @@ _UNMANAGED = 10
 
 def plan_text(
     document: Mapping[str, Any],
+    run: Run = RUN,
     *,
     width: int = WIDTH,
-    approvals_hint: str | None = APPROVE,
-    resources: int | None = None,
     saved: bool = False,
-    approved: Collection[str] = (),
-    only: Sequence[str] = (),
-    signatures: int = 0,
     beside: Lines | None = None,
 ) -> Lines:
-    """The whole screen. `resources` is how many there are, for an empty plan; `saved` tells when a file expires.
+    """The whole screen. `saved` tells when a file expires.
 
-    `approved` are tokens that were given, `only` the addresses that alone were asked for. `signatures` is how many an
-    approval takes, 0 where a token is enough. `beside` says what else a saved plan has, of which these are the steps
-    that are taken.
+    `beside` says what else a saved plan has, of which these are the steps that are taken.
     """
     lines = [*title_lines(document, width), *(wrap(quiet(_AGAIN), width) if beside is not None else []), BLANK]
-    waiting = headline.asking(document, approved)
+    waiting = headline.asking(document, run.approved)
     held = headline.withholding(waiting)
     for step in document["steps"]:
-        lines += [*step_lines(step, held=held, width=width, approved=approved), BLANK]
+        lines += [*step_lines(step, held=held, width=width, approved=run.approved), BLANK]
     lines += beside or []
     lines += stop_lines(document["blocked"], width)
     lines += unmanaged_lines(document["unmanaged"], width)
     lines += warning_lines(document["warnings"], width=width)
     lines += _tests(headline.test_calls(document), width)
     lines += stakes_lines(document["steps"], width=width)
-    nothing = headline.no_changes(document, resources, only)
+    nothing = headline.no_changes(document, run)
     nothing = nothing if beside is None else "Nothing of the saved plan is left to take."
     lines += _closing(document, nothing, width)
     waits = 0 if headline.stops_all(document) else len(waiting)
-    lines += prose(_approvals(waits, approvals_hint, signatures), width=width) if waits else []
+    lines += prose(f"{headline.wanting(waits, run.signatures)}: {run.hint}", width=width) if waits else []
     lines.append(quiet(f"Read with {count(document['requests'], 'request')}."))
     if saved:
         lines += wrap(quiet(headline.made_by(document)), width)
@@ -172,8 +165,3 @@ def _closing(document: Mapping[str, Any], nothing: str, width: int) -> Lines:
     said, beside = headline.cost(document)
     told = (*say(f"Cost: {said}"), *quiet(f" ({beside})" if beside else ""), *say("."))
     return [*lines, *(wrap(told, width) if said else [])]
-
-
-def _approvals(number: int, hint: str | None, signatures: int) -> str:
-    wants = headline.wanting(number, signatures)
-    return f"{wants}: {hint}" if hint else f"{wants}."

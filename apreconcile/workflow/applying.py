@@ -307,7 +307,7 @@ def _untouched(
     outcomes = planned.completed(list(skipped))
     undone = any(outcome.word is not Word.DONE for outcome in outcomes)
     return Report(
-        exit_code(plan, outcomes, converged=None, unsaved=False, conflict=False, stopped=stopped, verified=verified),
+        exit_code(plan, outcomes, stopped=stopped, verified=verified),
         None if undone or plan.blocked or plan.unsafe or plan.unsettled else True,
         planned.digest,
         outcomes,

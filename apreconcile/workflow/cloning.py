@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from apreconcile.core.address import Address
@@ -59,6 +59,7 @@ async def clone(
     """
     source = await (_account(account) if live else _spec(account))
     cloned = written(source.said, KINDS, choices, live=source.live, phones=source.phones, ids=source.ids)
+    cloned = replace(cloned, names=tuple(dict.fromkeys([*_key(target), *cloned.names])))
     if cloned.left:
         hosts = dict.fromkeys(host for host, _ in cloned.left)
         places = "; ".join(f"{where} names {host}" for host, where in cloned.left)
@@ -73,6 +74,11 @@ async def clone(
     )  # fmt: skip
     warnings = (*source.warnings, *_warnings(account, cloned))
     return Clone(tree, _bill(cloned, account, choices), cloned, warnings, shelf.files)
+
+
+def _key(target: Mapping[str, Wire]) -> list[str]:
+    """The variable that the key of the clone is read from, if it has one of its own."""
+    return [str(target["keyEnv"])] if "keyEnv" in target else []
 
 
 async def _spec(account: Account) -> _Source:

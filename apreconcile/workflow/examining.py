@@ -36,7 +36,6 @@ PATIENCE = 10.0
 """Seconds that one request may take, and it is sent once."""
 DRIFTS, WRONG = 30.0, 300.0
 """Seconds by which two clocks may differ, and from which on locks and expiry dates mean something else."""
-_GIT, _SSH, _GH = Version(2, 31), Version(8, 9), Version(2, 0)
 _UNASKED = "the API could not be asked"
 
 
@@ -71,7 +70,7 @@ class Patient:
 async def examine(patient: Patient, *, on_request: Callable[[str], None] | None = None) -> tuple[Check, ...]:
     """Every check, in the order in which a run would meet them."""
     account, store, *programs = await together(
-        [_account(patient, on_request), _store(patient), *(_program(*each) for each in _programs(patient))]
+        [_account(patient, on_request), _store(patient), *(_program(each, patient) for each in _PROGRAMS)]
     )
     scope = [check for check in account if check.name == "scope"] or [_scope(patient, account)]
     rest = [check for check in account if check.name != "scope"]
@@ -277,31 +276,38 @@ def _held(state: State | None, now: datetime) -> tuple[Check, ...]:
     return (Check("lock", Health.OK, "nobody holds the state, and nothing is open"),)
 
 
-_Ask = Callable[[Mapping[str, str]], Awaitable[Version]]
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A program: how to ask it, the oldest that will do, what it is for, and whether a spec needs it."""
+
+    name: str
+    ask: Callable[[Mapping[str, str]], Awaitable[Version]]
+    oldest: Version
+    purpose: str
+    needed: Callable[[Manifest], bool]
 
 
-def _programs(patient: Patient) -> Sequence[tuple[str, _Ask, Version, str, bool, Mapping[str, str]]]:
-    """Each program: how to ask it, the oldest that will do, what it is for, and whether this spec needs it."""
-    manifest = patient.manifest
-    sinks = [one.sink for one in manifest.resources if one.sink and one.sink.github] if manifest else []
-    signed, kept = bool(manifest and manifest.policy.approvers), bool(manifest and manifest.store == "git")
-    environ = patient.environ
-    return (
-        ("git", git_version, _GIT, "for a state in a git remote, and for --policy-from", kept, environ),
-        ("ssh-keygen", ssh_version, _SSH, "for signed approvals", signed, environ),
-        ("gh", gh_version, _GH, "for signing secrets that go to GitHub", bool(sinks), environ),
-    )
+_PROGRAMS = (
+    _Program(
+        "git", git_version, Version(2, 31), "for a state in a git remote, and for --policy-from",
+        lambda it: it.store == "git",
+    ),
+    _Program("ssh-keygen", ssh_version, Version(8, 9), "for signed approvals", lambda it: bool(it.policy.approvers)),
+    _Program(
+        "gh", gh_version, Version(2, 0), "for signing secrets that go to GitHub",
+        lambda it: any(one.sink and one.sink.github for one in it.resources),
+    ),
+)  # fmt: skip
 
 
-async def _program(
-    name: str, ask: _Ask, oldest: Version, purpose: str, needed: bool, environ: Mapping[str, str]
-) -> tuple[Check, ...]:
+async def _program(one: _Program, patient: Patient) -> tuple[Check, ...]:
+    needed = patient.manifest is not None and one.needed(patient.manifest)
     bad = Health.FAILED if needed else Health.WARNING
-    wants = f"{purpose}{', as this spec has it' if needed else ''}"
+    wants = f"{one.purpose}{', as this spec has it' if needed else ''}"
     try:
-        version = await ask(environ)
+        version = await one.ask(patient.environ)
     except Error as problem:
-        return (Check(name, bad, f"{problem.message}; it is {wants}", problem.hint or ""),)
-    if version < oldest:
-        return (Check(name, bad, f"{version} is too old; it is {wants}", f"install {oldest} or later"),)
-    return (Check(name, Health.OK, f"{version}, {wants}"),)
+        return (Check(one.name, bad, f"{problem.message}; it is {wants}", problem.hint or ""),)
+    if version < one.oldest:
+        return (Check(one.name, bad, f"{version} is too old; it is {wants}", f"install {one.oldest} or later"),)
+    return (Check(one.name, Health.OK, f"{version}, {wants}"),)

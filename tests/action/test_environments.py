@@ -70,6 +70,21 @@ def test_each_environment_is_planned_and_applied_in_its_own_account(hub, other):
     assert "number.main" in drift.summary
 
 
+def test_what_was_planned_before_there_were_environments_is_said_to_be_over(hub, other):
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": SPEC + BUYING})
+    old = hub.api.add("<!-- apreconcile: agentphone.yaml -->\n## apreconcile plan: changes are pending\n")
+    theirs = hub.api.add("<!-- apreconcile: agentphone.yaml -->\nmine", "mallory")
+    on(hub, "prod", KEY).on_pull_request(key=False)
+    assert (
+        old["body"]
+        == "<!-- apreconcile: agentphone.yaml -->\nThis is over: each environment has its own comment now.\n"
+    )
+    assert theirs["body"].endswith("\nmine")
+    assert hub.api.comments[2]["body"].startswith("<!-- apreconcile: agentphone.yaml_prod_")
+    on(hub, "staging", OTHER).on_pull_request(key=False)
+    assert len(hub.api.comments) == 4
+
+
 def test_the_key_of_one_environment_never_works_in_another(hub, other):
     """Neither by the wrong name, nor the wrong key by the right name."""
     hub.begin({"agentphone.yaml": SPEC})

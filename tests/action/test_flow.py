@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from surroundings import make_key, signer
 
 from tests.action.conftest import BUYING, ROOT, SPEC
 from tests.action.test_pull_request import marked
@@ -28,9 +29,8 @@ def keys(tmp_path):
     """Make a key, and name it with its line in a list of signers."""
 
     def make(name):
-        path = tmp_path / name
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True)
-        return path, f'{name} namespaces="apreconcile" {path.with_suffix(".pub").read_text()}'
+        path = make_key(tmp_path / name)
+        return path, signer(name, path)
 
     return make
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import yaml
+from surroundings import make_key
 
 from tests.action.conftest import ROOT, action
 from tests.store.conftest import QUIET, call
@@ -42,8 +43,7 @@ def desk(hub):
     call("checkout", "--quiet", "-b", "main", folder=hub.dev)
     home = hub.folder / "home"
     (home / ".ssh").mkdir(parents=True)
-    key = home / ".ssh/id_ed25519"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ann", "-f", key], check=True)
+    make_key(home / ".ssh/id_ed25519")
     tools = hub.folder / "bin"
     tools.mkdir()
     (tools / "apreconcile").write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m apreconcile "$@"\n')

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import yaml
+from surroundings import make_key
 
 from tests.attacks.conftest import Desk, Ended
 from tests.store.conftest import QUIET
@@ -27,8 +28,7 @@ class Team:
         self.desk = desk
         desk.spec(BOTH).settled()
         for name in ("ann", "bob", "eve"):
-            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", desk.folder / name]
-            subprocess.run(argv, check=True)
+            make_key(desk.folder / name)
         self.list("ann", "bob")
 
     def list(self, *names: str, required: int = 1, more: str = "", options: str = "") -> None:

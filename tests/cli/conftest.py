@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -54,8 +55,31 @@ class Result:
     out: str
     err: str
 
+    @property
+    def said(self) -> str:
+        """All that was said, stdout before the bar, however its lines were broken."""
+        return " | ".join(" ".join(text.split()) for text in (self.out, self.err))
+
 
 Run = Callable[..., Result]
+
+
+def planned(ap: Run, *args: str, env: dict[str, str] | None = None) -> Any:
+    """The document of a plan."""
+    return json.loads(ap("plan", *args, "--format", "json", env=env).out)
+
+
+def approving(document: Any) -> list[str]:
+    """The options that approve all that a plan asks for."""
+    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
+
+
+def applied(ap: Run, *args: str, env: dict[str, str] | None = None) -> Any:
+    """Apply with every approval; the document of the plan."""
+    document = planned(ap, *args, env=env)
+    result = ap("apply", *args, "--yes", *approving(document), env=env)
+    assert result.code == 0, result
+    return document
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,11 @@ import pytest
 
 from apreconcile import workflow
 from apreconcile.cli import applying as module
-
-
-def tokens(ap, world) -> list[str]:
-    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
-    return [step["token"] for step in document["steps"] if step["token"]]
+from tests.cli.conftest import approving, planned
 
 
 def approved(ap, world) -> list[str]:
-    return [word for token in tokens(ap, world) for word in ("--approve", token)]
+    return approving(planned(ap, env=world.env))
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(ap, world):
@@ -104,7 +100,7 @@ def test_require_all_approved_refuses_up_front(ap, world):
     told = ap("apply", "--yes", "--require-all-approved", env=world.env)
     assert told.code == 3
     assert "nothing was sent: 1 approval missing" in told.err
-    assert f"       {tokens(ap, world)[0]}\n" in told.err
+    assert f"       {approved(ap, world)[1]}\n" in told.err
     assert world.writes() == []
     assert ap("apply", "--yes", "--require-all-approved", *approved(ap, world), env=world.env).code == 0
 

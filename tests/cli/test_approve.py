@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from surroundings import make_key, signer
 
 from apreconcile.cli.applying import Order, applied
 from apreconcile.cli.options import Settings
@@ -324,8 +325,7 @@ def test_without_ssh_keygen_a_signature_is_unsafe(ap, world, token, monkeypatch,
 def test_two_people_sign_one_file_and_what_they_signed_is_taken(ap, world, token, capsys):
     signers = b""
     for name in ("ann", "bob"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
-        signers += f'{name} namespaces="apreconcile" {Path(f"{name}.pub").read_text()}'.encode()
+        signers += signer(name, make_key(Path(name))).encode()
         told = ap("approve", "plan.json", token, "--by", name, "--reason", "yes", "--sign", name, "--out", "a.yaml")
         assert (told.code, "not signed" in told.err) == (0, False)
         code = applying(world, Approvers(signers, required=2), approvals=("a.yaml",), only=())

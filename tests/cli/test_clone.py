@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+
+from tests.cli.conftest import applied
 
 SPEC = """\
 version: 1
@@ -28,13 +28,6 @@ ENV = {"PROD_KEY": "key-of-prod", "STAGING_KEY": "key-of-staging", "WORD": "plan
 ALL = ("--rewrite", "hooks.acme.dev=hooks.stg.dev", "--rewrite", "api.acme.dev=api.stg.dev")
 
 
-def applied(ap, *args):
-    plan = json.loads(ap("plan", *args, "--format", "json", env=ENV).out)
-    tokens = [word for step in plan["steps"] if step["token"] for word in ("--approve", step["token"])]
-    result = ap("apply", *args, "--yes", *tokens, env=ENV)
-    assert result.code == 0, result
-
-
 def sent(world, key):
     headers = {"Authorization": f"Bearer {key}"}
     return [
@@ -46,7 +39,7 @@ def sent(world, key):
 def prod(folder, ap, world):
     """An account that is as the spec wants it."""
     (folder / "agentphone.yaml").write_text(SPEC.replace("BASE", world.url))
-    applied(ap, "-e", "prod")
+    applied(ap, "-e", "prod", env=ENV)
     return world
 
 
@@ -58,7 +51,7 @@ def test_a_clone_is_another_account_s_and_no_call_of_it_reaches_the_source(prod,
     (folder / "b/clone.yaml").write_text(result.out)
     env = {name: value for name, value in ENV.items() if name != "PROD_KEY"}
     assert ap("validate", "b/clone.yaml", env=env).code == 0
-    applied(ap, "-f", "b/clone.yaml", "-e", "staging")
+    applied(ap, "-f", "b/clone.yaml", "-e", "staging", env=ENV)
     assert ap("plan", "-f", "b/clone.yaml", "-e", "staging", "--detailed-exitcode", env=env).code == 0
     assert sent(prod, "key-of-prod") == before
     agents = prod.http.get("/v1/agents", headers={"Authorization": "Bearer key-of-staging"}).json()["data"]
@@ -70,7 +63,7 @@ def test_what_it_costs_is_said_first_and_nothing_secret_at_all(prod, ap):
     bill = "A clone of prod for staging. It buys 1 number: +$3.00/month (prices as of 2026-07-17), the first at once."
     assert result.out.splitlines()[0] == f"# {bill}"
     assert " ".join(result.err.split()).startswith(bill)
-    assert "Set in the environment before: WORD, SUPPORT_LOOK_X" in result.out
+    assert "Set in the environment before: STAGING_KEY, WORD, SUPPORT_LOOK_X" in result.out
     for planted in ("planted-word", "planted-value", "key-of-prod"):
         assert planted not in result.out + result.err
     for left in (".env", "writeTo", "policy:", "externalId", "apr:"):
@@ -115,7 +108,11 @@ def test_what_the_hint_says_can_be_said_however_the_host_is_written(ap, folder):
     words = told.partition("there: ")[2].replace("=NEW", "=qa.dev").split()
     assert len(words) == 6, told
     result = ap("clone", "--from", "prod", "--to", "qa", *words)
-    assert (result.code, "planted" in result.out, "Set in the environment before: A_T1_LOGIN" in result.out) == (
+    assert (
+        result.code,
+        "planted" in result.out,
+        "Set in the environment before: AGENTPHONE_API_KEY_QA, A_T1_LOGIN" in result.out,
+    ) == (
         0,
         False,
         True,
@@ -170,7 +167,7 @@ def test_a_number_that_is_bound_is_one_that_the_other_account_has(prod, ap, fold
         sent(prod, "key-of-prod"),
         ("-f", "b/clone.yaml", "-e", "staging", "--var", "number-main=+13105550108"),
     )
-    applied(ap, *args)
+    applied(ap, *args, env=ENV)
     assert ap("plan", *args, "--detailed-exitcode", env=ENV).code == 0
     assert sent(prod, "key-of-prod") == before
     [number] = prod.http.get("/v1/numbers", headers=headers).json()["data"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apreconcile.sandbox import Options, running
-from tests.cli.test_environments import applied
+from tests.cli.conftest import applied, approving, planned
 
 SPEC = """\
 version: 1
@@ -36,18 +36,6 @@ def spec(folder):
     return write
 
 
-def plan(ap, *args, env):
-    return json.loads(ap("plan", *args, "--format", "json", env=env).out)
-
-
-def tokens(document):
-    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
-
-
-def said(result):
-    return " ".join(result.out.split()) + " | " + " ".join(result.err.split())
-
-
 def left(world):
     agents, numbers = (world.http.get(f"/v1/{what}").json()["data"] for what in ("agents", "numbers"))
     return [one["name"] for one in agents], len(numbers), world.http.get("/v1/webhooks").json()
@@ -57,59 +45,61 @@ def test_all_that_is_ours_goes_in_its_order_each_step_with_its_approval(spec, ap
     world.seed(agents=[{"name": "Somebody's"}])
     applied(ap, "-e", "staging", env=env)
     before = len(world.writes())
-    document = plan(ap, "-e", "staging", "--destroy", env=env)
+    document = planned(ap, "-e", "staging", "--destroy", env=env)
     order = [step["address"] for step in document["steps"]]
     assert order == ["webhook.events", "webhook.own", "number.main", "agent.support", "agent.triage"]
     assert (document["destroy"], all(step["token"] for step in document["steps"])) == (True, True)
     held = ap("destroy", "-e", "staging", "--yes", env=env)
     assert (held.code, len(world.writes())) == (3, before), held
-    result = ap("destroy", "-e", "staging", "--yes", *tokens(document), env=env)
+    result = ap("destroy", "-e", "staging", "--yes", *approving(document), env=env)
     assert result.code == 0, result
-    assert "Done: nothing that the state had is left." in said(result)
+    assert "Done: nothing that the state had is left." in result.said
     assert "Somebody's" in result.out, "what stays is said"
     assert left(world) == (["Somebody's"], 0, None)
     again = ap("destroy", "-e", "staging", "--yes", env=env)
-    assert (again.code, "Nothing to destroy" in said(again)) == (0, True)
+    assert (again.code, "Nothing to destroy" in again.said) == (0, True)
 
 
 def test_the_tokens_of_destroy_are_those_of_a_spec_without_these_things(spec, ap, world, env):
     applied(ap, "-e", "staging", env=env)
-    destroy = plan(ap, "-e", "staging", "--destroy", env=env)
+    destroy = planned(ap, "-e", "staging", "--destroy", env=env)
     spec("version: 1\nproject: acme\n" + SPEC[SPEC.index("environments") :])
-    assert tokens(plan(ap, "-e", "staging", env=env)) == tokens(destroy)
+    assert approving(planned(ap, "-e", "staging", env=env)) == approving(destroy)
 
 
 def test_what_is_protected_or_set_to_be_forgotten_stays(spec, ap, world, env):
     spec(SPEC.replace("main: {", "main: {protect: true, "))
     applied(ap, "-e", "staging", env=env)
-    document = plan(ap, "-e", "staging", "--destroy", env=env)
-    result = ap("destroy", "-e", "staging", "--yes", *tokens(document), env=env)
-    assert (result.code, "is protected: it is not released" in said(result)) == (5, True), result
+    document = planned(ap, "-e", "staging", "--destroy", env=env)
+    result = ap("destroy", "-e", "staging", "--yes", *approving(document), env=env)
+    assert (result.code, "is protected: it is not released" in result.said) == (5, True), result
     assert left(world) == (["Support"], 1, None)
     number = SPEC.replace("numbers: {main: {agent: support}}\n", "forget: [number.main]\n")
     spec(number)
     assert [
-        step["action"] for step in plan(ap, "-e", "staging", "--destroy", "--only", "number.main", env=env)["steps"]
+        step["action"] for step in planned(ap, "-e", "staging", "--destroy", "--only", "number.main", env=env)["steps"]
     ] == []
 
 
 def test_a_saved_plan_to_destroy_is_for_destroy_alone(spec, ap, world, env):
     applied(ap, "-e", "staging", env=env)
     told = ap("plan", "-e", "staging", "--destroy", "--out", "gone.json", env=env)
-    assert "destroy it: apreconcile -e staging destroy gone.json" in said(told)
+    assert "destroy it: apreconcile -e staging destroy gone.json" in told.said
     document = json.loads(Path("gone.json").read_text())
-    result = ap("apply", "gone.json", "-e", "staging", "--yes", *tokens(document), env=env)
-    assert (result.code, "is a plan to destroy" in said(result)) == (1, True), result
+    result = ap("apply", "gone.json", "-e", "staging", "--yes", *approving(document), env=env)
+    assert (result.code, "is a plan to destroy" in result.said) == (1, True), result
     ap("plan", "-e", "staging", "--out", "all.json", env=env)
     assert ap("destroy", "all.json", "-e", "staging", "--yes", env=env).code == 1
-    assert ap("destroy", "gone.json", "-e", "staging", "--yes", *tokens(document), env=env).code == 0
+    assert ap("destroy", "gone.json", "-e", "staging", "--yes", *approving(document), env=env).code == 0
     assert left(world) == ([], 0, None)
 
 
 def test_a_policy_bounds_what_destroy_releases(spec, ap, world, env):
     spec(SPEC + "policy: {maxReleases: {perApply: 0}}\n")
     applied(ap, "-e", "staging", env=env)
-    result = ap("destroy", "-e", "staging", "--yes", *tokens(plan(ap, "-e", "staging", "--destroy", env=env)), env=env)
+    result = ap(
+        "destroy", "-e", "staging", "--yes", *approving(planned(ap, "-e", "staging", "--destroy", env=env)), env=env
+    )
     assert (result.code, left(world)[1]) == (5, 1), result
 
 
@@ -131,7 +121,7 @@ def test_a_preview_is_made_beside_others_and_destroyed_without_an_approval(spec,
     )
     assert "No changes" in ap("plan", "-e", "preview:pr-12", env=env).out
     result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
-    assert (result.code, "`ephemeral`, since it made this itself" in said(result)) == (0, True), result
+    assert (result.code, "`ephemeral`, since it made this itself" in result.said) == (0, True), result
     assert sorted(left(world)[0]) == ["Support", "Support (preview:pr-13)", "Triage", "Triage (preview:pr-13)"]
     assert (left(world)[1], left(world)[2]["url"]) == (2, "https://a.dev/events")
 
@@ -142,7 +132,7 @@ def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, 
     assert left(world)[1] == 0
     types = [one["type"] for one in world.http.get("/_sandbox/ledger").json()["entries"]]
     assert types == ["purchase", "expire"]
-    document = plan(ap, "-e", "preview:pr-12", env=env)
+    document = planned(ap, "-e", "preview:pr-12", env=env)
     (step,) = document["steps"]
     assert (step["address"], step["token"].partition(":")[0]) == ("number.main", "buy"), "another one, and no rebuy"
     assert any("has released itself, as it was bought to" in one for one in document["warnings"])
@@ -172,13 +162,13 @@ def test_an_end_that_somebody_else_set_is_unsafe_in_a_preview_too(spec, ap, worl
     later = "2099" + moved[4:]
     world.http.patch(f"/v1/numbers/{number['id']}", json={"expiresAt": later}).raise_for_status()
     result = ap("plan", "-e", "preview:pr-12", env=env)
-    assert (result.code, "which nobody here asked for" in said(result)) == (9, True), result
+    assert (result.code, "which nobody here asked for" in result.said) == (9, True), result
 
 
 def test_a_lost_answer_leaves_the_end_of_a_purchase_known(spec, ap, world, env):
-    document = plan(ap, "-e", "preview:pr-12", env=env)
+    document = planned(ap, "-e", "preview:pr-12", env=env)
     world.fault("POST /v1/numbers", "commit-then-drop")
-    assert ap("apply", "-e", "preview:pr-12", "--yes", *tokens(document), env=env).code == 6
+    assert ap("apply", "-e", "preview:pr-12", "--yes", *approving(document), env=env).code == 6
     assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
     state = json.loads(ap("state", "show", "-e", "preview:pr-12", "--format", "json", env=env).out)
     (number,) = world.http.get("/v1/numbers").json()["data"]
@@ -191,7 +181,7 @@ def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(
     lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
     assert (
         lost.code,
-        "take it back first, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in said(lost),
+        "take it back first, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in lost.said,
     ) == (
         9,
         True,
@@ -204,12 +194,12 @@ def test_an_api_that_takes_no_end_is_said(spec, ap, world, env):
     world.fault("POST /v1/numbers", "ignore-field:expiresAt")
     applied(ap, "-e", "preview:pr-12", env=env)
     result = ap("plan", "-e", "preview:pr-12", env=env)
-    assert "shows no end: it costs money until" in said(result)
+    assert "shows no end: it costs money until" in result.said
 
 
 def test_only_what_a_preview_made_goes_without_an_approval(spec, ap, world, env):
     applied(ap, "-e", "staging", env=env)
-    for step in plan(ap, "-e", "staging", "--destroy", env=env)["steps"]:
+    for step in planned(ap, "-e", "staging", "--destroy", env=env)["steps"]:
         assert "permit" not in step
 
 
@@ -229,9 +219,9 @@ def test_a_number_of_a_preview_that_somebody_keeps_is_released_by_approval_alone
     world.http.patch(f"/v1/numbers/{number['id']}", json={"expiresAt": "2099-01-01T00:00:00Z"}).raise_for_status()
     result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
     assert (result.code, left(world)[1]) == (3, 1), result
-    assert "number.main was made here, and wants a person: it ends at 2099-01-01" in said(result), said(result)
-    document = plan(ap, "-e", "preview:pr-12", "--destroy", env=env)
-    assert ap("destroy", "-e", "preview:pr-12", "--yes", *tokens(document), env=env).code == 0
+    assert "number.main was made here, and wants a person: it ends at 2099-01-01" in result.said, result.said
+    document = planned(ap, "-e", "preview:pr-12", "--destroy", env=env)
+    assert ap("destroy", "-e", "preview:pr-12", "--yes", *approving(document), env=env).code == 0
     assert left(world)[:2] == ([], 0)
 
 
@@ -248,7 +238,7 @@ def test_a_number_of_a_preview_that_answers_for_another_environment_is_released_
     world.http.post(f"/v1/agents/{agent}/numbers", json={"numberId": number}).raise_for_status()
     result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
     assert (result.code, left(world)[1]) == (3, 2), result
-    assert f"it answers for {agent}, which is not of preview:pr-12" in said(result)
+    assert f"it answers for {agent}, which is not of preview:pr-12" in result.said
 
 
 def test_a_preview_without_its_state_is_not_said_to_be_destroyed(folder, ap, tmp_path):
@@ -257,12 +247,12 @@ def test_a_preview_without_its_state_is_not_said_to_be_destroyed(folder, ap, tmp
         env = {"AGENTPHONE_API_KEY": "key", "AGENTPHONE_BASE_URL": server.url}
         (folder / "agentphone.yaml").write_text(SPEC)
         empty = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
-        assert (empty.code, "there is no state of preview:pr-12: what it has is not known here" in said(empty)) == (
+        assert (empty.code, "there is no state of preview:pr-12: what it has is not known here" in empty.said) == (
             0,
             True,
         )
         applied(ap, "-e", "preview:pr-12", env=env)
         (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
         lost = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
-        assert (lost.code, "is named after it" in said(lost)) == (9, True), lost
+        assert (lost.code, "is named after it" in lost.said) == (9, True), lost
         assert ap("destroy", "-e", "preview:pr-13", "--yes", env=env).code == 0

@@ -106,7 +106,9 @@ def test_a_sub_account_is_made_once_and_listed(spec, ap, world):
     assert ap("sub-account", "list", "-e", "staging", env=env).out == "There are no sub-accounts.\n"
     made = ap("sub-account", "create", "previews", "-e", "staging", env=env)
     ident = made.out.strip()
-    assert (made.code, f"subAccount: {ident}" in " ".join(made.err.split())) == (0, True), made
+    said = " ".join(made.err.split())
+    where = f"environments: {{previews: {{account: {{keyEnv: STAGING_KEY, subAccount: {ident}}}}}}}"
+    assert (made.code, where in said, f"--sub-account {ident}" in said) == (0, True, True), made
     assert ap("sub-account", "list", "-e", "staging", env=env).out == f"{ident}  previews\n"
     assert json.loads(ap("sub-account", "list", "-e", "staging", "--format", "json", env=env).out) == [
         {"id": ident, "name": "previews"}

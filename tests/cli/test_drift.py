@@ -6,14 +6,14 @@ import json
 
 import pytest
 
+from tests.cli import conftest
+
 WIDTH = 80
 
 
 @pytest.fixture
 def applied(ap, world, folder):
-    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
-    tokens = [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
-    assert ap("apply", "--yes", "-q", *tokens, env=world.env).code == 0
+    conftest.applied(ap, env=world.env)
     return {agent["name"]: agent for agent in world.http.get("/v1/agents").json()["data"]}
 
 

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.cli.conftest import applied
+
 SPEC = """\
 version: 1
 project: acme
@@ -34,15 +36,6 @@ def spec(folder, world):
 def names(world, key):
     found = world.http.get("/v1/agents", headers={"Authorization": f"Bearer {key}"}).json()["data"]
     return [one["name"] for one in found]
-
-
-def applied(ap, *args, env=None):
-    """Apply with every approval."""
-    plan = json.loads(ap("plan", *args, "--format", "json", env=env).out)
-    tokens = [word for step in plan["steps"] if step["token"] for word in ("--approve", step["token"])]
-    result = ap("apply", *args, "--yes", *tokens, env=env)
-    assert result.code == 0, result
-    return plan
 
 
 def test_each_environment_has_its_account_its_state_and_its_markers(spec, ap, world, folder):

@@ -7,7 +7,8 @@ import json
 import pytest
 import yaml
 
-from tests.cli.test_environments import KEYS, applied
+from tests.cli.conftest import applied
+from tests.cli.test_environments import KEYS
 
 APART = """\
 version: 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_environments import KEYS, applied
+from tests.cli.conftest import applied
+from tests.cli.test_environments import KEYS
 
 SHARED = """\
 version: 1
@@ -32,10 +33,6 @@ def spec(folder):
 @pytest.fixture
 def env(world):
     return {**KEYS, **world.env}
-
-
-def said(result):
-    return " ".join(result.out.split()) + " | " + " ".join(result.err.split())
 
 
 def test_two_environments_share_an_account_and_take_nothing_of_each_other(spec, ap, world, env):
@@ -74,7 +71,7 @@ def test_what_another_environment_holds_is_not_imported(spec, ap, world, env, ov
             env=env,
         )
         assert result.code == 9, result
-        assert "of the environment prod" in said(result)
+        assert "of the environment prod" in result.said
     assert len(world.writes()) == writes
 
 
@@ -85,8 +82,8 @@ def test_the_projects_webhook_of_another_environment_is_neither_taken_nor_change
     spec(shared.replace("staging: {}", 'staging: {webhooks: {events: {url: "https://staging.dev"}}}'))
     for adopt in ([], ["--adopt"]):
         result = ap("plan", "-e", "staging", "--only", "webhook.events", *adopt, env=env)
-        assert (result.code, "its slot has webhook.events of the environment prod" in said(result)) == (9, True), result
-    assert "exclude: [webhook.events]" in said(result)
+        assert (result.code, "its slot has webhook.events of the environment prod" in result.said) == (9, True), result
+    assert "exclude: [webhook.events]" in result.said
 
 
 def test_the_key_of_another_environment_is_found_out_by_what_it_shows(spec, ap, world, env):
@@ -96,8 +93,8 @@ def test_the_key_of_another_environment_is_found_out_by_what_it_shows(spec, ap, 
     for command in (["plan"], ["apply", "--yes"]):
         result = ap(*command, "-e", "staging", env={**env, "STAGING_KEY": env["PROD_KEY"]})
         assert result.code == 9, result
-        assert "the account of staging shows what is of the environment prod" in said(result)
-        assert "check STAGING_KEY" in said(result)
+        assert "the account of staging shows what is of the environment prod" in result.said
+        assert "check STAGING_KEY" in result.said
     assert len(world.writes()) == writes
     assert ap("plan", "-e", "staging", env=env).code == 0
 
@@ -107,7 +104,7 @@ def test_the_marker_alone_tells_where_the_state_is_elsewhere(spec, ap, world, en
     applied(ap, "-e", "prod", env=env)
     (folder / ".apreconcile/acme.prod.json").unlink()
     result = ap("plan", "-e", "staging", env={**env, "STAGING_KEY": env["PROD_KEY"]})
-    assert (result.code, "with the marker 'apr:acme/prod/main'" in said(result)) == (9, True), result
+    assert (result.code, "with the marker 'apr:acme/prod/main'" in result.said) == (9, True), result
 
 
 def test_an_environment_that_was_there_under_another_name_is_told(spec, ap, world, env):
@@ -115,10 +112,10 @@ def test_an_environment_that_was_there_under_another_name_is_told(spec, ap, worl
     applied(ap, env=env)
     spec(APART)
     result = ap("plan", "-e", "prod", env={**env, "PROD_KEY": env["AGENTPHONE_API_KEY"]})
-    assert (result.code, "write `as: default` into it" in said(result)) == (9, True), result
+    assert (result.code, "write `as: default` into it" in result.said) == (9, True), result
     spec(SHARED)
     result = ap("plan", "-e", "prod", env=env)
-    assert (result.code, "is of the environment default, which the spec does not have" in said(result)) == (9, True)
+    assert (result.code, "is of the environment default, which the spec does not have" in result.said) == (9, True)
 
 
 @pytest.mark.parametrize(("before", "after", "way"), [
@@ -137,7 +134,7 @@ def test_an_environment_under_another_name_buys_nothing_again(spec, ap, world, e
         if lost:
             next(Path(".apreconcile").glob("*.json")).unlink()
         result = ap("apply", *named, "--yes", env=env)
-        assert (result.code, f"if it was, {way}; if {name} is another one" in said(result)) == (9, True), result
+        assert (result.code, f"if it was, {way}; if {name} is another one" in result.said) == (9, True), result
     assert len(world.writes()) == writes
     assert ap("state", "init", *named, env=env).code == 0
     assert ap("apply", *named, "--yes", "--only", "number.main", "--adopt", env=env).code == 0, "it is another one"
@@ -152,7 +149,7 @@ def test_two_states_that_hold_one_thing_write_nothing(spec, ap, world, env, fold
         state.replace('"environment": "prod"', '"environment": "staging"')
     )
     result = ap("apply", "-e", "staging", "--yes", env=env)
-    assert (result.code, "two states hold it" in said(result)) == (9, True), result
+    assert (result.code, "two states hold it" in result.said) == (9, True), result
 
 
 def test_instances_of_a_preview_share_an_account_and_hold_their_own(spec, ap, world, env):
@@ -167,7 +164,7 @@ def test_a_neighbours_state_that_cannot_be_read_is_said(spec, ap, world, env, fo
     applied(ap, "-e", "prod", env=env)
     (folder / ".apreconcile/acme.prod.json").write_text("{}")
     result = ap("plan", "-e", "staging", env=env)
-    assert (result.code, "what the environment prod holds is not known" in said(result)) == (0, True), result
+    assert (result.code, "what the environment prod holds is not known" in result.said) == (0, True), result
 
 
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
@@ -179,7 +176,7 @@ def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     world.fault("POST /v1/agents", "drop")
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     result = ap("resolve", "agent.support", "--bind", ident, "-e", "staging", env=env)
-    assert (result.code, "is agent.support of the environment prod" in said(result)) == (9, True), result
+    assert (result.code, "is agent.support of the environment prod" in result.said) == (9, True), result
 
 
 def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spec, ap, world, env, folder):
@@ -191,7 +188,7 @@ def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spe
     secret = (folder / ".env").read_text()
     result = ap("apply", "-e", "preview:pr-12", "--yes", env=env)
     assert (result.code, (folder / ".env").read_text()) == (5, secret), result
-    assert ".env as HOOK has the signing secret of webhook.own of the environment prod" in said(result)
+    assert ".env as HOOK has the signing secret of webhook.own of the environment prod" in result.said
     own = "webhooks: {own: {secret: {writeTo: {file: .env, name: PREVIEW}}}}"
     spec(base + f"environments: {{prod: {{}}, preview: {{ephemeral: {{ttl: 2h}}, {own}}}}}\n")
     assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0

@@ -9,6 +9,7 @@ import pytest
 
 from apreconcile.cli import applying as module
 from apreconcile.core import planfile
+from tests.cli.conftest import approving
 
 NEVER = "0" * 64
 
@@ -18,10 +19,6 @@ def saved(ap, world, folder):
     """A plan in a file, and its document."""
     assert ap("plan", "--out", "plan.json", env=world.env).code == 0
     return json.loads((folder / "plan.json").read_text())
-
-
-def tokens(document):
-    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
 
 
 def write(folder, document, *, sealed=True):
@@ -40,7 +37,7 @@ def flat(text):
 
 
 def test_a_saved_plan_is_applied_with_its_approvals(ap, world, saved):
-    told = ap("apply", "plan.json", "--yes", *tokens(saved), env=world.env)
+    told = ap("apply", "plan.json", "--yes", *approving(saved), env=world.env)
     assert told.code == 0
     assert "A saved plan, made again: only what is the same in both is taken." in told.out
     assert told.out.endswith("Done: the account is as the spec wants it.\n")
@@ -89,7 +86,7 @@ def test_the_spec_is_found_beside_the_plan(ap, world, folder, saved, words):
 def test_the_report_is_that_of_the_file(ap, world, folder, saved):
     edit_spec(folder, "name: Support Bot", "name: Other")
     edit_spec(folder, "numbers:", "  third: {name: Third}\nnumbers:")
-    told = ap("apply", "plan.json", "--yes", "--format", "json", *tokens(saved), env=world.env)
+    told = ap("apply", "plan.json", "--yes", "--format", "json", *approving(saved), env=world.env)
     report = json.loads(told.out)
     assert (told.code, report["exit"], report["converged"]) == (4, 4, False)
     assert report["digest"] == saved["digest"]
@@ -105,7 +102,7 @@ def test_the_report_is_that_of_the_file(ap, world, folder, saved):
 
 def test_what_is_new_is_said_and_not_taken(ap, world, folder, saved):
     edit_spec(folder, "numbers:", "  third: {name: Third}\nnumbers:")
-    told = ap("apply", "plan.json", "--yes", *tokens(saved), env=world.env)
+    told = ap("apply", "plan.json", "--yes", *approving(saved), env=world.env)
     assert told.code == 0
     assert "saved plan does not have it (new, or left out of it):\n  + create agent.third\n" in told.out
     assert told.out.endswith("Done: what was asked for is as the spec wants it.\n")

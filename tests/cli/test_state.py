@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from tests.cli.conftest import approving, planned
+
 
 def approve_all(ap, world) -> list[str]:
-    document = json.loads(ap("plan", "--format", "json", env=world.env).out)
-    return [word for step in document["steps"] if step["token"] for word in ("--approve", step["token"])]
+    return approving(planned(ap, env=world.env))
 
 
 def test_state_needs_no_key_and_sends_nothing(ap, world):

@@ -1,11 +1,12 @@
 """Calls: values with holes, which are filled when sent and never shown."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.call import After, Call, IdOf, Reply, Secret, canonical, holes, replace_holes
+from apreconcile.core.call import After, Call, IdOf, Reply, Secret, canonical, has_secret, holes, replace_holes
 
 A, N = Address("agent", "a"), Address("number", "n")
 CALL = Call(
@@ -35,8 +36,17 @@ def test_an_id_that_is_not_known_cannot_be_filled():
 def test_what_is_to_end_is_not_sent_without_its_end(ends):
     call = Call("POST", ("v1", "numbers"), {"expiresAt": After(timedelta(hours=72))})
     assert call.fill({}, ends="2026-05-01T00:00:00Z").body == {"expiresAt": "2026-05-01T00:00:00Z"}
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="72h"):
         call.fill({}, ends=ends)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "text"),
+    [(timedelta(days=3), "72h"), (timedelta(minutes=90), "90m"), (timedelta(seconds=61), "61s")],
+)
+def test_a_hole_for_a_moment_says_how_long_after(lifetime, text):
+    shown = Call("POST", ("v1", "numbers"), {"expiresAt": After(lifetime)}).to_json("")
+    assert (shown["body"], shown["holes"]) == ({"expiresAt": None}, [{"at": "/body/expiresAt", "after": text}])
 
 
 def test_what_it_carries_beside_the_body_stays():
@@ -72,6 +82,16 @@ def test_pointers_are_escaped_as_json_pointers_are():
     assert [at for at, _ in holes({"a/b": {"c~d": Secret("x")}})] == ["/a~1b/c~0d"]
 
 
+def test_the_meaning_is_a_form_that_stays_since_tokens_are_made_of_it():
+    body = {"a": IdOf(A), "b": Secret("hush"), "c": After(timedelta(hours=1))}
+    call = Call("POST", ("v1", IdOf(N)), body, query=(("limit", "1"),))
+    digest = "56237475fba14d3b34d917d5ed25a7876628cfb0327eb7cac63fc9952334562e"
+    path, query = ["v1", {"id": "number.n"}], [["limit", "1"]]
+    said = {"a": {"id": "agent.a"}, "b": {"secret": digest}, "c": {"after": "1h"}}
+    assert call.meaning("salt") == ["POST", path, query, said]
+    assert replace(call, outside=True).meaning("salt") == ["POST", path, query, said, "outside"]
+
+
 def test_the_meaning_does_not_change_when_an_id_becomes_known_but_with_every_value_and_salt():
     meaning = canonical(CALL.meaning("salt"))
     assert b"agent.a" in meaning
@@ -90,17 +110,21 @@ def test_a_text_that_looks_like_a_hole_is_a_text():
     assert canonical(plain.meaning("s")) != canonical(hole.meaning("s")) or plain.to_json("s") != hole.to_json("s")
 
 
-@pytest.mark.parametrize(
-    "value", [repr(Secret("hush")), str(Secret("hush")), f"{Secret('hush')}", f"{CALL}", f"{CALL!r}"]
-)
-def test_a_secret_does_not_show_itself(value):
-    assert "hush" not in value
+def test_a_secret_does_not_show_itself():
+    assert repr(Secret("hush")) == str(Secret("hush")) == f"{Secret('hush')}" == "Secret(***)"
+    assert "hush" not in f"{CALL} {CALL!r}"
 
 
 def test_a_secret_is_known_again_by_its_salted_hash():
     assert Secret("a").digest("s") == Secret("a", ("N",)).digest("s")
     assert Secret("a").digest("s") != Secret("a").digest("t")
+    assert Secret("\ud800").digest("s") != Secret("").digest("s")
     assert Secret("b").digest("sa") != Secret("ab").digest("s"), "salt and text cannot be shifted into each other"
+
+
+def test_a_secret_is_found_wherever_it_stands():
+    assert has_secret({"a": [1, {"b": Secret("x")}]})
+    assert not has_secret({"a": [1, {"b": IdOf(A)}]})
 
 
 def test_replacing_reaches_maps_lists_and_tuples():

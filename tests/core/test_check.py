@@ -1,5 +1,7 @@
 """A check says yes, no, or that the read was no answer; what means the same is equal all the way down."""
 
+from hashlib import sha256
+
 import pytest
 
 from apreconcile.core.address import Address
@@ -89,6 +91,15 @@ def test_what_a_check_means_changes_with_what_it_expects_and_hides_secrets():
     assert secret.meaning("s") != secret.meaning("t")
     assert secret.meaning("s") != Check(Call("GET", ("v1", "y")), secret.expect).meaning("s")
     assert "hush" not in repr(secret.meaning("s")) + repr(secret)
+
+
+def test_the_meaning_of_a_check_is_a_form_that_stays_since_tokens_are_made_of_it():
+    read = Call("GET", ("v1", "x"), {"hush": Secret("hush")})
+    expect = {"agentId": IdOf(A), "name": Secret("hush")}
+    assert Check(read, expect).meaning("s") == [
+        ["GET", ["v1", "x"], [], {"hush": {"secret": sha256(b"s\0hush").hexdigest()}}],
+        sha256(b's\0{"agentId":{"id":"agent.a"},"name":{"secret":"hush"}}').hexdigest(),
+    ]
 
 
 def test_parts_are_replaced_by_pointer():

@@ -27,8 +27,7 @@ def end(words=(), *, stops=(), **more):
         unsettled=tuple(Blocked(A, "r", "h", code) for code in stops if code == 6),
         unsafe=more.pop("unsafe", ()),
     )
-    usual = {"converged": None, "unsaved": False, "conflict": False, "stopped": False}
-    known = {name: value for name, value in (usual | more).items() if name in inspect.signature(exit_code).parameters}
+    known = {name: value for name, value in more.items() if name in inspect.signature(exit_code).parameters}
     return exit_code(made, outcomes, **known)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 import traceback
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from surroundings import files_no_larger_than
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Secret
@@ -205,16 +204,6 @@ for n in range(20):
     running = [subprocess.Popen([sys.executable, "-c", code, str(spec), str(n)]) for n in range(3)]
     assert [one.wait(timeout=60) for one in running] == [0, 0, 0]
     assert len((spec / ".env").read_text().splitlines()) == 60
-
-
-@contextmanager
-def files_no_larger_than(size: int):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from surroundings import OURS, make_key, signer
 
 from apreconcile.core.errors import Error, UnsafeError
 from apreconcile.programs import ssh
@@ -35,15 +36,13 @@ def keys(tmp_path):
     """Make a key pair, and name its private half."""
 
     def make(name: str = "ann", sort: str = "ed25519", phrase: str = "") -> Path:
-        path = tmp_path / name
-        subprocess.run(["ssh-keygen", "-q", "-t", sort, "-N", phrase, "-C", name, "-f", path], check=True)
-        return path
+        return make_key(tmp_path / name, sort=sort, phrase=phrase)
 
     return make
 
 
-def listed(key: Path, name: str = "ann", options: str = 'namespaces="apreconcile"') -> bytes:
-    return f"{name} {options} {key.with_suffix('.pub').read_text()}".encode()
+def listed(key: Path, name: str = "ann", options: str = OURS) -> bytes:
+    return signer(name, key, options).encode()
 
 
 def fingerprint(key: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apreconcile.show.drift_markdown import drift_markdown
+from apreconcile.show.headline import Run
 
 HOSTILE = "@acme/all <script>x</script> `|` [a](https://evil.dev) #1\n<!-- -->"
 
@@ -29,19 +30,19 @@ def field(name, before, after, who="account", **more):
 
 
 def test_no_drift_is_a_headline():
-    note = drift_markdown(document(), resources=3)
+    note = drift_markdown(document(), Run(resources=3))
     assert note.startswith("<!-- apreconcile drift: acme/default -->\n## `acme/default`: No drift: 3 resources are")
     assert "What differs" not in note
-    assert "agent.a is as" in drift_markdown(document(), resources=3, only=["agent.a"])
+    assert "agent.a is as" in drift_markdown(document(), Run(resources=3, only=["agent.a"]))
 
 
 def test_who_moved_stands_above_the_fields_where_it_is_not_said_of_all():
     one = item(fields=[field("name", "Zed", "A")])
-    note = drift_markdown(document(one), resources=1)
+    note = drift_markdown(document(one), Run(resources=1))
     assert "| `agent.a` | **changed in the account** | to put it back: `apreconcile apply` |" in note
     assert "**in the account**" not in note
     two = item(who="both", fields=[field("name", "Zed", "A"), field("voice", "x", "y", "spec")])
-    note = drift_markdown(document(two), resources=1)
+    note = drift_markdown(document(two), Run(resources=1))
     assert (
         note.index("**in the spec**") < note.index("`voice`") < note.index("**in the account**") < note.index("`name`")
     )
@@ -49,12 +50,12 @@ def test_who_moved_stands_above_the_fields_where_it_is_not_said_of_all():
 
 def test_what_is_blocked_has_no_command_of_its_own():
     stop = {"address": "agent.a", "reason": "it is so", "hint": "change that"}
-    note = drift_markdown(document(item(hint=""), blocked=[stop], warnings=["look"]), resources=1)
+    note = drift_markdown(document(item(hint=""), blocked=[stop], warnings=["look"]), Run(resources=1))
     assert "| see what is blocked |" in note
     assert "### Blocked" in note
     assert "### Warnings" in note
     grave = {"address": None, "reason": "not safe", "hint": "", "exit": 9}
-    note = drift_markdown(document(item(), blocked=[grave]), resources=1)
+    note = drift_markdown(document(item(), blocked=[grave]), Run(resources=1))
     assert note.index("not safe") < note.index("What differs")
 
 
@@ -63,7 +64,7 @@ def test_nothing_of_the_account_acts():
         item(why=[HOSTILE], fields=[field("name", HOSTILE, "A"), field("x", "(secret)", "(secret)", secret=True)]),
         unmanaged=[{"kind": "agent", "id": "i", "name": HOSTILE}], warnings=[HOSTILE],
     )  # fmt: skip
-    note = drift_markdown(told, resources=1)
+    note = drift_markdown(told, Run(resources=1))
     outside = note.replace("```", "")
     assert "<script>" not in outside.partition("diff\n")[0]
     assert not any(line.startswith("@") for line in note.splitlines())
@@ -72,6 +73,6 @@ def test_nothing_of_the_account_acts():
 
 def test_it_fits_and_says_what_was_left_out():
     many = [item(f"agent.a{n}", fields=[field("name", "x" * 300, "y" * 300)]) for n in range(2_000)]
-    note = drift_markdown(document(*many), resources=2_000)
+    note = drift_markdown(document(*many), Run(resources=2_000))
     assert len(note.encode()) <= 60_000
     assert "Left out, since it is too long" in note

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from plans import ACTING, CASES, HEX, a_document, a_step, case, documents, texts
 
 from apreconcile.show import escape
+from apreconcile.show.headline import Run
 from apreconcile.show.markdown import marker, plan_markdown
 from apreconcile.show.tables import LIMIT, Block, fitted, sentence
 
@@ -19,7 +20,6 @@ TAGS = {
     "h2", "h3", "p", "ul", "li", "strong", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "br",
     "details", "summary",
 }  # fmt: skip
-OPTIONS = {"approved", "only", "signatures", "resources"}
 
 
 def rendered(text):
@@ -68,16 +68,15 @@ def check_tame(text, marks=1):
     return read
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_plan_reads_as_it_should(path, golden):
-    document, options = case(path)
-    told = plan_markdown(document, **{name: options[name] for name in OPTIONS & set(options)})
-    golden(f"{path.stem}.md", told)
+@pytest.mark.parametrize("name", CASES)
+def test_a_plan_reads_as_it_should(name, golden):
+    told = plan_markdown(case(name))
+    golden(f"{name}.md", told)
     check_tame(told)
 
 
 def test_the_first_lines_are_the_marker_and_what_it_does():
-    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    document = case("everything")
     first, second, *_ = plan_markdown(document).splitlines()
     assert first == marker(document) == "<!-- apreconcile: acme-support/default -->"
     assert second.startswith("## `acme-support/default`: 2 to create, 2 to update")
@@ -87,7 +86,7 @@ def test_the_first_lines_are_the_marker_and_what_it_does():
 
 
 def test_a_plan_that_destroys_says_so_and_is_never_written_over_one_that_applies():
-    document, _ = case(next(path for path in CASES if path.stem == "destroy"))
+    document = case("destroy")
     told = plan_markdown(document)
     assert told.startswith("<!-- apreconcile destroy-plan: acme-support/default -->\n## ")
     assert "**All that the state has is to go.**" in told
@@ -96,18 +95,16 @@ def test_a_plan_that_destroys_says_so_and_is_never_written_over_one_that_applies
 
 
 def test_every_token_stands_in_a_command_to_copy():
-    document, _ = case(next(path for path in CASES if path.stem == "everything"))
-    told = plan_markdown(document, approvals_hint="apreconcile apply -f a.yaml --approve TOKEN")
+    document = case("everything")
+    told = plan_markdown(document, Run("apreconcile apply -f a.yaml --approve TOKEN"))
     for step in document["steps"]:
         if step["token"]:
             assert f"```sh\napreconcile apply -f a.yaml --approve {step['token']}\n```" in told
-    assert "apply TOKEN.json --approve buy:" in plan_markdown(
-        document, approvals_hint="apply TOKEN.json --approve TOKEN"
-    )
-    given = plan_markdown(document, approved=[step["token"] for step in document["steps"]], signatures=2)
+    assert "apply TOKEN.json --approve buy:" in plan_markdown(document, Run("apply TOKEN.json --approve TOKEN"))
+    given = plan_markdown(document, Run(approved=[step["token"] for step in document["steps"]], signatures=2))
     assert "--approve" not in given
     assert "<br>approved |" in given
-    assert "2 signatures" in plan_markdown(document, signatures=2)
+    assert "2 signatures" in plan_markdown(document, Run(signatures=2))
 
 
 def test_what_waits_comes_first_then_what_is_risky():
@@ -137,9 +134,9 @@ def test_long_reasons_do_not_fill_the_table():
 
 
 def test_a_plan_of_nothing_says_so():
-    told = plan_markdown(a_document([]), resources=3)
+    told = plan_markdown(a_document([]), Run(resources=3))
     assert "No changes: 3 resources are as the spec wants them." in told
-    assert "No changes: agent.a is as the spec wants it." in plan_markdown(a_document([]), only=("agent.a",))
+    assert "No changes: agent.a is as the spec wants it." in plan_markdown(a_document([]), Run(only=("agent.a",)))
 
 
 def test_tokens_take_the_room_that_others_leave():
@@ -194,9 +191,7 @@ def test_every_token_survives_the_cut_as_long_as_tokens_alone_fit():
         why, address = ["it costs +$3.00/month " * 30], f"number.n{number}"
         return a_step(number, address=address, action="create", risks=["spends"], token=token, why=why)
 
-    told = plan_markdown(
-        a_document([held(number) for number in range(200)]), approvals_hint="approve p TOKEN --by NAME"
-    )
+    told = plan_markdown(a_document([held(number) for number in range(200)]), Run("approve p TOKEN --by NAME"))
     assert len(told.encode()) <= LIMIT
     assert "200 steps want an approval of their own" in told
     assert "\n```sh\napprove p TOKEN --by NAME\n```\n" in told
@@ -216,10 +211,10 @@ def test_what_is_left_out_is_counted():
     )
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("limit", [2_000, 3_000, 5_000])
-def test_a_cut_plan_is_still_tame(path, limit):
-    told = plan_markdown(case(path)[0], limit=limit)
+def test_a_cut_plan_is_still_tame(name, limit):
+    told = plan_markdown(case(name), limit=limit)
     assert len(told.encode()) <= limit
     check_tame(told)
 

@@ -4,7 +4,7 @@ import pytest
 
 from apreconcile.core.address import Address
 from apreconcile.core.outcome import Arrival, Outcome, Remaining, Report, Verified, Word
-from apreconcile.show.report import ending, report_json, report_text
+from apreconcile.show.report import Again, ending, report_json, report_text
 from apreconcile.show.report_markdown import report_markdown
 from apreconcile.show.screen import plain
 from apreconcile.show.tables import LIMIT
@@ -150,7 +150,7 @@ def test_a_protection_is_told_from_the_other_update_of_its_address():
 
 
 def test_the_command_is_the_one_that_was_run():
-    told = plain(report_text(HELD, DOCUMENT, command="apreconcile apply -e prod"))
+    told = plain(report_text(HELD, DOCUMENT, Again("apreconcile apply -e prod")))
     assert f"\n  apreconcile apply -e prod \\\n    --approve release:number.old@{HEX} \\\n" in told
 
 
@@ -232,8 +232,8 @@ def test_what_wants_signatures_shows_how_to_sign(golden):
         Outcome(at("agent.old"), "delete", Word.HELD, token=f"delete:agent.old@{HEX}"),
     ]
     made = report(*held, exit=3, signatures=2)
-    golden("report-signatures", report_text(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes"))
-    told = report_markdown(made, DOCUMENT, command="apreconcile apply -f prod.yaml --yes")
+    golden("report-signatures", report_text(made, DOCUMENT, Again("apreconcile apply -f prod.yaml --yes")))
+    told = report_markdown(made, DOCUMENT, Again("apreconcile apply -f prod.yaml --yes"))
     assert "apreconcile apply -f prod.yaml --yes --approvals approvals.yaml\n```" in told
     assert "wants 1 signature\n" in plain(report_text(report(held[1], exit=3, signatures=1), DOCUMENT))
 
@@ -245,7 +245,7 @@ def test_signing_goes_on_in_the_files_and_by_the_saved_plan_that_were_given():
 
     def told(token, **more):
         document = {"steps": [{**step("number.old", "delete"), "token": token}]}
-        return plain(report_text(made, document, command=command, approvals=files, **more))
+        return plain(report_text(made, document, Again(command, files, **more)))
 
     sign = "approve {} --by NAME --reason TEXT \\\n    --sign KEY --out a.yaml \\\n    release:number.old"
     again = f"{command} --approvals a.yaml --approvals 'b c.yaml'\n"

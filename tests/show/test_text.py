@@ -5,40 +5,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import CASES, HEX, a_document, a_step, case, steps, stops, strangers, texts
 
-from apreconcile.show.headline import risk_words
+from apreconcile.show.headline import Run, risk_words
 from apreconcile.show.screen import Style, cells, plain
 from apreconcile.show.text import approving_text, plan_text
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_plan_reads_as_it_should(path, golden):
-    document, options = case(path)
-    golden(path.stem, plan_text(document, **options))
+@pytest.mark.parametrize("name", CASES)
+def test_a_plan_reads_as_it_should(name, golden):
+    golden(name, plan_text(case(name), saved=True))
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_screen_has_eighty_columns(path):
-    document, options = case(path)
-    assert all(cells(row) <= 80 for row in plain(plan_text(document, **options)).splitlines())
+@pytest.mark.parametrize("name", CASES)
+def test_a_screen_has_eighty_columns(name):
+    assert all(cells(row) <= 80 for row in plain(plan_text(case(name), saved=True)).splitlines())
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_every_token_stands_on_a_line_of_its_own(path):
-    document, options = case(path)
+@pytest.mark.parametrize("name", CASES)
+def test_every_token_stands_on_a_line_of_its_own(name):
+    document = case(name)
     for width in (20, 80):
-        rows = [row.strip() for row in plain(plan_text(document, width=width, **options)).splitlines()]
+        rows = [row.strip() for row in plain(plan_text(document, width=width)).splitlines()]
         assert all(step["token"] in rows for step in document["steps"] if step["token"])
 
 
 def test_the_order_of_the_keys_is_nothing():
     """`plan` shows the document before it was canonical, `show` after."""
-    document, options = case(next(path for path in CASES if path.stem == "everything"))
+    document = case("everything")
     turned = json.loads(json.dumps(document), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-    assert plan_text(turned, **options) == plan_text(document, **options)
+    assert plan_text(turned) == plan_text(document)
 
 
 def test_test_events_are_told_before_the_sum():
-    document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
+    document = case("nothing-at-all")
     tests = [
         {"address": "webhook.a", "method": "POST", "path": ["v1", "webhooks", "test"]},
         {"address": "webhook.b", "method": "POST", "path": ["v1", "agents", None, "webhook", "te\x1bst"]},
@@ -53,18 +51,15 @@ def test_test_events_are_told_before_the_sum():
 
 
 def test_a_single_resource_is_spoken_of_as_one():
-    document, _ = case(next(path for path in CASES if path.stem == "nothing-at-all"))
-    assert "No changes: 1 resource is as the spec wants it." in plain(plan_text(document, resources=1))
-    only = plan_text(document, resources=9, only=("agent.a", "number.n"))
+    document = case("nothing-at-all")
+    assert "No changes: 1 resource is as the spec wants it." in plain(plan_text(document, Run(resources=1)))
+    only = plan_text(document, Run(resources=9, only=("agent.a", "number.n")))
     assert "No changes: agent.a, number.n are as the spec wants them." in plain(only)
 
 
-def test_several_approvals_are_counted_and_the_hint_may_be_left_out():
-    document, _ = case(next(path for path in CASES if path.stem == "everything"))
-    told = plain(plan_text(document, approvals_hint=None))
-    assert "4 steps want an approval of their own.\n" in told
-    given_with = plain(plan_text(document, approvals_hint="apreconcile apply -e prod --approve TOKEN"))
-    assert "approval of their own: apreconcile apply -e prod --approve TOKEN\n" in given_with
+def test_several_approvals_are_counted_and_given_with_the_hint():
+    told = plain(plan_text(case("everything"), Run("apreconcile apply -e prod --approve TOKEN")))
+    assert "4 steps want an approval of their own: apreconcile apply -e prod --approve TOKEN\n" in told
 
 
 def test_every_known_risk_has_words_in_capitals():
@@ -176,8 +171,8 @@ COVERS = {
 
 @pytest.mark.parametrize("says", COVERS)
 def test_whoever_approves_sees_the_whole_step_and_the_account_and_what_it_acts_on(says):
-    document, options = case(next(path for path in CASES if path.stem == "everything"))
-    screen = plain(plan_text(document, **options))
+    document = case("everything")
+    screen = plain(plan_text(document))
     for step in document["steps"]:
         told = plain(approving_text(document, [step | COVERS[says]], width=200)).splitlines()
         lines = plain(approving_text(document, [step | COVERS[says]])).splitlines()
@@ -189,7 +184,7 @@ def test_whoever_approves_sees_the_whole_step_and_the_account_and_what_it_acts_o
 
 
 def test_whoever_approves_is_not_told_what_the_file_says_of_the_policy():
-    document, _ = case(next(path for path in CASES if path.stem == "everything"))
+    document = case("everything")
     step = document["steps"][0] | {"covers": {}, "permit": "policy.autoApprove", "token": f"buy:number.n@{'0' * 32}"}
     told = plain(approving_text(document | {"policy": "main (3fa2c1d)"}, [step]))
     assert "polic" not in told
@@ -197,5 +192,5 @@ def test_whoever_approves_is_not_told_what_the_file_says_of_the_policy():
 
 
 def test_a_plan_says_how_many_have_to_sign():
-    document, _ = case(next(path for path in CASES if path.stem == "everything"))
-    assert "of their own, with 2 signatures: apreconcile" in plain(plan_text(document, signatures=2, width=200))
+    document = case("everything")
+    assert "of their own, with 2 signatures: apreconcile" in plain(plan_text(document, Run(signatures=2), width=200))

@@ -6,13 +6,13 @@ import asyncio
 import errno
 import fcntl
 import os
-import resource
 import stat
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from surroundings import files_no_larger_than
 
 from apreconcile.core.errors import LockedError, StoreError
 from apreconcile.store.document import decode, encode, stamped
@@ -120,16 +120,6 @@ def test_a_document_comes_back_as_it_was(full):
     written = stamped(full)
     assert decode(encode(written), source="it", project="acme", environment="default") == written
     assert stamped(written).id == written.id
-
-
-@contextmanager
-def files_no_larger_than(size: int):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_disk_that_takes_no_more_keeps_the_old_document(folder, store):

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from killing import apply_in_a_process
+from surroundings import OURS, make_key, signer
 
 from apreconcile import workflow
 from apreconcile.core.approval import Approval, Voice
@@ -204,16 +205,13 @@ def team(tmp_path):
     """Make keys by name, and the list of who has which."""
 
     def make(*names):
-        for name in names:
-            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", tmp_path / name]
-            subprocess.run(argv, check=True)
-        return {name: tmp_path / name for name in names}
+        return {name: make_key(tmp_path / name) for name in names}
 
     return make
 
 
-def line(name, key, options='namespaces="apreconcile"'):
-    return f"{name} {options} {key.with_suffix('.pub').read_text()}".encode()
+def line(name, key, options=OURS):
+    return signer(name, key, options).encode()
 
 
 def signed(approvals, key):
