@@ -47,12 +47,7 @@ def _template(text: str, folder: str, names: Sequence[str]) -> str:
     """The template for a spec in this folder. GitLab hands on the project's variables by itself, but none to a fork."""
     for name, file in (("SPEC", SPEC), ("APPROVALS", APPROVALS)) if folder else ():
         text = _said(text, rf"^(  APRECONCILE_{name}: ){re.escape(file)}(?=\s)", _in(folder, file))
-    if names:
-        # Over these stands what the project has. What sends something gets no stand-in.
-        others = "".join(f"\n    {name}: none" for name in names)
-        told = f"\n  variables: # stand-ins, where a job is not handed the project's own{others}"
-        text = _said(text, r"^(apreconcile-(?:validate|plan):\n  extends: \.apreconcile)$", told)
-    return text
+    return _said(text, r"^(  APRECONCILE_READS: )\"\"", f'"{" ".join(names)}"')
 
 
 def _workflow(text: str, folder: str, project: str, branch: str | None, names: Sequence[str]) -> str:

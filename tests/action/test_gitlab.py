@@ -155,6 +155,18 @@ def test_an_environment_has_its_own_key_and_its_variables(hub, job):
         assert code == 0, log
 
 
+def test_what_is_not_handed_on_has_a_stand_in_where_it_is_only_validated(hub, job):
+    reading = SPEC + 'webhooks:\n  all: {url: "https://${env.HOST}/${env.PATH_PART}"}\n'
+    hub.begin({"agentphone.yaml": SPEC}).branch({"agentphone.yaml": reading})
+    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "APRECONCILE_READS": "HOST PATH_PART", "PATH_PART": "a"}
+    code, log, _ = job("apreconcile-validate", "change", **target)
+    assert (code, "is valid" in log) == (0, True), log
+    code, log, _ = job("apreconcile-plan", "change", **target, AGENTPHONE_API_KEY="")
+    assert (code, "only validated" in log) == (0, True), log
+    code, log, _ = job("apreconcile-plan", "change", **target)
+    assert (code, "`HOST` is not set" in log) == (1, True), log  # a plan is of what is applied
+
+
 OPENED = {
     "APRECONCILE_PREVIEW": "preview", "PREVIEW_KEY": "key-of-previews", **VARIABLES, "CI_MERGE_REQUEST_IID": "7",
     "CI_MERGE_REQUEST_PROJECT_PATH": "acme/phones", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "change",
