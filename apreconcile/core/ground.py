@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .change import Blocked
-from .elsewhere import Elsewhere, strangers
+from .elsewhere import Elsewhere, doubt, strangers
 from .kind import Kind
 from .marker import MARK
 from .snapshot import Seen, Snapshot
@@ -106,6 +106,10 @@ class Ground:
             if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
                 return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"
         return None
+
+    def doubt(self, kind: Kind, seen: Seen) -> str | None:
+        """Why something live that nobody is known to hold may be another environment's."""
+        return doubt(self.manifest, self.elsewhere, kind, seen)
 
     def _is_left_over(self, tag: str, kind: Kind) -> bool:
         """Whether a marker is of a key of ours that neither spec nor state has any more."""

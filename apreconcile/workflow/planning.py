@@ -23,6 +23,7 @@ from apreconcile.core.scoping import believed, is_blind
 from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State, to_second
+from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
 from apreconcile.live.listing import READS
 from apreconcile.live.observe import changed, read_lists, read_slots
@@ -85,7 +86,7 @@ async def plan(
     """
     state, version = await account.recall()
     before = account.client.requests
-    there = await elsewhere(account)
+    there = await elsewhere(account, instances=adopt or _imports(account.manifest, state))
     settlement, found = await _steady(account, state, there, wait, adopt=adopt)
     if found.matching.older:  # or another run wrote both since the state was read
         now, latest = await account.recall()
@@ -104,6 +105,12 @@ async def plan(
     tests, untold = _probes(account, found, made, only) if verify else ((), ())
     made = replace(made, warnings=(*warnings, *untold), probes=tests)
     return Planned(made, found, version, state, settlement, there, left)
+
+
+def _imports(manifest: Manifest, state: State) -> bool:
+    """Whether the spec names something to take that the state does not hold yet."""
+    named = (one for one in manifest.resources if one.imports not in {None, "none"})
+    return any(one.address not in state.resources for one in named)
 
 
 def _probes(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_environments import KEYS, applied
+from tests.store.conftest import QUIET, remote, s3_server
+from tests.store.s3 import environ
 
 SHARED = """\
 version: 1
@@ -168,6 +171,91 @@ def test_a_neighbours_state_that_cannot_be_read_is_said(spec, ap, world, env, fo
     (folder / ".apreconcile/acme.prod.json").write_text("{}")
     result = ap("plan", "-e", "staging", env=env)
     assert (result.code, "what the environment prod holds is not known" in said(result)) == (0, True), result
+
+
+AGENTS = SHARED.replace("numbers: {main: {agent: support}}\n", 'webhooks: {events: {url: "https://a.dev"}}\n')
+
+
+def harm(path, how):
+    """Make a state one that cannot be read."""
+    content = path.read_text()
+    path.unlink()
+    if how == "cut off":
+        path.write_text(content[: len(content) // 2])
+    elif how == "a link":
+        path.with_suffix(".moved").write_text(content)
+        path.symlink_to(path.with_suffix(".moved"))
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize("how", ["cut off", "a link", "a folder"])
+def test_nothing_is_taken_that_may_be_of_an_environment_whose_state_cannot_be_read(spec, ap, world, env, folder, how):
+    """Its agent and its webhook carry no marker: what tells whose they are is that state alone."""
+    spec(AGENTS)
+    applied(ap, "-e", "prod", env=env)
+    harm(folder / ".apreconcile/acme.prod.json", how)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    writes = world.writes()
+    for overlay in ("", f"agents: {{support: {{import: {agent}}}}}"):
+        spec(AGENTS.replace("staging: {}", f"staging: {{{overlay}}}"))
+        result = ap("apply", "-e", "staging", "--adopt", "--yes", env=env)
+        told = said(result)
+        assert (result.code, world.writes()) == (9, writes), result
+        assert f"whether {agent} is of the environment prod is not known" in told
+        assert "its slot has" in told
+    spec(AGENTS.replace("staging: {}", "staging: {agents: {support: {import: none}}, exclude: [webhook.events]}"))
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "what is new is nobody's"
+    apart = AGENTS.replace("prod: {}", "prod: {account: {keyEnv: PROD_KEY}}")
+    spec(apart.replace("staging: {}", f"staging: {{agents: {{support: {{import: {agent}}}}}}}"))
+    (folder / ".apreconcile/acme.staging.json").unlink()
+    told = ap("plan", "-e", "staging", env=env)
+    assert told.code == 0, "an environment with another account holds nothing of this one"
+
+
+def test_what_another_environment_may_be_making_is_not_taken(spec, ap, world, env):
+    spec(AGENTS)
+    world.fault("POST /v1/agents", "commit-then-drop")
+    assert ap("apply", "-e", "prod", "--only", "agent.support", "--yes", env=env).code == 6
+    result = ap("apply", "-e", "staging", "--only", "agent.support", "--adopt", "--yes", env=env)
+    assert result.code == 9, result
+    assert "may be agent.support of the environment prod, which is being made" in said(result)
+    assert ap("apply", "-e", "prod", "--only", "agent.support", "--yes", env=env).code == 0
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--adopt", "--yes", env=env).code == 0
+    assert len(world.http.get("/v1/agents").json()["data"]) == 2
+
+
+@pytest.mark.parametrize("store", ["local", "git", "s3"])
+def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, tmp_path, store):
+    """Also where its state costs a request: what is to be taken is worth one."""
+    if store == "git":
+        for words in (["init", "-q"], ["remote", "add", "origin", str(remote(tmp_path))]):
+            subprocess.run(["git", *words], cwd=folder, check=True, env={**env, **QUIET})
+    where = f"s3://team/{tmp_path.name}" if store == "s3" else store
+    env = {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}
+    text = AGENTS.replace("agents:", f'state: {{store: "{where}"}}\nagents:')
+    spec(text)
+    applied(ap, "-e", "preview:one", env=env)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    spec(text.replace("staging: {}", f"staging: {{agents: {{support: {{import: {agent}}}}}}}"))
+    result = ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env)
+    assert (result.code, f"{agent} is agent.support of the environment preview:one" in said(result)) == (9, True)
+
+
+def test_nothing_is_bound_that_may_be_of_an_environment_whose_state_cannot_be_read(spec, ap, world, env, folder):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    state = folder / ".apreconcile/acme.prod.json"
+    content = state.read_text()
+    world.fault("POST /v1/agents", "drop")
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
+    state.write_text("{")
+    made = world.http.post("/v1/agents", json={"name": "Support"}).json()["id"]
+    bind = ("resolve", "agent.support", "--bind", made, "-e", "staging")
+    refused = ap(*bind, env=env)
+    assert (refused.code, "its state cannot be read" in said(refused)) == (9, True), refused
+    state.write_text(content)
+    assert ap(*bind, env=env).code == 0
 
 
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
