@@ -14,6 +14,7 @@ import click
 
 from apreconcile.core.address import Address
 from apreconcile.core.errors import UsageError
+from apreconcile.core.host import in_ci
 from apreconcile.core.wanted import ENVIRONMENT, is_store, is_visible
 from apreconcile.show import escape
 
@@ -57,7 +58,7 @@ class Settings:
     @property
     def in_ci(self) -> bool:
         """Whether `CI` is set, to anything but 0 or false."""
-        return self.environ.get("CI", "").lower() not in ("", "0", "false")
+        return in_ci(self.environ)
 
     @property
     def flags(self) -> tuple[str, ...]:

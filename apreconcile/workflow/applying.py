@@ -10,7 +10,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, Voice, takeable, with_token
 from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
 from apreconcile.core.diff import equal, settled_memories
-from apreconcile.core.errors import Error
+from apreconcile.core.errors import Error, UnsafeError
 from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
@@ -33,6 +33,7 @@ from .delivering import check_sinks, delivering
 from .locking import check_lock
 from .planning import Planned
 from .probing import probed
+from .stores import LOST, WRITE_STORE
 
 LAGS = (0.0, 0.5, 1.5, 3.0)
 """Seconds to wait before each look that judges convergence: lists may lag behind writes."""
@@ -72,8 +73,8 @@ async def apply(
 
     `voices` were heard before. Where the policy has approvers, verified signatures alone count, and not `granted`.
     Steps that want an approval and have none, not even the policy's, are held; nothing that needs them is taken. Raises
-    LockedError, before anything is sent, if another run holds the state, and SinkError if a secret could not be handed
-    on. What goes wrong with a step is in the report.
+    LockedError, before anything is sent, if another run holds the state, UnsafeError if the state would be lost with
+    the machine, and SinkError if a secret could not be handed on. What goes wrong with a step is in the report.
     """
     plan, approvers = planned.plan, account.manifest.policy.approvers
     given: list[str | Approval | Voice] = [*approve, *load_approvals(approvals), *voices]
@@ -83,6 +84,8 @@ async def apply(
     warnings = weights.warnings
     before, doubts = account.client.requests, account.client.doubts
     settled = planned.settlement.state != planned.state
+    if account.lost and (plan.steps or settled):
+        raise UnsafeError(f"nothing was sent: {LOST}", hint=WRITE_STORE)
     if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
     stop = stop or Stop()
