@@ -93,7 +93,8 @@ async def apply(
         verified = await probed(account, plan, planned.found.before, (), stop)
         stopped = bool(plan.probes) and stop.soft.is_set()
         return _untouched(planned, warnings, verified, account.client.requests - before, stopped=stopped)
-    await check_sinks(account.manifest, account.sinks, takeable(plan, weights.granted))
+    there, steps = planned.elsewhere, takeable(plan, weights.granted)
+    await check_sinks(account.manifest, account.sinks, steps, state=planned.state, there=there)
     run = _begin(account, planned, watch or Silence(), stop, weights)
     if settled:
         await run.record.now(lambda state: state)

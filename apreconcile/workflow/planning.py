@@ -11,6 +11,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.agreement import Agreement
 from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
+from apreconcile.core.diff import digest_of_sink
 from apreconcile.core.elsewhere import Elsewhere
 from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
@@ -86,7 +87,7 @@ async def plan(
     """
     state, version = await account.recall()
     before = account.client.requests
-    there = await elsewhere(account, instances=adopt or _imports(account.manifest, state))
+    there = await elsewhere(account, instances=adopt or _takes(account.manifest, state))
     settlement, found = await _steady(account, state, there, wait, adopt=adopt)
     if found.matching.older:  # or another run wrote both since the state was read
         now, latest = await account.recall()
@@ -107,10 +108,14 @@ async def plan(
     return Planned(made, found, version, state, settlement, there, left)
 
 
-def _imports(manifest: Manifest, state: State) -> bool:
-    """Whether the spec names something to take that the state does not hold yet."""
-    named = (one for one in manifest.resources if one.imports not in {None, "none"})
-    return any(one.address not in state.resources for one in named)
+def _takes(manifest: Manifest, state: State) -> bool:
+    """Whether the spec names a thing, or a place for a secret, that is not ours yet."""
+    for one in manifest.resources:
+        held = state.resources.get(one.address)
+        imports = held is None and one.imports not in {None, "none"}
+        if imports or (one.sink and (held is None or held.delivered != digest_of_sink(one.sink, state.salt))):
+            return True
+    return False
 
 
 def _probes(

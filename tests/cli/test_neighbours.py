@@ -225,15 +225,20 @@ def test_what_another_environment_may_be_making_is_not_taken(spec, ap, world, en
     assert len(world.http.get("/v1/agents").json()["data"]) == 2
 
 
-@pytest.mark.parametrize("store", ["local", "git", "s3"])
-def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, tmp_path, store):
-    """Also where its state costs a request: what is to be taken is worth one."""
+def kept(store, folder, env):
+    """The environment and the line of a spec with which the states lie in this store."""
     if store == "git":
-        for words in (["init", "-q"], ["remote", "add", "origin", str(remote(tmp_path))]):
+        for words in (["init", "-q"], ["remote", "add", "origin", str(remote(folder))]):
             subprocess.run(["git", *words], cwd=folder, check=True, env={**env, **QUIET})
-    where = f"s3://team/{tmp_path.name}" if store == "s3" else store
-    env = {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}
-    text = AGENTS.replace("agents:", f'state: {{store: "{where}"}}\nagents:')
+    where = f"s3://team/{folder.name}" if store == "s3" else store
+    return {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}, f'state: {{store: "{where}"}}\n'
+
+
+@pytest.mark.parametrize("store", ["local", "git", "s3"])
+def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, store):
+    """Also where its state costs a request: what is to be taken is worth one."""
+    env, line = kept(store, folder, env)
+    text = AGENTS.replace("agents:", f"{line}agents:")
     spec(text)
     applied(ap, "-e", "preview:one", env=env)
     agent = world.http.get("/v1/agents").json()["data"][0]["id"]
@@ -285,3 +290,57 @@ def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spe
     assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
     assert secret in (folder / ".env").read_text()
     assert "No changes" in ap("plan", "-e", "prod", env=env).out
+
+
+HOOKED = """\
+version: 1
+project: acme
+agents: {support: {name: Support}}
+webhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: SINK}}}
+environments: {prod: {}, staging: {}, preview: {ephemeral: {ttl: 2h}}}
+"""
+
+
+@pytest.mark.parametrize("store", ["git", "s3"])
+@pytest.mark.parametrize("others", [("prod", "staging"), ("preview:one", "preview:two"), ("preview:one", "prod")])
+def test_a_line_that_may_have_the_secret_of_another_environment_is_kept(spec, ap, world, env, folder, store, others):
+    """Where the states lie elsewhere, the file of that name may be on another machine: the line that is there tells."""
+    env, line = kept(store, folder, env)
+    spec(HOOKED.replace("agents:", f"{line}agents:", 1).replace("SINK", "{file: .env, name: HOOK}"))
+    applied(ap, "-e", others[0], env=env)
+    secret, writes = (folder / ".env").read_text(), world.writes()
+    refused = ap("apply", "-e", others[1], "--yes", env=env)
+    assert (refused.code, (folder / ".env").read_text(), world.writes()) == (1, secret, writes), refused
+    told = f"has HOOK already, and webhook.own of the environment {others[0]} was handed to a line of that name"
+    assert told in said(refused)
+    (folder / ".env").write_text("HOOK=\n")  # as on another machine
+    assert ap("apply", "-e", others[1], "--yes", env=env).code == 0
+    assert "No changes" in ap("plan", "-e", others[0], env=env).out
+
+
+@pytest.mark.parametrize("store", ["git", "s3"])
+def test_a_github_secret_of_one_preview_is_not_overwritten_by_another(spec, ap, world, env, folder, store):
+    env, line = kept(store, folder, env)
+    (folder / "bin").mkdir()
+    program = folder / "bin/gh"
+    program.write_text("#!/bin/sh\ncat > /dev/null\n")
+    program.chmod(0o755)
+    env["PATH"] = f"{folder / 'bin'}:/usr/bin:/bin"
+    spec(HOOKED.replace("agents:", f"{line}agents:", 1).replace("SINK", "{github: HOOK}"))
+    applied(ap, "-e", "preview:one", env=env)
+    refused = ap("apply", "-e", "preview:two", "--yes", env=env)
+    assert (refused.code, "has the signing secret of webhook.own of the environment preview:one" in said(refused)) == (
+        5,
+        True,
+    ), refused
+
+
+def test_a_program_that_takes_secrets_is_told_of_which_environment_they_are(spec, ap, world, env, folder):
+    program = folder / "keep"
+    program.write_text('#!/bin/sh\ncat > "kept.$APRECONCILE_ENVIRONMENT.$APRECONCILE_ADDRESS"\n')
+    program.chmod(0o755)
+    spec(HOOKED.replace("SINK", f"{{exec: [{program}]}}"))
+    for name in ("prod", "preview:one"):
+        applied(ap, "-e", name, env=env)
+    prod, preview = (folder / f"kept.{name}.webhook.own" for name in ("prod", "preview:one"))
+    assert prod.read_text() != preview.read_text()
