@@ -260,7 +260,8 @@ class _Matcher:
         if not candidates:
             self.found.new.append(wanted)
         elif doubt := self.ground.doubt(kind, candidates[0]):
-            hint = f"{_SETTLE_THERE}; or `import: none` makes a new one"
+            anew = "" if self.ground.manifest.chosen.ephemeral else "; or `import: none` makes a new one"
+            hint = f"{_SETTLE_THERE}{anew}"
             self._block(wanted.address, f"the account has an {kind.name} of this name, and {doubt}", hint, code=9)
         elif self.adopt and len(candidates) == 1:
             self._bind(wanted, kind, candidates[0], "taken by --adopt: the only one of this name")
@@ -269,6 +270,11 @@ class _Matcher:
             self._block(wanted.address, f"the account has {several} of this name", self._lines(candidates))
 
     def _lines(self, candidates: Sequence[Seen]) -> str:
+        """The ways to take one of them; an ephemeral environment has no lines that import."""
+        if self.ground.manifest.chosen.ephemeral:
+            listed = ", ".join(one.id for one in candidates)
+            several = f"give all but one of them another name ({listed}); then take it: "
+            return f"{several if len(candidates) > 1 else 'take it back, which only adopts: '}apreconcile apply --adopt"
         lines = [f"import: {one.id}" for one in candidates]
         none = "" if self.ground.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
         one = ", or --adopt" if len(candidates) == 1 else ""

@@ -200,6 +200,23 @@ def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(
     assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 3, "it took these, it did not make them"
 
 
+def test_what_stands_in_a_preview_s_way_is_said_in_words_that_it_can_follow(spec, ap, world, env, folder):
+    """No spec imports anything into it."""
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+    told = said(ap("plan", "-e", "preview:pr-12", env=env))
+    assert (
+        "import:" in told,
+        "take it back, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in told,
+    ) == (
+        False,
+        True,
+    ), told
+    world.http.post("/v1/agents", json={"name": "Support (preview:pr-12)"}).raise_for_status()
+    told = said(ap("plan", "-e", "preview:pr-12", env=env))
+    assert ("import:" in told, "give all but one of them another name" in told) == (False, True), told
+
+
 def test_an_api_that_takes_no_end_is_said(spec, ap, world, env):
     world.fault("POST /v1/numbers", "ignore-field:expiresAt")
     applied(ap, "-e", "preview:pr-12", env=env)
