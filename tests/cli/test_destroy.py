@@ -152,6 +152,19 @@ def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, 
     assert {stone["how"] for stone in state["tombstones"]} == {"expired", "deleted"}
 
 
+def test_a_number_that_ends_while_it_is_applied_is_said_to_have_ended(spec, spawn, world, env):
+    spec(SPEC + "policy: {autoApprove: {preview: [{risk: spends, upTo: 10.00}]}}\n")
+    world.fault("POST /v1/agents/*/webhook", "delay:3")
+    run = spawn("apply", "-e", "preview:pr-12", "--yes", env=env)
+    while not left(world)[1]:
+        assert run.poll() is None
+    world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
+    out, err = run.communicate(timeout=60)
+    told = " ".join(f"{out} {err}".split())
+    assert (run.returncode, "has released itself, as it was bought to" in told) == (7, True), told
+    assert "did not converge" not in told
+
+
 def test_drift_says_that_a_number_ended_and_not_that_the_spec_moved(spec, ap, world, env):
     applied(ap, "-e", "preview:pr-12", env=env)
     world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()

@@ -10,7 +10,7 @@ import pytest
 import apreconcile
 from apreconcile import workflow
 from apreconcile.core.cloning import Choices
-from apreconcile.core.errors import CredentialsError, HostError, UnsafeError, UsageError
+from apreconcile.core.errors import CredentialsError, HostError, StaleError, UnsafeError, UsageError
 
 PARTED = """\
 agents: {support: {name: Support}}
@@ -170,3 +170,42 @@ def test_a_key_of_which_nothing_can_be_told_is_said(trial, program, front):
     front.answer("GET", "/v1/numbers/*", 401, {"detail": "no such key"})
     made = program("prod", cloning(environ=environ), environ=environ)
     assert "whether STAGING_KEY is of another account could not be told" in made.warnings[0]
+
+
+# What is applied
+
+
+def test_a_plan_is_for_the_account_and_the_environment_that_it_was_made_for(trial, program):
+    """Where neither has a state yet, no version of one tells them apart."""
+    trial.spec(PARTED)
+    environ = env(trial, STAGING_KEY=f"{trial.key}2")
+    planned = program("staging", apreconcile.plan, environ=environ)
+    tokens = [one.token for one in planned.plan.steps if one.token]
+    for how in ({}, {"key": f"{trial.key}2"}):
+        with pytest.raises(UnsafeError, match="the plan is for acme/staging"):
+            program("prod", lambda one: apreconcile.apply(one, planned, approve=tokens), environ=environ, **how)
+    assert (trial.writes(), trial.state) == ([], {})
+    assert program("staging", applied, environ=environ).exit == 0
+
+
+def test_a_plan_ends(trial, program):
+    trial.spec(PARTED)
+    planned = program("prod", apreconcile.plan, environ=env(trial))
+    trial.clock.skip(25 * 3600)
+    with pytest.raises(StaleError, match="nothing was sent: the plan held until"):
+        program("prod", lambda one: apreconcile.apply(one, planned), environ=env(trial), now=trial.clock.now)
+    assert trial.writes() == []
+
+
+def test_a_plan_is_applied_once(trial, program):
+    trial.spec(PARTED)
+    planned = program("prod", apreconcile.plan, environ=env(trial))
+    tokens = [one.token for one in planned.plan.steps if one.token]
+
+    async def again(account):
+        return await apreconcile.apply(account, planned, approve=tokens)
+
+    assert program("prod", again, environ=env(trial)).exit == 0
+    before = trial.writes()
+    assert program("prod", again, environ=env(trial)).exit == 8
+    assert trial.writes() == before
