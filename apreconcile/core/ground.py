@@ -98,10 +98,16 @@ class Ground:
             return f"{seen.id} is {holder} already"
         if theirs := self.elsewhere.holder(seen):
             return f"{seen.id} is {theirs}"
+        on = kind.hangs_on(seen)
+        for name in self.kinds if on else ():
+            if answered := self.elsewhere.held.get((name, str(on))):
+                return f"{seen.id} answers for {answered[1]} of the environment {answered[0]}"
         foreign = self._foreign(kind, seen)
         if foreign and not self._is_left_over(foreign, kind):
             return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
         for other, one in self._hanging.get(seen.id, ()):
+            if theirs := self.elsewhere.holder(one):
+                return f"{seen.id} holds {other.label(one)}, which is {theirs}"
             tag = self._foreign(other, one)
             if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
                 return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"

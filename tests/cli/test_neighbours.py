@@ -6,8 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
+from apreconcile.sandbox import Options, running
 from tests.cli.test_environments import KEYS, applied
 from tests.store.conftest import QUIET, remote, s3_server
 from tests.store.s3 import environ
@@ -211,6 +213,45 @@ def test_nothing_is_taken_that_may_be_of_an_environment_whose_state_cannot_be_re
     (folder / ".apreconcile/acme.staging.json").unlink()
     told = ap("plan", "-e", "staging", env=env)
     assert told.code == 0, "an environment with another account holds nothing of this one"
+
+
+def test_a_number_that_answers_for_another_environment_is_not_taken_away_from_it(spec, ap, world, env):
+    """It was attached in the console: no state holds it, but its callers are those of production."""
+    spec(AGENTS)
+    applied(ap, "-e", "prod", env=env)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    [number] = world.seed(numbers=[{"country": "US", "agentId": agent}])["numbers"]
+    numbers = f"numbers: {{main: {{import: {number['id']}, agent: support}}}}"
+    spec(AGENTS.replace("staging: {}", f"staging: {{exclude: [webhook.events], {numbers}}}"))
+    result = ap("apply", "-e", "staging", "--yes", env=env)
+    assert result.code == 5, result
+    assert f"{number['id']} answers for agent.support of the environment prod" in said(result)
+    assert world.http.get(f"/v1/numbers/{number['id']}").json()["agentId"] == agent
+    world.http.delete(f"/v1/agents/{agent}/numbers/{number['id']}").raise_for_status()
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "once it is detached, it is nobody's"
+
+
+def test_an_agent_that_answers_a_number_of_another_environment_is_not_taken(spec, ap, folder):
+    """Where the API knows no markers, only that state says whose the number is."""
+    with (
+        running(Options(db=folder / "old.db", profile="2025")) as server,
+        httpx.Client(base_url=server.url, headers={"Authorization": "Bearer key"}, trust_env=False) as http,
+    ):
+        env = {"AGENTPHONE_API_KEY": "key", "AGENTPHONE_BASE_URL": server.url}
+        spec(SHARED)
+        applied(ap, "-e", "prod", env=env)
+        [number] = http.get("/v1/numbers").json()["data"]
+        hand = http.post("/v1/agents", json={"name": "By hand"}).json()["id"]
+        http.delete(f"/v1/agents/{number['agentId']}/numbers/{number['id']}").raise_for_status()
+        http.post(f"/v1/agents/{hand}/numbers", json={"numberId": number["id"]}).raise_for_status()
+        spec(
+            SHARED.replace(
+                "staging: {}", f"staging: {{agents: {{support: {{import: {hand}}}}}, exclude: [number.main]}}"
+            )
+        )
+        result = ap("apply", "-e", "staging", "--yes", env=env)
+        told = f"{hand} holds {number['phoneNumber']}, which is number.main of the environment prod"
+        assert (result.code, told in said(result)) == (5, True), result
 
 
 def test_what_another_environment_may_be_making_is_not_taken(spec, ap, world, env):
