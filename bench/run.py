@@ -61,7 +61,7 @@ async def applied(spec: Path, url: str) -> tuple[int, int, int, dict[str, float]
     began = time.perf_counter()
     manifest = apreconcile.load([str(spec)])
     began = lap("load", began)
-    async with apreconcile.connect(manifest, key=KEY, base_url=url) as account:
+    async with apreconcile.connect(manifest, key=KEY, base_url=url, environ={}) as account:
         planned = await apreconcile.plan(account)
         began = lap("first plan", began)
         tokens = [step.token for step in planned.plan.steps if step.token]

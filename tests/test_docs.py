@@ -242,6 +242,7 @@ def test_the_library_in_ten_lines_does_what_the_readme_says(
     with running(Options(db=":memory:")) as server:
         monkeypatch.setenv("AGENTPHONE_BASE_URL", server.url)
         monkeypatch.setenv("AGENTPHONE_API_KEY", "any")
+        monkeypatch.delenv("CI", raising=False)
         runpy.run_path("ten.py", run_name="__main__")
         assert capsys.readouterr().out.split() == ["0", "True"]
         assert asyncio.run(_empty_now(server.url))

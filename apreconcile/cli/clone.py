@@ -10,9 +10,8 @@ import click
 
 from apreconcile.core import phone
 from apreconcile.core.cloning import Choices, Numbers, Transfers
-from apreconcile.core.errors import UnsafeError, UsageError
+from apreconcile.core.errors import UsageError
 from apreconcile.core.url import is_host
-from apreconcile.core.wanted import Access, Manifest
 from apreconcile.core.writing import spec_text
 from apreconcile.show.clone import head
 from apreconcile.workflow import Account, Clone
@@ -21,7 +20,6 @@ from apreconcile.workflow import clone as write_down
 from .command import command
 from .opening import within
 from .options import OVERWRITE, PROMPTS, SPEC, Settings, check_environment, pass_settings
-from .reaching import reach
 from .saving import check_folder, save_beside
 
 _AUTHORITY = re.compile(r"\[[^\s\]/]+\]|[^\s/?#@\\:+]+")
@@ -91,9 +89,8 @@ def clone(
     choices = Choices(Numbers(asked["numbers"]), Transfers(asked["transfers"]), dict(rewrites))
 
     async def written(account: Account) -> Clone:
-        access = _access(account.manifest, target)
-        _check_apart(settings, account.manifest, target, access)
-        made = await write_down(account, to=target, choices=choices, live=live, target=access.said, prompts=folder)
+        environ = {} if settings.sandbox else settings.environ
+        made = await write_down(account, to=target, choices=choices, live=live, prompts=folder, environ=environ)
         save_beside(terminal, account.manifest.home, made.files, overwrite=asked["overwrite"])
         return made
 
@@ -112,30 +109,3 @@ def _check(settings: Settings, source: str, target: str) -> None:
     check_environment(target)
     if source == target:
         raise UsageError(f"{target!r} cannot be cloned to itself", hint="--to another environment")
-
-
-def _access(manifest: Manifest, target: str) -> Access:
-    """How the account of the clone is reached: as the spec says, else with a key of its own. Raises UsageError."""
-    found = next((one for one in manifest.environments if one.name == target), None)
-    if found and found.ephemeral:
-        raise UsageError(f"{target!r} is ephemeral in the spec, and a clone is not", hint="give the clone another name")
-    known = found.access if found else Access()
-    if known.key_env or known.sub_account:
-        return known
-    return replace(known, key_env=f"AGENTPHONE_API_KEY_{target.upper().replace('-', '_')}")
-
-
-def _check_apart(settings: Settings, manifest: Manifest, target: str, access: Access) -> None:
-    """Raise UnsafeError if the clone would be planned on its source's own account, outside of any sandbox."""
-    flagged = replace(settings, environ={}) if settings.sandbox else settings
-    unflagged = replace(flagged, base_url=None, sub_account=None)
-    theirs = reach(unflagged, access)
-    for source in (reach(one, manifest.chosen.access) for one in (flagged, unflagged)):
-        if not source.meets(theirs):
-            continue
-        known = source.key and theirs.key
-        first, second = (way.key.source if known and way.key else way.variable for way in (source, theirs))
-        why = f"both have the key of {first}" if first == second else f"{second} has the key of {first}"
-        reason = f"a clone for {target} would be planned on the account of {manifest.environment} itself: {why}"
-        where = f"environments: {{{target}: {{account: {{keyEnv: …, subAccount: …}}}}}}"
-        raise UnsafeError(reason, hint=f"give {target} a key of its own, or a sub-account: {where}")

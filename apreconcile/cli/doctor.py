@@ -10,12 +10,12 @@ from apreconcile.core.errors import Error, UsageError
 from apreconcile.core.planfile import encode
 from apreconcile.core.wanted import DEFAULT, Access, Manifest
 from apreconcile.show.doctor import doctor_text
-from apreconcile.workflow import Named
+from apreconcile.workflow import LOST, Named
 from apreconcile.workflow.examining import SANDBOX, Patient, examine
 
 from .command import command
 from .loading import DEFAULT_SPEC, home_of, manifest_of
-from .opening import LOST, state_is_lost
+from .opening import state_is_lost
 from .options import FORMAT, SPEC, Settings, check_format, pass_settings
 from .progress import Requests
 from .reaching import reach

@@ -18,7 +18,7 @@ from apreconcile.show.beginning import Begun, found_lines, next_lines
 from apreconcile.show.layout import hint_lines, prose
 from apreconcile.show.report import report_text
 from apreconcile.show.screen import BLANK, say, strong
-from apreconcile.workflow import Planned
+from apreconcile.workflow import LOST, Planned
 from apreconcile.workflow.beginning import (
     NONE,
     PIPELINES,
@@ -39,7 +39,7 @@ from apreconcile.workflow.surroundings import Surroundings, look_around
 from .asking import ask
 from .command import command
 from .loading import DEFAULT_SPEC, manifest_of
-from .opening import LOST, looking, opened, state_is_lost
+from .opening import looking, opened, state_is_lost
 from .options import Settings, pass_settings
 from .progress import Requests
 from .running import run

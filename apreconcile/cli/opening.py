@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from apreconcile.core.address import Address
-from apreconcile.core.errors import CredentialsError, UnsafeError
-from apreconcile.core.wanted import API_KEYS, Manifest
-from apreconcile.workflow import Account, Planned, connect, patiently, plan
+from apreconcile.core.errors import UnsafeError
+from apreconcile.core.wanted import Manifest
+from apreconcile.workflow import LOST, WRITE_STORE, Account, Planned, Reach, connect, is_lost, patiently, plan
 
 from .loading import manifest_of
 from .options import Settings
 from .progress import Requests
-from .reaching import Reach, reach
+from .reaching import reach
 from .running import run
 from .sandboxing import sandbox_home, started
 
@@ -52,7 +52,7 @@ async def opened(
     with door_to(settings, manifest, offline=offline) as door:
         async with connect(
             manifest, key=door.key, base_url=door.url, home=door.home,
-            sub_account=None if outside else door.sub_account,
+            sub_account="" if outside else door.sub_account or "",
             concurrency=settings.concurrency, settle=settle, on_request=requests, environ=settings.environ,
             hand_on=not settings.sandbox,
         ) as account:  # fmt: skip
@@ -77,25 +77,15 @@ def door_to(settings: Settings, manifest: Manifest, *, offline: bool = False) ->
 
 def _key(settings: Settings, way: Reach) -> str:
     """The key. Raises CredentialsError if there is none."""
-    if way.key is None:
-        where = "a key of this account (dashboard, Settings, API Keys)"
-        hint = f"export {way.variable}=…, {where}; without one, try: --sandbox"
-        if settings.in_ci:
-            hint = f"hand {way.variable} to this job, from a secret of the pipeline: {where}"
-        whose = ", which is its `keyEnv`" if way.variable not in API_KEYS else ""
-        raise CredentialsError(f"there is no API key: {way.variable} is not set{whose}", hint=hint)
-    if way.key.source != way.variable:
+    key = way.needed_key(in_ci=settings.in_ci)
+    if way.key and way.key.source != way.variable:
         settings.terminal.warn(f"using {way.key.source}, since {way.variable} is not set")
-    return way.key.text
-
-
-LOST = "in CI the state would be lost with the runner, and with it what was bought"
-WRITE_STORE = "write `state: {store: git}` in the spec, or `{store: local}` if the folder outlives the runner"
+    return key
 
 
 def state_is_lost(settings: Settings, manifest: Manifest) -> bool:
     """Whether this run's state would end with the runner: in CI, with no store written in the spec."""
-    return settings.in_ci and manifest.store is None and not settings.sandbox
+    return is_lost(manifest, settings.environ) and not settings.sandbox
 
 
 def check_state_stays(settings: Settings, manifest: Manifest) -> None:

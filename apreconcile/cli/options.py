@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from apreconcile.core.errors import UsageError
+from apreconcile.core.host import in_ci
 from apreconcile.core.wanted import ENVIRONMENT, is_store
 from apreconcile.show import escape
 
@@ -56,7 +57,7 @@ class Settings:
     @property
     def in_ci(self) -> bool:
         """Whether `CI` is set, to anything but 0 or false."""
-        return self.environ.get("CI", "").lower() not in ("", "0", "false")
+        return in_ci(self.environ)
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from apreconcile.core.outcome import exit_code
 from apreconcile.core.plan import Plan
 from apreconcile.core.planfile import dump, to_json
 from apreconcile.core.wanted import Manifest
-from apreconcile.workflow import load_approvals, utc_now, weighed
+from apreconcile.workflow import LOST, WRITE_STORE, load_approvals, utc_now, weighed
 
 from .command import command
 from .loading import manifest_of
-from .opening import LOST, WRITE_STORE, look, state_is_lost
+from .opening import look, state_is_lost
 from .options import (
     ADOPT,
     APPROVALS,

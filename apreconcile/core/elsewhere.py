@@ -25,22 +25,49 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A creation of another environment that has no known outcome, and the ids that were there before it."""
+
+    environment: str
+    address: Address
+    before: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere:
     """`held` has what the states of other environments hold, by kind and id: the environment and its address there.
 
-    `warnings` say which of those states could not be read. `handed` are the secrets that sinks have of them; `near`
-    says that a file of the spec's folder is the same file there: their states lie in that folder, too.
+    `unread` are the environments whose states could not be read, and `warnings` say why. `begun` is what they are
+    making. `handed` are the secrets that sinks have of them; `near` says that a file of the spec's folder is the same
+    file there: their states lie in that folder, too.
     """
 
     held: Mapping[tuple[str, str], tuple[str, Address]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     handed: tuple[Handed, ...] = ()
     near: bool = False
+    unread: tuple[str, ...] = ()
+    begun: tuple[Begun, ...] = ()
 
     def holder(self, seen: Seen) -> str | None:
         """Who else holds something live, in words."""
         found = self.held.get((seen.kind, seen.id))
         return f"{found[1]} of the environment {found[0]}" if found else None
+
+
+def doubt(manifest: Manifest, there: Elsewhere, kind: Kind, seen: Seen) -> str | None:
+    """Why something live may be another environment's that shares our account, in words; None if nothing says so.
+
+    What carries a marker of ours is no other's.
+    """
+    if whose(kind.marker(seen)) == (manifest.project, manifest.environment):
+        return None
+    for one in there.begun:
+        new = one.address.kind == seen.kind and seen.id not in one.before
+        if new and not is_apart(manifest, one.environment):
+            return f"{seen.id} may be {one.address} of the environment {one.environment}, which is being made"
+    hidden = next((name for name in there.unread if not is_apart(manifest, name)), None)
+    return hidden and f"whether {seen.id} is of the environment {hidden} is not known: its state cannot be read"
 
 
 def is_apart(manifest: Manifest, environment: str) -> bool:

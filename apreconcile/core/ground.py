@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .change import Blocked
-from .elsewhere import Elsewhere, strangers
+from .elsewhere import Elsewhere, doubt, strangers
 from .kind import Kind
 from .marker import MARK
 from .snapshot import Seen, Snapshot
@@ -98,14 +98,24 @@ class Ground:
             return f"{seen.id} is {holder} already"
         if theirs := self.elsewhere.holder(seen):
             return f"{seen.id} is {theirs}"
+        on = kind.hangs_on(seen)
+        for name in self.kinds if on else ():
+            if answered := self.elsewhere.held.get((name, str(on))):
+                return f"{seen.id} answers for {answered[1]} of the environment {answered[0]}"
         foreign = self._foreign(kind, seen)
         if foreign and not self._is_left_over(foreign, kind):
             return f"{seen.id} carries the marker {foreign!r} of another project, environment or key"
         for other, one in self._hanging.get(seen.id, ()):
+            if theirs := self.elsewhere.holder(one):
+                return f"{seen.id} holds {other.label(one)}, which is {theirs}"
             tag = self._foreign(other, one)
             if tag and not tag.startswith(self.manifest.marker(Address("", ""))):
                 return f"{seen.id} holds {other.label(one)}, which carries the marker {tag!r} of another project"
         return None
+
+    def doubt(self, kind: Kind, seen: Seen) -> str | None:
+        """Why something live that nobody is known to hold may be another environment's."""
+        return doubt(self.manifest, self.elsewhere, kind, seen)
 
     def _is_left_over(self, tag: str, kind: Kind) -> bool:
         """Whether a marker is of a key of ours that neither spec nor state has any more."""

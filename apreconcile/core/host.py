@@ -1,8 +1,9 @@
-"""A host that certainly is this machine: what may be sent to nobody else in the clear may be sent there."""
+"""What this machine is: the hosts that certainly are it, to which all may go in the clear, and whether it lasts."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 
 
 def is_loopback(host: str) -> bool:
@@ -14,3 +15,8 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback and str(address) == host
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether `CI` is set, to anything but 0 or false: then what is written beside the spec ends with the machine."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")

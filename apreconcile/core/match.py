@@ -21,6 +21,8 @@ from .snapshot import Seen, Snapshot
 from .state import Resource, State
 from .wanted import Manifest, Wanted
 
+_SETTLE_THERE = "mend that state first, or wait until it says what it has"
+
 
 @dataclass(slots=True)
 class Matching:
@@ -216,6 +218,8 @@ class _Matcher:
             code = 9 if self.ground.elsewhere.holder(seen) else 5
             hint = "import something else, or remove it there first"
             self._block(at, f"`import: {named}`: {reason}", hint, code=code)
+        elif doubt := self.ground.doubt(kind, seen):
+            self._block(at, f"`import: {named}`: {doubt}", _SETTLE_THERE, code=9)
         else:
             self._bind(wanted, kind, seen, "imported")
 
@@ -238,6 +242,8 @@ class _Matcher:
         if other:
             hint = f"one account has one: exclude: [{at}], or a sub-account of its own"
             self._block(at, f"its slot has {other}", hint, code=9)
+        elif wanted.parent is None and (doubt := self.ground.doubt(kind, seen)):
+            self._block(at, f"its slot has {kind.label(seen)} already, and {doubt}", _SETTLE_THERE, code=9)
         elif all(equal(kind, name, value, live.get(name)) for name, value in wanted.fields.items()):
             self._bind(wanted, kind, seen, "its slot has exactly this webhook")
         elif self.adopt:
@@ -253,6 +259,10 @@ class _Matcher:
         ]
         if not candidates:
             self.found.new.append(wanted)
+        elif doubt := self.ground.doubt(kind, candidates[0]):
+            anew = "" if self.ground.manifest.chosen.ephemeral else "; or `import: none` makes a new one"
+            hint = f"{_SETTLE_THERE}{anew}"
+            self._block(wanted.address, f"the account has an {kind.name} of this name, and {doubt}", hint, code=9)
         elif self.adopt and len(candidates) == 1:
             self._bind(wanted, kind, candidates[0], "taken by --adopt: the only one of this name")
         else:
@@ -260,6 +270,11 @@ class _Matcher:
             self._block(wanted.address, f"the account has {several} of this name", self._lines(candidates))
 
     def _lines(self, candidates: Sequence[Seen]) -> str:
+        """The ways to take one of them; an ephemeral environment has no lines that import."""
+        if self.ground.manifest.chosen.ephemeral:
+            listed = ", ".join(one.id for one in candidates)
+            several = f"give all but one of them another name ({listed}); then take it: "
+            return f"{several if len(candidates) > 1 else 'take it back, which only adopts: '}apreconcile apply --adopt"
         lines = [f"import: {one.id}" for one in candidates]
         none = "" if self.ground.kinds[candidates[0].kind].single else " (`import: none` makes a new one)"
         one = ", or --adopt" if len(candidates) == 1 else ""

@@ -50,13 +50,19 @@ class _Page:
     status: os.stat_result | None
 
 
-async def check_line(path: Path, name: str) -> Path:
-    """The file that a secret would be written to, links followed. Raises SinkError where it could not be."""
+async def check_line(path: Path, name: str, *, theirs: str = "") -> Path:
+    """The file that a secret would be written to, links followed. Raises SinkError where it could not be.
+
+    `theirs` says who else was handed to a line of that name: where it has a value, that may be theirs.
+    """
     with _explained(path):
         target = _target(path)
         async with _locked(target.parent):
             page = _read(target)
-            _place_of(page, name)
+            number = _place_of(page, name)
+            if theirs and number is not None and page.lines[number].partition(b"=")[2].strip():
+                hint = f"use another name; or, if it is not theirs, take {name} out of {target}"
+                raise SinkError(f"{target} has {name} already, and {theirs}", hint=hint)
             new = _temporary(target)
             try:
                 _write(new, b"\0" * (sum(map(len, page.lines)) + ROOM), page.status)

@@ -29,11 +29,15 @@ _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Where the secret of an address is to go. Paths, programs and repositories are those of a folder."""
+    """Where the secret of an address is to go. Paths, programs and repositories are those of a folder.
+
+    `theirs` says in words whose secret a line of that name may have already.
+    """
 
     address: Address
     sink: Sink
     folder: Path
+    theirs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Sinks:
             sink, folder = wish.sink, wish.folder
             try:
                 if sink.file is not None:
-                    target = await check_line(folder / sink.file, str(sink.name))
+                    target = await check_line(folder / sink.file, str(sink.name), theirs=wish.theirs)
                     for one in self.own & {target, *target.parents}:
                         where = "a file of the spec" if one == target else f"in {one}, where the state lies"
                         raise SinkError(f"{target} is {where}", hint="name an env file, such as .env")

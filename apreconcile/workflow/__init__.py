@@ -1,6 +1,6 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import DEFAULT_BASE_URL, Account, Named, check_url, connect, utc_now
+from .account import Account, check_url, connect, utc_now
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .cloning import Clone, clone
@@ -11,6 +11,7 @@ from .governing import check_hosts, govern
 from .loading import load
 from .locking import check_free, patiently
 from .planning import Planned, plan
+from .reaching import DEFAULT_BASE_URL, Named, Reach
 from .remembering import (
     kind_of,
     read_secret,
@@ -22,15 +23,18 @@ from .remembering import (
     state_unlock,
 )
 from .saved import plan_again
-from .stores import open_store, state_line
+from .stores import LOST, WRITE_STORE, is_lost, open_store, state_line
 from .sub_accounts import create_sub_account, list_sub_accounts
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "LOST",
+    "WRITE_STORE",
     "Account",
     "Clone",
     "Named",
     "Planned",
+    "Reach",
     "apply",
     "check_free",
     "check_hosts",
@@ -41,6 +45,7 @@ __all__ = [
     "drift",
     "export",
     "govern",
+    "is_lost",
     "kind_of",
     "list_sub_accounts",
     "load",

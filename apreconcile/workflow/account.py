@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from apreconcile.core.errors import UnsafeError, UsageError
+from apreconcile.core.host import in_ci
 from apreconcile.core.plan import Scope, Step
 from apreconcile.core.scoping import is_listed
 from apreconcile.core.state import State
@@ -30,17 +30,8 @@ from apreconcile.store.local import HOME
 from apreconcile.store.store import Store, Version
 
 from .delivering import sinks_of
-from .stores import copy_command, line_of, name_of, open_store, start_at
-
-DEFAULT_BASE_URL = "https://api.agentphone.ai"
-"""Where AgentPhone answers (PY, TS, OAS)."""
-
-
-class Named(NamedTuple):
-    """A value with the variable or option that it came from."""
-
-    text: str
-    source: str
+from .reaching import Reach, reach
+from .stores import copy_command, is_lost, line_of, name_of, open_store, start_at
 
 
 def utc_now() -> datetime:
@@ -52,10 +43,12 @@ def utc_now() -> datetime:
 class Account:
     """What every sentence of the workflow works with. `settle` is the settling time in seconds (`--settle`).
 
-    `sinks` is None where no secret leaves, as in a sandbox.
+    `way` is how the account is reached. `sinks` is None where no secret leaves, as in a sandbox. `lost` says that the
+    state would end with the machine.
     """
 
     manifest: Manifest
+    way: Reach
     client: Client
     store: Store
     scope: Scope
@@ -66,6 +59,7 @@ class Account:
     beside: Callable[[str], Store]
     """The store of another environment's state."""
     sinks: Sinks | None = None
+    lost: bool = False
 
     async def recall(self, *, even_unused: bool = False) -> tuple[State, Version]:
         """What is remembered. Raises UnsafeError if it is about another account, or not in use unless `even_unused`."""
@@ -123,8 +117,8 @@ def of_another(state: State, scope: Scope) -> UnsafeError | None:
 async def connect(
     manifest: Manifest,
     *,
-    key: str,
-    base_url: str = DEFAULT_BASE_URL,
+    key: str | None = None,
+    base_url: str | None = None,
     sub_account: str | None = None,
     home: Path | None = None,
     concurrency: int = 8,
@@ -137,19 +131,24 @@ async def connect(
 ) -> AsyncIterator[Account]:
     """Open the account that a key speaks for, or a sub-account of it; nothing is sent yet.
 
+    What is left out of `key`, `base_url` and `sub_account` is as the command line has it: a variable, else the spec of
+    the environment; an empty `sub_account` is the account itself.
+
     `home` is the folder of the state documents; if left out, the spec's `state:` says where they are. `on_request` is
-    told one line about each request. `environ` names a bucket's server and credentials, and is handed to the programs
-    that take webhook secrets, without the key; the process' own if left out. Without `hand_on` no secret leaves.
-    Raises HostError, CredentialsError or StoreError before a byte is sent.
+    told one line about each request. `environ` has these variables, names a bucket's server and credentials, and is
+    handed to the programs that take webhook secrets, without the key; the process' own if left out. Without `hand_on`
+    no secret leaves.
+    Raises HostError, CredentialsError, UsageError or StoreError before a byte is sent.
     """
-    base = check_base_url(base_url)
+    given = os.environ if environ is None else environ
+    way = reach(manifest.chosen.access, given, key=key, base_url=base_url, sub_account=sub_account)
+    base, key, sub_account = check_base_url(way.url.text), way.needed_key(in_ci=in_ci(given)), way.sub_account
     manifest = manifest if sub_account else _without_shared(manifest)
     if sub_account is not None and not is_visible(sub_account):
         raise UsageError("that cannot be the id of a sub-account", hint="apreconcile sub-account list")
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
     masks = {text for hole in secrets for text in (hole.text, *hole.inner)}
     pace = pace or Pace()
-    given = os.environ if environ is None else environ
     store = open_store(manifest, home=home, environ=given)
     own = home or Path(manifest.home) / HOME
     sinks = sinks_of(manifest, given, home=own, masks={key, *masks}) if hand_on else None
@@ -163,7 +162,8 @@ async def connect(
     account = hashlib.sha256(f"apreconcile {key.strip()}".encode()).hexdigest()[:16]
     scope = Scope(base.host, sub_account, account)
     async with client:
-        yield Account(manifest, client, store, scope, concurrency, settle, pace, now, beside, sinks)
+        lost = home is None and is_lost(manifest, given)
+        yield Account(manifest, way, client, store, scope, concurrency, settle, pace, now, beside, sinks, lost)
 
 
 def _without_shared(manifest: Manifest) -> Manifest:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from apreconcile.core.address import Address
 from apreconcile.core.approval import Approval, Approvals, Voice, takeable, with_token
 from apreconcile.core.change import Adopt, Bookkeeping, Change, Create, Delete, Update, action
 from apreconcile.core.diff import equal, settled_memories
-from apreconcile.core.errors import Error
+from apreconcile.core.ending import ended
+from apreconcile.core.errors import Error, StaleError, UnsafeError
 from apreconcile.core.findings import Findings
 from apreconcile.core.naming import rename
 from apreconcile.core.obstacles import unclaimed
@@ -33,6 +35,7 @@ from .delivering import check_sinks, delivering
 from .locking import check_lock
 from .planning import Planned
 from .probing import probed
+from .stores import LOST, WRITE_STORE
 
 LAGS = (0.0, 0.5, 1.5, 3.0)
 """Seconds to wait before each look that judges convergence: lists may lag behind writes."""
@@ -72,10 +75,12 @@ async def apply(
 
     `voices` were heard before. Where the policy has approvers, verified signatures alone count, and not `granted`.
     Steps that want an approval and have none, not even the policy's, are held; nothing that needs them is taken. Raises
-    LockedError, before anything is sent, if another run holds the state, and SinkError if a secret could not be handed
-    on. What goes wrong with a step is in the report.
+    LockedError, before anything is sent, if another run holds the state, UnsafeError for another account's plan, or if
+    the state would be lost with the machine, StaleError for a plan that is too old, and SinkError if a secret could not
+    be handed on. What goes wrong with a step is in the report.
     """
     plan, approvers = planned.plan, account.manifest.policy.approvers
+    _check_made_for(account, plan)
     given: list[str | Approval | Voice] = [*approve, *load_approvals(approvals), *voices]
     weights = await weighed(plan, given, approvers, now=account.now())
     if not approvers:
@@ -83,6 +88,8 @@ async def apply(
     warnings = weights.warnings
     before, doubts = account.client.requests, account.client.doubts
     settled = planned.settlement.state != planned.state
+    if account.lost and (plan.steps or settled):
+        raise UnsafeError(f"nothing was sent: {LOST}", hint=WRITE_STORE)
     if plan.steps or plan.unsettled or settled:
         check_lock(planned.state, account.now(), account.settle)
     stop = stop or Stop()
@@ -90,7 +97,8 @@ async def apply(
         verified = await probed(account, plan, planned.found.before, (), stop)
         stopped = bool(plan.probes) and stop.soft.is_set()
         return _untouched(planned, warnings, verified, account.client.requests - before, stopped=stopped)
-    await check_sinks(account.manifest, account.sinks, takeable(plan, weights.granted))
+    there, steps = planned.elsewhere, takeable(plan, weights.granted)
+    await check_sinks(account.manifest, account.sinks, steps, state=planned.state, there=there)
     run = _begin(account, planned, watch or Silence(), stop, weights)
     if settled:
         await run.record.now(lambda state: state)
@@ -112,6 +120,18 @@ async def apply(
         doubted=account.client.doubts > doubts,
         warnings=warnings, verified=verified, requests=account.client.requests - before,
     )  # fmt: skip
+
+
+def _check_made_for(account: Account, plan: Plan) -> None:
+    """Raise UnsafeError for a plan of another environment or account, and StaleError for one whose time is over."""
+    manifest, scope, again = account.manifest, account.scope, "plan it again: `plan(account)`"
+    made = (plan.project, plan.environment, plan.destroys, plan.scope, plan.scope.account)
+    if made != (manifest.project, manifest.environment, manifest.destroying, scope, scope.account):
+        meant, here = f"{plan.project}/{plan.environment}", f"{manifest.project}/{manifest.environment}"
+        reason = f"nothing was sent: the plan is for {meant} at {plan.scope}, and this account is {here} at {scope}"
+        raise UnsafeError(f"{reason}, or has another key or purpose", hint=again)
+    if account.now() >= datetime.fromisoformat(plan.expires):
+        raise StaleError(f"nothing was sent: the plan held until {to_second(plan.expires)}", hint=again)
 
 
 def _report(
@@ -233,6 +253,9 @@ async def _converged(run: _Run, outcomes: Iterable[Outcome]) -> tuple[bool | Non
 async def _left(run: _Run, done: Collection[Address]) -> tuple[str, ...]:
     account, there = run.account, run.planned.elsewhere
     snapshot = await observe(account.client.send, account.manifest, run.record.state, KINDS, pause=account.pace.pause)
+    _, past = ended(snapshot, run.record.state, account.now())
+    if past:
+        return tuple(past)
     found = find_changes(account.manifest, snapshot, run.record.state, KINDS, elsewhere=there)
     remembered = _remembered(run, found)
     if remembered != run.record.state:

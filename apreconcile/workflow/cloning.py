@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,6 +20,7 @@ from apreconcile.core.wire import Wire
 from apreconcile.kinds import KINDS
 
 from .account import Account
+from .apart import check_apart, check_strange, target_of
 from .exporting import looked
 
 
@@ -39,6 +41,8 @@ class _Source:
     live: Mapping[Address, Mapping[str, Wire]]
     phones: tuple[str, ...]
     ids: tuple[str, ...]
+    things: tuple[tuple[str, str], ...]
+    """What the account has, or had, by kind and id."""
     warnings: tuple[str, ...] = ()
 
 
@@ -48,18 +52,25 @@ async def clone(
     to: str,
     choices: Choices,
     live: bool = False,
-    target: Mapping[str, Wire],
     prompts: str | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Clone:
     """The spec of environment `to`, from this account's spec, or from the account itself if `live`.
 
-    From the spec nothing is sent: the state knows the numbers. `target` is what the clone says of its `account`. With
-    `prompts`, a folder beside it, its `files` are long prompts that it names.
-    Raises Error if a host of the source is left in it.
+    From the spec nothing is sent to this account: the state knows the numbers. Where `environ`, the process' own if
+    left out, has a key for the clone, its account is asked for one thing of this one, by its id. With `prompts`, a
+    folder beside it, its `files` are long prompts that it names.
+    Raises UsageError if `to` cannot be a clone's, UnsafeError if it would be planned on this very account, and Error if
+    a host of the source is left in it.
     """
+    given = os.environ if environ is None else environ
+    access = target_of(account.manifest, to)
+    theirs = check_apart(account, to, access, given)
     source = await (_account(account) if live else _spec(account))
+    doubts = await check_strange(account, to, theirs, source.things)
     cloned = written(source.said, KINDS, choices, live=source.live, phones=source.phones, ids=source.ids)
-    cloned = replace(cloned, names=tuple(dict.fromkeys([*_key(target), *cloned.names])))
+    own = [access.key_env] if access.key_env else []
+    cloned = replace(cloned, names=tuple(dict.fromkeys([*own, *cloned.names])))
     if cloned.left:
         hosts = dict.fromkeys(host for host, _ in cloned.left)
         places = "; ".join(f"{where} names {host}" for host, where in cloned.left)
@@ -69,16 +80,11 @@ async def clone(
     state = {"store": manifest.store, "remote": manifest.remote}
     shelf = Shelf(prompts)
     tree = document(
-        cloned, KINDS, project=manifest.project, environment=to, account=target,
+        cloned, KINDS, project=manifest.project, environment=to, account=access.said,
         state={name: value for name, value in state.items() if value}, shelf=shelf,
     )  # fmt: skip
-    warnings = (*source.warnings, *_warnings(account, cloned))
+    warnings = (*doubts, *source.warnings, *_warnings(account, cloned))
     return Clone(tree, _bill(cloned, account, choices), cloned, warnings, shelf.files)
-
-
-def _key(target: Mapping[str, Wire]) -> list[str]:
-    """The variable that the key of the clone is read from, if it has one of its own."""
-    return [str(target["keyEnv"])] if "keyEnv" in target else []
 
 
 async def _spec(account: Account) -> _Source:
@@ -90,7 +96,8 @@ async def _spec(account: Account) -> _Source:
     imported = {one.imports for one in account.manifest.resources if one.imports}
     called = {*phones.values(), *(one for one in imported if is_number(one))}
     ids = {one.id for one in state.resources.values()} | {one for one in imported if one != "none"} - called
-    return _Source(_unmarked(account.manifest), live, tuple(sorted(called)), tuple(sorted(ids)))
+    things = tuple((at.kind, one.id) for at, one in state.resources.items())
+    return _Source(_unmarked(account.manifest), live, tuple(sorted(called)), tuple(sorted(ids)), things)
 
 
 def _unmarked(manifest: Manifest) -> Said:
@@ -120,7 +127,8 @@ async def _account(account: Account) -> _Source:
             live[at] = kind.shown(seen) if seen else {}
     phones = {str(one.body["phoneNumber"]) for one in snapshot.listed if one.body.get("phoneNumber")}
     ids = {one.id for one in snapshot.listed}
-    return _Source(said, live, tuple(sorted(phones)), tuple(sorted(ids)), exported.warnings)
+    things = tuple((one.kind, one.id) for one in snapshot.listed)
+    return _Source(said, live, tuple(sorted(phones)), tuple(sorted(ids)), things, exported.warnings)
 
 
 def _bill(cloned: Cloned, account: Account, choices: Choices) -> Bill:

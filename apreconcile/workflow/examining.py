@@ -27,7 +27,8 @@ from apreconcile.programs.versions import Version, gh_version, git_version, ssh_
 from apreconcile.store.local import LocalStore
 from apreconcile.store.store import Store
 
-from .account import Named, of_another, utc_now
+from .account import of_another, utc_now
+from .reaching import Named
 from .stores import open_store
 
 SANDBOX = "--sandbox"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from apreconcile.core.elsewhere import Elsewhere, Handed
+from apreconcile.core.elsewhere import Begun, Elsewhere, Handed
 from apreconcile.core.errors import StoreError
 from apreconcile.core.state import State
 from apreconcile.live.together import together
@@ -31,8 +31,11 @@ async def elsewhere(account: Account, *, instances: bool = False) -> Elsewhere:
     each = [(state, at, one) for state in states for at, one in state.resources.items()]
     held = {(at.kind, one.id): (state.environment, at) for state, at, one in each}
     handed = (Handed(state.environment, at, one.delivered, state.salt) for state, at, one in each if one.delivered)
-    unread = (one for one in found if isinstance(one, str))
-    return Elsewhere(held, (*warnings, *unread), tuple(handed), near=isinstance(account.store, LocalStore))
+    making = ((state.environment, at, one) for state in states for at, one in state.intents.items() if one.creates)
+    begun = tuple(Begun(name, at, frozenset(one.seen)) for name, at, one in making)
+    unread = {name: one for name, one in zip(wanted, found, strict=True) if isinstance(one, str)}
+    near = isinstance(account.store, LocalStore)
+    return Elsewhere(held, (*warnings, *unread.values()), tuple(handed), near, tuple(unread), begun)
 
 
 async def _names(account: Account) -> tuple[Sequence[str], tuple[str, ...]]:

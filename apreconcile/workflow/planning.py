@@ -11,6 +11,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.agreement import Agreement
 from apreconcile.core.call import Reply
 from apreconcile.core.change import Create
+from apreconcile.core.diff import digest_of_sink
 from apreconcile.core.elsewhere import Elsewhere
 from apreconcile.core.errors import CredentialsError, Error, UnsafeError
 from apreconcile.core.facts import Question
@@ -23,6 +24,7 @@ from apreconcile.core.scoping import believed, is_blind
 from apreconcile.core.settlement import Settlement, settle
 from apreconcile.core.snapshot import Snapshot
 from apreconcile.core.state import State, to_second
+from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
 from apreconcile.live.listing import READS
 from apreconcile.live.observe import changed, read_lists, read_slots
@@ -85,7 +87,7 @@ async def plan(
     """
     state, version = await account.recall()
     before = account.client.requests
-    there = await elsewhere(account)
+    there = await elsewhere(account, instances=adopt or _takes(account.manifest, state))
     settlement, found = await _steady(account, state, there, wait, adopt=adopt)
     if found.matching.older:  # or another run wrote both since the state was read
         now, latest = await account.recall()
@@ -104,6 +106,16 @@ async def plan(
     tests, untold = _probes(account, found, made, only) if verify else ((), ())
     made = replace(made, warnings=(*warnings, *untold), probes=tests)
     return Planned(made, found, version, state, settlement, there, left)
+
+
+def _takes(manifest: Manifest, state: State) -> bool:
+    """Whether the spec names a thing, or a place for a secret, that is not ours yet."""
+    for one in manifest.resources:
+        held = state.resources.get(one.address)
+        imports = held is None and one.imports not in {None, "none"}
+        if imports or (one.sink and (held is None or held.delivered != digest_of_sink(one.sink, state.salt))):
+            return True
+    return False
 
 
 def _probes(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call
+from apreconcile.core.elsewhere import doubt
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
 from apreconcile.core.marker import FORGOTTEN, MARK
@@ -32,9 +33,13 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     check_lock(state, account.now(), 0)
     kind, marker = kind_of(address), account.manifest.marker(address)
     seen = Seen(kind.name, ident, await _body(account, kind, ident))
-    theirs = (await elsewhere(account)).holder(seen)
+    there = await elsewhere(account, instances=True)
+    theirs = there.holder(seen)
     if theirs:
         raise UnsafeError(f"{ident} is {theirs}", hint="bind what is of this environment: apreconcile plan lists it")
+    unsure = doubt(account.manifest, replace(there, begun=()), kind, seen)
+    if unsure:
+        raise UnsafeError(unsure, hint="mend that state, or let somebody bind it who may read it")
     _check_ours(state, intent, kind, seen, marker)
     if kind.marked and kind.marker(seen) != marker:
         held = {one.id for one in state.resources.values()}

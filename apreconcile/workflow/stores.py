@@ -8,9 +8,18 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from apreconcile.core.host import in_ci
 from apreconcile.core.wanted import Manifest
 from apreconcile.store.local import HOME, LocalStore
 from apreconcile.store.store import Store
+
+LOST = "in CI the state would be lost with the runner, and with it what was bought"
+WRITE_STORE = "write `state: {store: git}` in the spec, or `{store: local}` if the folder outlives the runner"
+
+
+def is_lost(manifest: Manifest, environ: Mapping[str, str]) -> bool:
+    """Whether a run's state would end with the runner: in CI, with no store written in the spec."""
+    return in_ci(environ) and manifest.store is None
 
 
 def name_of(store: Store) -> str:

@@ -142,6 +142,19 @@ def test_a_number_of_a_preview_releases_itself_and_is_not_lost(spec, ap, world, 
     assert {stone["how"] for stone in state["tombstones"]} == {"expired", "deleted"}
 
 
+def test_a_number_that_ends_while_it_is_applied_is_said_to_have_ended(spec, spawn, world, env):
+    spec(SPEC + "policy: {autoApprove: {preview: [{risk: spends, upTo: 10.00}]}}\n")
+    world.fault("POST /v1/agents/*/webhook", "delay:3")
+    run = spawn("apply", "-e", "preview:pr-12", "--yes", env=env)
+    while not left(world)[1]:
+        assert run.poll() is None
+    world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
+    out, err = run.communicate(timeout=60)
+    told = " ".join(f"{out} {err}".split())
+    assert (run.returncode, "has released itself, as it was bought to" in told) == (7, True), told
+    assert "did not converge" not in told
+
+
 def test_drift_says_that_a_number_ended_and_not_that_the_spec_moved(spec, ap, world, env):
     applied(ap, "-e", "preview:pr-12", env=env)
     world.http.post("/_sandbox/clock", json={"advance": 3 * 3600}).raise_for_status()
@@ -188,6 +201,23 @@ def test_a_preview_without_its_state_knows_its_number_and_its_end_by_the_marker(
     )
     assert ap("apply", "-e", "preview:pr-12", "--adopt", "--yes", env=env).code == 0
     assert ap("destroy", "-e", "preview:pr-12", "--yes", env=env).code == 3, "it took these, it did not make them"
+
+
+def test_what_stands_in_a_preview_s_way_is_said_in_words_that_it_can_follow(spec, ap, world, env, folder):
+    """No spec imports anything into it."""
+    applied(ap, "-e", "preview:pr-12", env=env)
+    (folder / ".apreconcile/acme.preview:pr-12.json").unlink()
+    told = ap("plan", "-e", "preview:pr-12", env=env).said
+    assert (
+        "import:" in told,
+        "take it back, which only adopts: apreconcile -e preview:pr-12 apply --adopt" in told,
+    ) == (
+        False,
+        True,
+    ), told
+    world.http.post("/v1/agents", json={"name": "Support (preview:pr-12)"}).raise_for_status()
+    told = ap("plan", "-e", "preview:pr-12", env=env).said
+    assert ("import:" in told, "give all but one of them another name" in told) == (False, True), told
 
 
 def test_an_api_that_takes_no_end_is_said(spec, ap, world, env):

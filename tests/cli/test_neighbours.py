@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
+from apreconcile.sandbox import Options, running
 from tests.cli.conftest import applied
 from tests.cli.test_environments import KEYS
+from tests.store.conftest import QUIET, remote, s3_server
+from tests.store.s3 import environ
 
 SHARED = """\
 version: 1
@@ -167,6 +172,135 @@ def test_a_neighbours_state_that_cannot_be_read_is_said(spec, ap, world, env, fo
     assert (result.code, "what the environment prod holds is not known" in result.said) == (0, True), result
 
 
+AGENTS = SHARED.replace("numbers: {main: {agent: support}}\n", 'webhooks: {events: {url: "https://a.dev"}}\n')
+
+
+def harm(path, how):
+    """Make a state one that cannot be read."""
+    content = path.read_text()
+    path.unlink()
+    if how == "cut off":
+        path.write_text(content[: len(content) // 2])
+    elif how == "a link":
+        path.with_suffix(".moved").write_text(content)
+        path.symlink_to(path.with_suffix(".moved"))
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize("how", ["cut off", "a link", "a folder"])
+def test_nothing_is_taken_that_may_be_of_an_environment_whose_state_cannot_be_read(spec, ap, world, env, folder, how):
+    """Its agent and its webhook carry no marker: what tells whose they are is that state alone."""
+    spec(AGENTS)
+    applied(ap, "-e", "prod", env=env)
+    harm(folder / ".apreconcile/acme.prod.json", how)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    writes = world.writes()
+    for overlay in ("", f"agents: {{support: {{import: {agent}}}}}"):
+        spec(AGENTS.replace("staging: {}", f"staging: {{{overlay}}}"))
+        result = ap("apply", "-e", "staging", "--adopt", "--yes", env=env)
+        told = result.said
+        assert (result.code, world.writes()) == (9, writes), result
+        assert f"whether {agent} is of the environment prod is not known" in told
+        assert "its slot has" in told
+    spec(AGENTS.replace("staging: {}", "staging: {agents: {support: {import: none}}, exclude: [webhook.events]}"))
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "what is new is nobody's"
+    apart = AGENTS.replace("prod: {}", "prod: {account: {keyEnv: PROD_KEY}}")
+    spec(apart.replace("staging: {}", f"staging: {{agents: {{support: {{import: {agent}}}}}}}"))
+    (folder / ".apreconcile/acme.staging.json").unlink()
+    told = ap("plan", "-e", "staging", env=env)
+    assert told.code == 0, "an environment with another account holds nothing of this one"
+
+
+def test_a_number_that_answers_for_another_environment_is_not_taken_away_from_it(spec, ap, world, env):
+    """It was attached in the console: no state holds it, but its callers are those of production."""
+    spec(AGENTS)
+    applied(ap, "-e", "prod", env=env)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    [number] = world.seed(numbers=[{"country": "US", "agentId": agent}])["numbers"]
+    numbers = f"numbers: {{main: {{import: {number['id']}, agent: support}}}}"
+    spec(AGENTS.replace("staging: {}", f"staging: {{exclude: [webhook.events], {numbers}}}"))
+    result = ap("apply", "-e", "staging", "--yes", env=env)
+    assert result.code == 5, result
+    assert f"{number['id']} answers for agent.support of the environment prod" in result.said
+    assert world.http.get(f"/v1/numbers/{number['id']}").json()["agentId"] == agent
+    world.http.delete(f"/v1/agents/{agent}/numbers/{number['id']}").raise_for_status()
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "once it is detached, it is nobody's"
+
+
+def test_an_agent_that_answers_a_number_of_another_environment_is_not_taken(spec, ap, folder):
+    """Where the API knows no markers, only that state says whose the number is."""
+    with (
+        running(Options(db=folder / "old.db", profile="2025")) as server,
+        httpx.Client(base_url=server.url, headers={"Authorization": "Bearer key"}, trust_env=False) as http,
+    ):
+        env = {"AGENTPHONE_API_KEY": "key", "AGENTPHONE_BASE_URL": server.url}
+        spec(SHARED)
+        applied(ap, "-e", "prod", env=env)
+        [number] = http.get("/v1/numbers").json()["data"]
+        hand = http.post("/v1/agents", json={"name": "By hand"}).json()["id"]
+        http.delete(f"/v1/agents/{number['agentId']}/numbers/{number['id']}").raise_for_status()
+        http.post(f"/v1/agents/{hand}/numbers", json={"numberId": number["id"]}).raise_for_status()
+        spec(
+            SHARED.replace(
+                "staging: {}", f"staging: {{agents: {{support: {{import: {hand}}}}}, exclude: [number.main]}}"
+            )
+        )
+        result = ap("apply", "-e", "staging", "--yes", env=env)
+        told = f"{hand} holds {number['phoneNumber']}, which is number.main of the environment prod"
+        assert (result.code, told in result.said) == (5, True), result
+
+
+def test_what_another_environment_may_be_making_is_not_taken(spec, ap, world, env):
+    spec(AGENTS)
+    world.fault("POST /v1/agents", "commit-then-drop")
+    assert ap("apply", "-e", "prod", "--only", "agent.support", "--yes", env=env).code == 6
+    result = ap("apply", "-e", "staging", "--only", "agent.support", "--adopt", "--yes", env=env)
+    assert result.code == 9, result
+    assert "may be agent.support of the environment prod, which is being made" in result.said
+    assert ap("apply", "-e", "prod", "--only", "agent.support", "--yes", env=env).code == 0
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--adopt", "--yes", env=env).code == 0
+    assert len(world.http.get("/v1/agents").json()["data"]) == 2
+
+
+def kept(store, folder, env):
+    """The environment and the line of a spec with which the states lie in this store."""
+    if store == "git":
+        for words in (["init", "-q"], ["remote", "add", "origin", str(remote(folder))]):
+            subprocess.run(["git", *words], cwd=folder, check=True, env={**env, **QUIET})
+    where = f"s3://team/{folder.name}" if store == "s3" else store
+    return {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}, f'state: {{store: "{where}"}}\n'
+
+
+@pytest.mark.parametrize("store", ["local", "git", "s3"])
+def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, store):
+    """Also where its state costs a request: what is to be taken is worth one."""
+    env, line = kept(store, folder, env)
+    text = AGENTS.replace("agents:", f"{line}agents:")
+    spec(text)
+    applied(ap, "-e", "preview:one", env=env)
+    agent = world.http.get("/v1/agents").json()["data"][0]["id"]
+    spec(text.replace("staging: {}", f"staging: {{agents: {{support: {{import: {agent}}}}}}}"))
+    result = ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env)
+    assert (result.code, f"{agent} is agent.support of the environment preview:one" in result.said) == (9, True)
+
+
+def test_nothing_is_bound_that_may_be_of_an_environment_whose_state_cannot_be_read(spec, ap, world, env, folder):
+    spec(SHARED)
+    applied(ap, "-e", "prod", env=env)
+    state = folder / ".apreconcile/acme.prod.json"
+    content = state.read_text()
+    world.fault("POST /v1/agents", "drop")
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
+    state.write_text("{")
+    made = world.http.post("/v1/agents", json={"name": "Support"}).json()["id"]
+    bind = ("resolve", "agent.support", "--bind", made, "-e", "staging")
+    refused = ap(*bind, env=env)
+    assert (refused.code, "its state cannot be read" in refused.said) == (9, True), refused
+    state.write_text(content)
+    assert ap(*bind, env=env).code == 0
+
+
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     spec(SHARED)
     applied(ap, "-e", "prod", env=env)
@@ -194,3 +328,57 @@ def test_the_secret_of_one_environment_is_not_overwritten_by_that_of_another(spe
     assert ap("apply", "-e", "preview:pr-12", "--yes", env=env).code == 0
     assert secret in (folder / ".env").read_text()
     assert "No changes" in ap("plan", "-e", "prod", env=env).out
+
+
+HOOKED = """\
+version: 1
+project: acme
+agents: {support: {name: Support}}
+webhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: SINK}}}
+environments: {prod: {}, staging: {}, preview: {ephemeral: {ttl: 2h}}}
+"""
+
+
+@pytest.mark.parametrize("store", ["git", "s3"])
+@pytest.mark.parametrize("others", [("prod", "staging"), ("preview:one", "preview:two"), ("preview:one", "prod")])
+def test_a_line_that_may_have_the_secret_of_another_environment_is_kept(spec, ap, world, env, folder, store, others):
+    """Where the states lie elsewhere, the file of that name may be on another machine: the line that is there tells."""
+    env, line = kept(store, folder, env)
+    spec(HOOKED.replace("agents:", f"{line}agents:", 1).replace("SINK", "{file: .env, name: HOOK}"))
+    applied(ap, "-e", others[0], env=env)
+    secret, writes = (folder / ".env").read_text(), world.writes()
+    refused = ap("apply", "-e", others[1], "--yes", env=env)
+    assert (refused.code, (folder / ".env").read_text(), world.writes()) == (1, secret, writes), refused
+    told = f"has HOOK already, and webhook.own of the environment {others[0]} was handed to a line of that name"
+    assert told in refused.said
+    (folder / ".env").write_text("HOOK=\n")  # as on another machine
+    assert ap("apply", "-e", others[1], "--yes", env=env).code == 0
+    assert "No changes" in ap("plan", "-e", others[0], env=env).out
+
+
+@pytest.mark.parametrize("store", ["git", "s3"])
+def test_a_github_secret_of_one_preview_is_not_overwritten_by_another(spec, ap, world, env, folder, store):
+    env, line = kept(store, folder, env)
+    (folder / "bin").mkdir()
+    program = folder / "bin/gh"
+    program.write_text("#!/bin/sh\ncat > /dev/null\n")
+    program.chmod(0o755)
+    env["PATH"] = f"{folder / 'bin'}:/usr/bin:/bin"
+    spec(HOOKED.replace("agents:", f"{line}agents:", 1).replace("SINK", "{github: HOOK}"))
+    applied(ap, "-e", "preview:one", env=env)
+    refused = ap("apply", "-e", "preview:two", "--yes", env=env)
+    assert (refused.code, "has the signing secret of webhook.own of the environment preview:one" in refused.said) == (
+        5,
+        True,
+    ), refused
+
+
+def test_a_program_that_takes_secrets_is_told_of_which_environment_they_are(spec, ap, world, env, folder):
+    program = folder / "keep"
+    program.write_text('#!/bin/sh\ncat > "kept.$APRECONCILE_ENVIRONMENT.$APRECONCILE_ADDRESS"\n')
+    program.chmod(0o755)
+    spec(HOOKED.replace("SINK", f"{{exec: [{program}]}}"))
+    for name in ("prod", "preview:one"):
+        applied(ap, "-e", name, env=env)
+    prod, preview = (folder / f"kept.{name}.webhook.own" for name in ("prod", "preview:one"))
+    assert prod.read_text() != preview.read_text()

@@ -1,9 +1,11 @@
-"""What other environments of a spec hold: whose a thing is, and that two accounts are apart."""
+"""What other environments of a spec hold: whose a thing is, or may be, and that two accounts are apart."""
+
+from __future__ import annotations
 
 import pytest
 
 from apreconcile.core.address import Address
-from apreconcile.core.elsewhere import Elsewhere, is_apart, strangers, unknown
+from apreconcile.core.elsewhere import Begun, Elsewhere, doubt, is_apart, strangers, unknown
 from apreconcile.core.marker import whose
 from apreconcile.core.snapshot import Seen, Snapshot
 from apreconcile.core.state import Resource, State
@@ -74,3 +76,25 @@ def test_an_environment_that_the_spec_does_not_have_is_a_warning():
         "+14155551001 is of the environment old, which the spec does not have",
     )
     assert unknown(Manifest("acme", "default", (), "."), snapshot, BY_NAME) == []
+
+
+OURS, THEIRS = Environment("staging", "staging"), Environment("prod", "prod")
+APART = Environment("prod", "prod", Access(key_env="PROD_KEY"))
+BEGUN = Elsewhere(begun=(Begun("prod", Address("agent", "a"), frozenset({"old"})),))
+UNREAD = Elsewhere(unread=("prod",))
+
+
+@pytest.mark.parametrize(("there", "kind", "ident", "tag", "theirs", "why"), [
+    (BEGUN, "agent", "new", None, THEIRS, "new may be agent.a of the environment prod, which is being made"),
+    (BEGUN, "agent", "old", None, THEIRS, None),
+    (BEGUN, "number", "new", None, THEIRS, None),
+    (BEGUN, "agent", "new", None, APART, None),
+    (UNREAD, "number", "n", None, THEIRS, "whether n is of the environment prod is not known: its state cannot be read"),
+    (UNREAD, "number", "n", "apr:acme/staging/main", THEIRS, None),
+    (UNREAD, "number", "n", "apr:acme/prod/main", THEIRS, "whether n is of the environment prod is not known: its state cannot be read"),
+    (UNREAD, "number", "n", None, APART, None),
+    (Elsewhere(), "number", "n", None, THEIRS, None),
+])  # fmt: skip
+def test_what_is_doubted(there, kind, ident, tag, theirs, why):
+    manifest = Manifest("acme", "staging", (), home=".", chosen=OURS, environments=(OURS, theirs))
+    assert doubt(manifest, there, BY_NAME[kind], Seen(kind, ident, {"externalId": tag})) == why

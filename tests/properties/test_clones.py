@@ -23,7 +23,7 @@ THEIRS = [f"+1310555{nth:04}" for nth in range(900, 910)]
 
 def cloned(source: Any, numbers: Numbers, *, live: bool) -> Any:
     choices = Choices(numbers, Transfers.KEEP, REWRITES)
-    return source.run(lambda one: workflow.clone(one, to="stg", choices=choices, live=live, target={"keyEnv": "B_KEY"}))
+    return source.run(lambda one: workflow.clone(one, to="stg", choices=choices, live=live, environ={}))
 
 
 def planted(trials: Any, clone: Any) -> Any:

@@ -200,7 +200,9 @@ def test_with_no_sinks_they_count_as_filled(trial):
     """As with --sandbox."""
 
     async def whole():
-        async with workflow.connect(trial.load(), key=trial.key, base_url=trial.url, hand_on=False) as account:
+        async with workflow.connect(
+            trial.load(), key=trial.key, base_url=trial.url, hand_on=False, environ={}
+        ) as account:
             return await workflow.apply(account, await workflow.plan(account))
 
     trial.spec(hook("{exec: [nope]}"))
