@@ -294,6 +294,8 @@ def test_nothing_is_bound_that_may_be_of_an_environment_whose_state_cannot_be_re
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     state.write_text("{")
     made = world.http.post("/v1/agents", json={"name": "Support"}).json()["id"]
+    settled = ap("apply", "-e", "staging", "--only", "agent.support", "--yes", "--settle", "0", env=env)
+    assert (settled.code, f"whether {made} is of the environment prod is not known" in settled.said) == (6, True)
     bind = ("resolve", "agent.support", "--bind", made, "-e", "staging")
     refused = ap(*bind, env=env)
     assert (refused.code, "its state cannot be read" in refused.said) == (9, True), refused
