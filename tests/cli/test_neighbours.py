@@ -384,3 +384,21 @@ def test_a_program_that_takes_secrets_is_told_of_which_environment_they_are(spec
         applied(ap, "-e", name, env=env)
     prod, preview = (folder / f"kept.{name}.webhook.own" for name in ("prod", "preview:one"))
     assert prod.read_text() != preview.read_text()
+
+
+@pytest.mark.parametrize(("store", "code"), [("local", 5), ("git", 1)])
+@pytest.mark.parametrize("spelled", ["./.env", "prompts/../.env"])
+def test_a_secret_is_not_overwritten_by_another_way_to_its_file(spec, ap, world, env, folder, store, code, spelled):
+    env, line = kept(store, folder, env)
+    own = "webhooks: {own: {secret: {writeTo: {file: FILE, name: HOOK}}}}".replace("FILE", spelled)
+    spec(
+        f"version: 1\nproject: acme\n{line}agents: {{support: {{name: Support}}}}\nwebhooks:\n  own: {{agent: support, "
+        'url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}\n'
+        f"environments: {{prod: {{}}, staging: {{{own}}}}}\n"
+    )
+    applied(ap, "-e", "prod", env=env)
+    secret, writes = (folder / ".env").read_text(), world.writes()
+    result = ap("apply", "-e", "staging", "--only", "webhook.own", "--yes", env=env)
+    assert (result.code, "webhook.own of the environment prod" in result.said) == (code, True), result
+    assert (folder / ".env").read_text() == secret
+    assert [one for one in world.writes()[len(writes) :] if "webhook" in one] == []
