@@ -88,6 +88,17 @@ def free(intent: Intent | Begun, patience: timedelta) -> datetime:
     return datetime.fromisoformat(intent.send_by) + ANSWER + patience
 
 
+def doubt_of(
+    manifest: Manifest, there: Elsewhere, kind: Kind, seen: Seen, *, now: datetime, patience: timedelta
+) -> str | None:
+    """Why something may be another environment's, though ours of unknown outcome may have made it, in words.
+
+    Not one's whose run is over: nobody knows it there either, and of two equal creations it does not matter which.
+    """
+    making = tuple(one for one in there.begun if now < free(one, patience))
+    return doubt(manifest, replace(there, begun=making), kind, seen)
+
+
 @dataclass(slots=True)
 class _Court:
     manifest: Manifest
@@ -138,10 +149,8 @@ class _Court:
                 self.said.append(f"{intent.address}: what was begun at {to_second(intent.opened)} was not done")
 
     def _theirs(self, kind: Kind, seen: Seen) -> str | None:
-        """Why it may be another environment's: not one's whose run is over, for then it is nobody's yet."""
-        there = self.elsewhere
-        making = tuple(one for one in there.begun if self.now < free(one, self.patience))
-        return doubt(self.manifest, replace(there, begun=making), kind, seen)
+        """Why it may be another environment's."""
+        return doubt_of(self.manifest, self.elsewhere, kind, seen, now=self.now, patience=self.patience)
 
     def doubt(self, kind: Kind, intent: Intent) -> Blocked:
         """What is open, since when, what the account shows, and the commands that settle it."""

@@ -303,6 +303,23 @@ def test_nothing_is_bound_that_may_be_of_an_environment_whose_state_cannot_be_re
     assert ap(*bind, env=env).code == 0
 
 
+def test_nothing_is_bound_that_another_environments_run_may_be_making(spec, ap, world, env):
+    """Its run could still write down the very same one; once it cannot any more, a person may say whose it is."""
+    spec(SHARED)
+    agents = ("--only", "agent.support", "--yes")
+    world.fault("POST /v1/agents", "drop")
+    assert ap("apply", "-e", "staging", *agents, env=env).code == 6
+    world.fault("POST /v1/agents", "commit-then-drop")
+    assert ap("apply", "-e", "prod", *agents, env=env).code == 6
+    made = world.http.get("/v1/agents").json()["data"][0]["id"]
+    why = f"{made} may be agent.support of the environment prod, which is being made"
+    settled = ap("apply", "-e", "staging", *agents, "--settle", "0", env=env)
+    assert (settled.code, why in settled.said) == (6, True), settled
+    bound = ap("resolve", "agent.support", "--bind", made, "-e", "staging", env=env)
+    assert (bound.code, why in bound.said, "wait until its run is over" in bound.said) == (9, True, True), bound
+    assert ap("apply", "-e", "prod", *agents, "--settle", "0", env=env).code == 6, "each is told of the other"
+
+
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
     spec(SHARED)
     applied(ap, "-e", "prod", env=env)
