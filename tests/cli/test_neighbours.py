@@ -12,7 +12,7 @@ import pytest
 from apreconcile.sandbox import Options, running
 from tests.cli.conftest import applied
 from tests.cli.test_environments import KEYS
-from tests.store.conftest import QUIET, remote, s3_server
+from tests.store.conftest import QUIET, call, remote, s3_server
 from tests.store.s3 import environ
 
 SHARED = """\
@@ -272,6 +272,15 @@ def kept(store, folder, env):
     return {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}, f'state: {{store: "{where}"}}\n'
 
 
+def spoil(folder, store):
+    """Make the state of production one that cannot be read, in its store."""
+    if store == "local":
+        harm(folder / ".apreconcile/acme.prod.json", "cut off")
+        return
+    commit = call("commit-tree", call("mktree", folder=folder), "-m", "nothing in it", folder=folder)
+    call("push", "--quiet", "--force", "origin", f"{commit}:refs/apreconcile/acme/prod", folder=folder)
+
+
 @pytest.mark.parametrize("store", ["local", "git", "s3"])
 def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, store):
     """Also where its state costs a request: what is to be taken is worth one."""
@@ -403,9 +412,10 @@ def test_a_program_that_takes_secrets_is_told_of_which_environment_they_are(spec
     assert prod.read_text() != preview.read_text()
 
 
-@pytest.mark.parametrize(("store", "code"), [("local", 5), ("git", 1)])
-@pytest.mark.parametrize("spelled", ["./.env", "prompts/../.env"])
-def test_a_secret_is_not_overwritten_by_another_way_to_its_file(spec, ap, world, env, folder, store, code, spelled):
+@pytest.mark.parametrize(("store", "spelled"), [
+    ("local", "./.env"), ("local", "prompts/../.env"), ("git", "./.env"), ("git", "prompts/../.env"),
+])  # fmt: skip
+def test_a_secret_is_not_overwritten_by_another_way_to_its_file(spec, ap, world, env, folder, store, spelled):
     env, line = kept(store, folder, env)
     own = "webhooks: {own: {secret: {writeTo: {file: FILE, name: HOOK}}}}".replace("FILE", spelled)
     spec(
@@ -416,6 +426,26 @@ def test_a_secret_is_not_overwritten_by_another_way_to_its_file(spec, ap, world,
     applied(ap, "-e", "prod", env=env)
     secret, writes = (folder / ".env").read_text(), world.writes()
     result = ap("apply", "-e", "staging", "--only", "webhook.own", "--yes", env=env)
-    assert (result.code, "webhook.own of the environment prod" in result.said) == (code, True), result
+    assert (result.code, "webhook.own of the environment prod" in result.said) == (5 if store == "local" else 1, True)
     assert (folder / ".env").read_text() == secret
     assert [one for one in world.writes()[len(writes) :] if "webhook" in one] == []
+
+
+@pytest.mark.parametrize("store", ["local", "git"])
+def test_a_line_that_may_have_the_secret_of_a_state_that_cannot_be_read_stays(spec, ap, world, env, folder, store):
+    env, line = kept(store, folder, env)
+    text = (
+        f"version: 1\nproject: acme\n{line}agents: {{support: {{name: Support}}}}\n"
+        'webhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}}\n'
+        "environments: {prod: {}, staging: {agents: {support: {name: Other}}}}\n"
+    )
+    spec(text)
+    applied(ap, "-e", "prod", env=env)
+    secret = (folder / ".env").read_text()
+    spoil(folder, store)
+    result = ap("apply", "-e", "staging", "--yes", env=env)
+    assert (result.code, "whether it is of the environment prod is not known" in result.said) == (1, True), result
+    assert (folder / ".env").read_text() == secret
+    (folder / ".env").write_text("HOOK=\nMORE=1\n")
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "a line without a value is nobody's"
+    assert ap("plan", "-e", "staging", "--detailed-exitcode", env=env).code == 0
