@@ -18,6 +18,8 @@ from apreconcile.show import escape
 from apreconcile.show.layout import prose, retold
 from apreconcile.show.screen import WIDTH, Line, Lines, Span, Style, plain, say
 
+from .commands import COMMANDS
+
 _NARROWEST, _WIDEST = 40, 120
 _GOVERNED = ("validate", "plan", "apply", "destroy")
 """The commands that read a policy."""
@@ -127,10 +129,11 @@ class Terminal:
 
     def _repeated(self, span: Span) -> Span:
         program, _, rest = span.text.partition(" ")
-        bare = rest.startswith(("show ", "approve ", "sandbox ")) or rest.endswith("--help")
-        if span.style is not Style.COPY or program != "apreconcile" or bare:
-            return span
         command, _, tail = rest.partition(" ")
+        ours = program == "apreconcile" and (command in COMMANDS or command.startswith("-"))
+        bare = rest.startswith(("show ", "approve ", "sandbox ")) or rest.endswith("--help")
+        if span.style is not Style.COPY or not ours or bare:
+            return span
         given = rest.split()
         flags = [quoted(*self.flags)] if self.flags and self.flags[0] not in given else []
         governed = command in _GOVERNED and self.policy_from is not None and "--policy-from" not in given

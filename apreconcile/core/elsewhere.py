@@ -26,11 +26,15 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A creation of another environment that has no known outcome, and the ids that were there before it."""
+    """A creation of another environment that has no known outcome, and the ids that were there before it.
+
+    After `send_by` no byte of it leaves any more.
+    """
 
     environment: str
     address: Address
     before: frozenset[str]
+    send_by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .address import Address
 from .change import Blocked
 from .diff import digest, equal
-from .elsewhere import Elsewhere
+from .elsewhere import Begun, Elsewhere, doubt
 from .ending import ended
 from .ground import invisible
 from .kind import Default, Fixed, Kind
@@ -83,9 +83,20 @@ def settle(
     return Settlement(court.state, tuple(court.said), doubts, max(ends, default=None), closed)
 
 
-def free(intent: Intent, patience: timedelta) -> datetime:
+def free(intent: Intent | Begun, patience: timedelta) -> datetime:
     """The moment after which a creation that nothing shows has not been done, as far as looking can tell."""
     return datetime.fromisoformat(intent.send_by) + ANSWER + patience
+
+
+def doubt_of(
+    manifest: Manifest, there: Elsewhere, kind: Kind, seen: Seen, *, now: datetime, patience: timedelta
+) -> str | None:
+    """Why something may be another environment's, though ours of unknown outcome may have made it, in words.
+
+    Not one's whose run is over: nobody knows it there either, and of two equal creations it does not matter which.
+    """
+    making = tuple(one for one in there.begun if now < free(one, patience))
+    return doubt(manifest, replace(there, begun=making), kind, seen)
 
 
 @dataclass(slots=True)
@@ -129,13 +140,17 @@ class _Court:
             alike.setdefault(intent.payload, []).append(intent)
         for several in alike.values():
             found = [seen for seen in self._fresh(kind, several[0]) if self._same(kind, several[0], seen)]
-            if len(found) <= len(several):
+            if len(found) <= len(several) and not any(self._theirs(kind, seen) for seen in found):
                 for seen in found:
                     self._made(kind, several.pop(0), seen, "it is new since then, and has the same content")
         for intent in self.open_of(kind):
             if self._is_over(intent) and not self._namesakes(kind, intent):
                 self.state = self.state.close(intent.address, undone=True)
                 self.said.append(f"{intent.address}: what was begun at {to_second(intent.opened)} was not done")
+
+    def _theirs(self, kind: Kind, seen: Seen) -> str | None:
+        """Why it may be another environment's."""
+        return doubt_of(self.manifest, self.elsewhere, kind, seen, now=self.now, patience=self.patience)
 
     def doubt(self, kind: Kind, intent: Intent) -> Blocked:
         """What is open, since when, what the account shows, and the commands that settle it."""
@@ -151,7 +166,8 @@ class _Court:
             lines.insert(0, f"it may still show until {_stamp(end)}; apply looks again by itself")
         lines.append(f"if it was not: apreconcile resolve {at} --not-created")
         reason = f"nobody knows whether it was made: begun at {began}, and since then the account shows {listed}"
-        return Blocked(at, reason, "\n".join(lines), exit=6)
+        theirs = next(filter(None, (self._theirs(kind, one) for one in near)), None)
+        return Blocked(at, f"{reason}; {theirs}" if theirs else reason, "\n".join(lines), exit=6)
 
     def _made(self, kind: Kind, intent: Intent, seen: Seen, why: str) -> None:
         phone = seen.body.get("phoneNumber")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from posixpath import normpath
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,5 @@ class Sink:
 
     @property
     def meaning(self) -> list[object]:
-        """All that tells it from another sink."""
-        return [self.file, self.name, list(self.command), self.github]
+        """All that tells it from another sink; one file is one, however its path is written."""
+        return [self.file and normpath(self.file), self.name, list(self.command), self.github]

@@ -10,7 +10,9 @@ from apreconcile.core.address import Address
 from . import escape
 from .screen import BLANK, Line, Lines, Span, Style, cells, pad, quiet, say, wrap
 
-_COMMAND = re.compile(r"apreconcile(?: [^\s;,`]*[^\s;,`.:])+")
+_QUOTED = r"""'[^'`]*'(?:"'"'[^'`]*')*(?![^\s;,`.:])"""
+"""A word that the shell is to take as it stands, as `shlex.quote` writes it."""
+_COMMAND = re.compile(rf"apreconcile(?: (?:{_QUOTED}|[^\s;,`]*[^\s;,`.:]))+")
 _CODE = re.compile(rf"`([^`]+)`|({_COMMAND.pattern})|(https?://[^\s'\"<>`]*[^\s'\"<>`.,;:)])")
 _HINT = "hint: "
 

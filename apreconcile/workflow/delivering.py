@@ -42,15 +42,18 @@ async def check_sinks(
 def _theirs(state: State, there: Elsewhere, at: Address, sink: Sink) -> str:
     """Whose secret a line of a file may have, if ours was never handed there.
 
-    Beside a local state, planning knows. Else it may be the same file or one on another machine: its line tells.
+    Of a state beside ours, planning knows. Else it may be the same file or one on another machine: its line tells, as
+    it does of a state that cannot be read.
     """
     held = state.resources.get(at)
     ours = held is not None and held.delivered == digest_of_sink(sink, state.salt)
-    if sink.file is None or there.near or ours:
+    if sink.file is None or ours:
         return ""
-    known = (one for one in there.handed if one.digest == digest_of_sink(sink, one.salt))
-    one = next(known, None)
-    return f"{one.address} of the environment {one.environment} was handed to a line of that name" if one else ""
+    one = next((one for one in there.handed if one.digest == digest_of_sink(sink, one.salt)), None)
+    if one and not there.near:
+        return f"{one.address} of the environment {one.environment} was handed to a line of that name"
+    hidden = next(iter(there.unread), None)
+    return f"whether it is of the environment {hidden} is not known: its state cannot be read" if hidden else ""
 
 
 def delivering(manifest: Manifest, sinks: Sinks | None) -> Deliver | None:

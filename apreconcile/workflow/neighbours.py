@@ -32,7 +32,7 @@ async def elsewhere(account: Account, *, instances: bool = False) -> Elsewhere:
     held = {(at.kind, one.id): (state.environment, at) for state, at, one in each}
     handed = (Handed(state.environment, at, one.delivered, state.salt) for state, at, one in each if one.delivered)
     making = ((state.environment, at, one) for state in states for at, one in state.intents.items() if one.creates)
-    begun = tuple(Begun(name, at, frozenset(one.seen)) for name, at, one in making)
+    begun = tuple(Begun(name, at, frozenset(one.seen), one.send_by) for name, at, one in making)
     unread = {name: one for name, one in zip(wanted, found, strict=True) if isinstance(one, str)}
     near = isinstance(account.store, LocalStore)
     return Elsewhere(held, (*warnings, *unread.values()), tuple(handed), near, tuple(unread), begun)

@@ -8,11 +8,10 @@ from datetime import timedelta
 
 from apreconcile.core.address import Address
 from apreconcile.core.call import Call
-from apreconcile.core.elsewhere import doubt
 from apreconcile.core.errors import BlockedError, Error, LockedError, NotFoundError, UnsafeError
 from apreconcile.core.kind import Kind
 from apreconcile.core.marker import FORGOTTEN, MARK
-from apreconcile.core.settlement import free
+from apreconcile.core.settlement import doubt_of, free
 from apreconcile.core.snapshot import Seen
 from apreconcile.core.state import Intent, Resource, State, to_second
 from apreconcile.core.wire import shows
@@ -37,9 +36,11 @@ async def resolve_bind(account: Account, address: Address, ident: str) -> str:
     theirs = there.holder(seen)
     if theirs:
         raise UnsafeError(f"{ident} is {theirs}", hint="bind what is of this environment: apreconcile plan lists it")
-    unsure = doubt(account.manifest, replace(there, begun=()), kind, seen)
+    patience = timedelta(seconds=account.settle)
+    unsure = doubt_of(account.manifest, there, kind, seen, now=account.now(), patience=patience)
     if unsure:
-        raise UnsafeError(unsure, hint="mend that state, or let somebody bind it who may read it")
+        hint = "wait until its run is over, mend that state, or let somebody bind it who may read it"
+        raise UnsafeError(unsure, hint=hint)
     _check_ours(state, intent, kind, seen, marker)
     if kind.marked and kind.marker(seen) != marker:
         held = {one.id for one in state.resources.values()}

@@ -174,6 +174,14 @@ def test_in_every_format_a_command_names_the_environment(spec, ap, form):
     assert (told.code, "apreconcile -e staging apply --only number.main" in told.out) == (5, True), told
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_a_name_that_begins_like_a_command_is_none(spec, ap, form):
+    spec(SPEC.replace("Support (staging)", "apreconcile demo"))
+    assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=KEYS).code == 0
+    told = ap("plan", "-e", "staging", "--destroy", "--format", form, env=KEYS)
+    assert (told.code, "apreconcile demo" in told.out, "staging demo" in told.out) == (0, True, False), told
+
+
 def test_notes_for_a_pipeline_name_the_environment_in_their_commands(spec, ap, world):
     told = ap("drift", "-e", "staging", "--format", "markdown", env=KEYS)
     assert "`apreconcile -e staging apply --only agent.support`" in told.out, told

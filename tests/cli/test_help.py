@@ -9,7 +9,8 @@ import click
 import pytest
 
 from apreconcile.cli.command import Command, Group
-from apreconcile.cli.program import COMMANDS, program
+from apreconcile.cli.commands import COMMANDS
+from apreconcile.cli.program import program
 
 
 def _all(group: Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -12,7 +12,7 @@ import pytest
 from apreconcile.sandbox import Options, running
 from tests.cli.conftest import applied
 from tests.cli.test_environments import KEYS
-from tests.store.conftest import QUIET, remote, s3_server
+from tests.store.conftest import QUIET, call, remote, s3_server
 from tests.store.s3 import environ
 
 SHARED = """\
@@ -272,6 +272,15 @@ def kept(store, folder, env):
     return {**env, **QUIET, **(environ(s3_server()) if store == "s3" else {})}, f'state: {{store: "{where}"}}\n'
 
 
+def spoil(folder, store):
+    """Make the state of production one that cannot be read, in its store."""
+    if store == "local":
+        harm(folder / ".apreconcile/acme.prod.json", "cut off")
+        return
+    commit = call("commit-tree", call("mktree", folder=folder), "-m", "nothing in it", folder=folder)
+    call("push", "--quiet", "--force", "origin", f"{commit}:refs/apreconcile/acme/prod", folder=folder)
+
+
 @pytest.mark.parametrize("store", ["local", "git", "s3"])
 def test_what_an_instance_of_a_preview_holds_is_not_imported(spec, ap, world, env, folder, store):
     """Also where its state costs a request: what is to be taken is worth one."""
@@ -294,11 +303,30 @@ def test_nothing_is_bound_that_may_be_of_an_environment_whose_state_cannot_be_re
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=env).code == 6
     state.write_text("{")
     made = world.http.post("/v1/agents", json={"name": "Support"}).json()["id"]
+    settled = ap("apply", "-e", "staging", "--only", "agent.support", "--yes", "--settle", "0", env=env)
+    assert (settled.code, f"whether {made} is of the environment prod is not known" in settled.said) == (6, True)
     bind = ("resolve", "agent.support", "--bind", made, "-e", "staging")
     refused = ap(*bind, env=env)
     assert (refused.code, "its state cannot be read" in refused.said) == (9, True), refused
     state.write_text(content)
     assert ap(*bind, env=env).code == 0
+
+
+def test_nothing_is_bound_that_another_environments_run_may_be_making(spec, ap, world, env):
+    """Its run could still write down the very same one; once it cannot any more, a person may say whose it is."""
+    spec(SHARED)
+    agents = ("--only", "agent.support", "--yes")
+    world.fault("POST /v1/agents", "drop")
+    assert ap("apply", "-e", "staging", *agents, env=env).code == 6
+    world.fault("POST /v1/agents", "commit-then-drop")
+    assert ap("apply", "-e", "prod", *agents, env=env).code == 6
+    made = world.http.get("/v1/agents").json()["data"][0]["id"]
+    why = f"{made} may be agent.support of the environment prod, which is being made"
+    settled = ap("apply", "-e", "staging", *agents, "--settle", "0", env=env)
+    assert (settled.code, why in settled.said) == (6, True), settled
+    bound = ap("resolve", "agent.support", "--bind", made, "-e", "staging", env=env)
+    assert (bound.code, why in bound.said, "wait until its run is over" in bound.said) == (9, True, True), bound
+    assert ap("apply", "-e", "prod", *agents, "--settle", "0", env=env).code == 6, "each is told of the other"
 
 
 def test_resolve_binds_nothing_of_another_environment(spec, ap, world, env):
@@ -382,3 +410,42 @@ def test_a_program_that_takes_secrets_is_told_of_which_environment_they_are(spec
         applied(ap, "-e", name, env=env)
     prod, preview = (folder / f"kept.{name}.webhook.own" for name in ("prod", "preview:one"))
     assert prod.read_text() != preview.read_text()
+
+
+@pytest.mark.parametrize(("store", "spelled"), [
+    ("local", "./.env"), ("local", "prompts/../.env"), ("git", "./.env"), ("git", "prompts/../.env"),
+])  # fmt: skip
+def test_a_secret_is_not_overwritten_by_another_way_to_its_file(spec, ap, world, env, folder, store, spelled):
+    env, line = kept(store, folder, env)
+    own = "webhooks: {own: {secret: {writeTo: {file: FILE, name: HOOK}}}}".replace("FILE", spelled)
+    spec(
+        f"version: 1\nproject: acme\n{line}agents: {{support: {{name: Support}}}}\nwebhooks:\n  own: {{agent: support, "
+        'url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}\n'
+        f"environments: {{prod: {{}}, staging: {{{own}}}}}\n"
+    )
+    applied(ap, "-e", "prod", env=env)
+    secret, writes = (folder / ".env").read_text(), world.writes()
+    result = ap("apply", "-e", "staging", "--only", "webhook.own", "--yes", env=env)
+    assert (result.code, "webhook.own of the environment prod" in result.said) == (5 if store == "local" else 1, True)
+    assert (folder / ".env").read_text() == secret
+    assert [one for one in world.writes()[len(writes) :] if "webhook" in one] == []
+
+
+@pytest.mark.parametrize("store", ["local", "git"])
+def test_a_line_that_may_have_the_secret_of_a_state_that_cannot_be_read_stays(spec, ap, world, env, folder, store):
+    env, line = kept(store, folder, env)
+    text = (
+        f"version: 1\nproject: acme\n{line}agents: {{support: {{name: Support}}}}\n"
+        'webhooks: {own: {agent: support, url: "https://a.dev", secret: {writeTo: {file: .env, name: HOOK}}}}\n'
+        "environments: {prod: {}, staging: {agents: {support: {name: Other}}}}\n"
+    )
+    spec(text)
+    applied(ap, "-e", "prod", env=env)
+    secret = (folder / ".env").read_text()
+    spoil(folder, store)
+    result = ap("apply", "-e", "staging", "--yes", env=env)
+    assert (result.code, "whether it is of the environment prod is not known" in result.said) == (1, True), result
+    assert (folder / ".env").read_text() == secret
+    (folder / ".env").write_text("HOOK=\nMORE=1\n")
+    assert ap("apply", "-e", "staging", "--yes", env=env).code == 0, "a line without a value is nobody's"
+    assert ap("plan", "-e", "staging", "--detailed-exitcode", env=env).code == 0

@@ -80,7 +80,7 @@ def test_an_environment_that_the_spec_does_not_have_is_a_warning():
 
 OURS, THEIRS = Environment("staging", "staging"), Environment("prod", "prod")
 APART = Environment("prod", "prod", Access(key_env="PROD_KEY"))
-BEGUN = Elsewhere(begun=(Begun("prod", Address("agent", "a"), frozenset({"old"})),))
+BEGUN = Elsewhere(begun=(Begun("prod", Address("agent", "a"), frozenset({"old"}), "2026-07-30T12:00:30Z"),))
 UNREAD = Elsewhere(unread=("prod",))
 
 

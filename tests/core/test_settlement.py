@@ -9,6 +9,7 @@ from apreconcile.core.address import Address
 from apreconcile.core.call import IdOf
 from apreconcile.core.change import Blocked
 from apreconcile.core.diff import memories
+from apreconcile.core.elsewhere import Begun, Elsewhere
 from apreconcile.core.place import Place
 from apreconcile.core.settlement import Settlement, free, settle
 from apreconcile.core.snapshot import Seen, Snapshot
@@ -456,3 +457,27 @@ def test_of_new_agents_only_a_namesake_is_shown_where_there_is_one():
     assert told.open == (doubt("agt_2 (A)", bind("agt_2", A), not_made, at=A),)
     gone = judged(spec(), opened(begun(MAKE)), *live)
     assert gone.open == (doubt("agt_1 (B), agt_2 (A)", WAIT, bind("ID", A), not_made, at=A),)
+
+
+# What may be another environment's
+
+THERE = "agent.b of the environment prod"
+MAKING = Elsewhere(begun=(Begun("prod", B, frozenset({"a0"}), SEND_BY),))
+UNREAD = Elsewhere(unread=("prod",))
+
+
+@pytest.mark.parametrize(("there", "now", "ident", "why"), [
+    (MAKING, END - timedelta(microseconds=1), "a1", f"a1 may be {THERE}, which is being made"),
+    (MAKING, END, "a1", None),
+    (MAKING, EARLY, "a0", None),
+    (UNREAD, LATE, "a1", "whether a1 is of the environment prod is not known: its state cannot be read"),
+    (Elsewhere(), EARLY, "a1", None),
+])  # fmt: skip
+def test_what_may_be_another_environments_is_not_what_was_made(there, now, ident, why):
+    """Both make an agent of one name; a run of theirs that is over has nothing that it could still write down."""
+    settlement = judged(spec(MAKE), opened(begun(MAKE)), agent(ident, beginMessage="Hi"), now=now, elsewhere=there)
+    if why is None:
+        assert (bound(settlement), settlement.open) == ({A: ident}, ())
+        return
+    (stop,) = settlement.open
+    assert (bound(settlement), stop.exit, stop.reason.endswith(f"; {why}")) == ({}, 6, True), stop

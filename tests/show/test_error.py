@@ -1,5 +1,10 @@
+import shlex
+
+import pytest
+
 from apreconcile.core.errors import Problem, SpecError, StoreError
 from apreconcile.show.error import error_lines
+from apreconcile.show.layout import pieces, retold
 from apreconcile.show.screen import plain
 
 
@@ -35,6 +40,16 @@ def test_a_long_command_can_be_pasted():
         "      then plan again\n"
     )
     assert told(StoreError("no", hint=f"apreconcile state init {numbers}")).endswith("--ignore num_00000005\n")
+
+
+@pytest.mark.parametrize("path", ["my spec.yaml", "a, b; c.yaml", "x  y.yaml", "it's, a.yaml", "a|b.yaml", "'.yaml"])
+def test_a_command_is_one_however_a_path_in_it_is_quoted(path):
+    quoted = shlex.quote(path)
+    command = f"apreconcile -f {quoted} state list"
+    expected = [(False, "run "), (True, command), (False, ", or "), (True, command), (False, ".")]
+    assert list(pieces(f"run {command}, or {command}.")) == expected
+    assert retold("it's apreconcile drift, isn't it", str.upper) == "it's APRECONCILE DRIFT, isn't it"
+    assert f"\n      {command} \\\n        --of" in told(StoreError("no", hint=f"{command} --of={'x' * 60}; go"))
 
 
 def test_a_spec_lists_all_its_problems():
