@@ -56,6 +56,7 @@ class Stage:
         self.world.ask("DELETE", "/_sandbox/faults")
         self.world.ask("POST", "/_sandbox/reset", key=self.key)
         shutil.rmtree(self.folder, ignore_errors=True)
+        tempfile.tempdir = None  # which a home may have put into that folder
 
     def begin(self) -> None:
         """Bring the account to where the scene begins, and write the spec of where it ends."""

@@ -420,6 +420,8 @@ class Machine(RuleBasedStateMachine):
             tag = f"apr:acme/default/{at.partition('.')[2]}"
             if str(live[fits[0]]["external_id"]).startswith("apr:"):
                 self.trial.send("PATCH", f"/v1/numbers/{fits[0]}", {"externalId": tag})
+        if fits and kind == "number" and (owner := live[fits[0]]["agent_id"]) not in {None, intent.get("parent")}:
+            self.trial.send("DELETE", f"/v1/agents/{owner}/numbers/{fits[0]}")  # as the refusal's hint says
         if fits:
             self.trial.bind(at, fits[0])
         else:
