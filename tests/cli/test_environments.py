@@ -169,7 +169,7 @@ def test_a_starter_number_is_taken_into_its_environment(spec, ap, world):
 
 @pytest.mark.parametrize("form", ["markdown", "html"])
 def test_in_every_format_a_command_names_the_environment(spec, ap, form):
-    spec(SPEC + "policy: {maxBuys: {perApply: 0}}\n")
+    spec(SPEC.replace("{main:", "{spare: {}, main:") + "policy: {maxBuys: {perApply: 1}}\n")
     told = ap("plan", "-e", "staging", "--format", form, env=KEYS)
     assert (told.code, "apreconcile -e staging apply --only number.main" in told.out) == (5, True), told
 
