@@ -123,6 +123,10 @@ def pass_settings(body: Callable[..., int | None]) -> Callable[..., int | None]:
     return with_settings
 
 
+_WHOSE = ("env", "base_url", "sub_account")
+"""Whose account it is about: of two that differ, none is taken."""
+
+
 class Shared(click.Option):
     """An option that is remembered wherever it stands: of a list all values count, of the rest the last."""
 
@@ -135,6 +139,8 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         return
     given = ctx.find_root().ensure_object(dict)
     name = str(param.name)
+    if name in _WHOSE and given.get(name, value) != value and not ctx.resilient_parsing:
+        raise UsageError(f"{param.opts[0]} is given twice: {given[name]} and {value}", hint="leave one of them out")
     given[name] = (*given.get(name, ()), *value) if param.multiple else value
 
 
