@@ -96,7 +96,7 @@ def test_validate_checks_all_of_them_or_the_one_that_is_named(spec, ap):
 
 def test_the_key_is_that_of_key_env_and_of_no_other_variable(spec, ap, world):
     result = ap("plan", "-e", "staging", env={"AGENTPHONE_API_KEY": "x", "AGENTPHONE_TOKEN": "y"})
-    assert (result.code, "STAGING_KEY is not set, which is its `keyEnv`" in " ".join(result.err.split())) == (1, True)
+    assert (result.code, "STAGING_KEY, which `keyEnv` names, is not set" in " ".join(result.err.split())) == (1, True)
     assert not world.requests()
 
 
@@ -172,6 +172,15 @@ def test_in_every_format_a_command_names_the_environment(spec, ap, form):
     spec(SPEC.replace("{main:", "{spare: {}, main:") + "policy: {maxBuys: {perApply: 1}}\n")
     told = ap("plan", "-e", "staging", "--format", form, env=KEYS)
     assert (told.code, "apreconcile -e staging apply --only number.main" in told.out) == (5, True), told
+
+
+def test_an_approval_says_how_the_environment_of_its_plan_takes_it(ap, spec):
+    plan = json.loads(ap("plan", "-e", "staging", "--out", "plan.json", "--format", "json", env=KEYS).out)
+    (token,) = (step["token"] for step in plan["steps"] if step["token"])
+    who = ("--by", "ann", "--reason", "x", "--out", "my a.yaml")
+    for flags in ((), ("-e", "staging")):
+        told = " ".join(ap("approve", "plan.json", token, *who, *flags).err.split())
+        assert "use it: apreconcile -e staging apply --approvals 'my a.yaml'" in told
 
 
 def test_notes_for_a_pipeline_name_the_environment_in_their_commands(spec, ap, world):
