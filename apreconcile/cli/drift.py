@@ -46,7 +46,7 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     elif form == "markdown":
         terminal.write(drift_markdown(terminal.again_in(document), shown).encode())
     else:
-        terminal.show(drift_text(document, shown, width=terminal.width))
+        terminal.show(drift_text(terminal.again_in(document), shown, width=terminal.width))
     return _code(found)
 
 
