@@ -87,7 +87,7 @@ def warning_lines(warnings: Sequence[str], *, width: int) -> Lines:
 def columns(rows: Sequence[Sequence[str]], *, width: int, indent: int) -> Lines:
     """Rows of harmless texts in aligned columns, two spaces apart; only the last column wraps.
 
-    Where the others leave no room for it, or less than half and it would take three lines, each row is a sentence instead.
+    Where the others leave no room for it, or less than half the line to what takes three, each row is a sentence.
     """
     sizes = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     lines: Lines = []

@@ -80,8 +80,9 @@ def test_of_a_single_option_the_last_counts():
 
 @pytest.mark.parametrize("option", ["-e", "--base-url", "--sub-account"])
 def test_two_accounts_are_one_too_many(ap, option):
-    told = ap(option, "prod", "validate", option, "staging")
-    assert (told.code, "is given twice: prod and staging" in told.err) == (64, True), told
+    for args in ((option, "prod", "validate", option, "staging"), ("validate", option, "prod", option, "staging")):
+        told = ap(*args)
+        assert (told.code, "is given twice: prod and staging" in told.err) == (64, True), told
     assert "twice" not in ap(option, "prod", "validate", option, "prod").err
 
 
