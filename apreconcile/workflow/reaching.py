@@ -43,8 +43,8 @@ class Reach:
         hint = f"export {self.variable}=…, {where}; without one, try: --sandbox"
         if in_ci:
             hint = f"hand {self.variable} to this job, from a secret of the pipeline: {where}"
-        whose = ", which `keyEnv` names," if self.variable not in API_KEYS else ""
-        raise CredentialsError(f"there is no API key: {self.variable}{whose} is not set", hint=hint)
+        whose = ", which is its `keyEnv`" if self.variable not in API_KEYS else ""
+        raise CredentialsError(f"there is no API key: {self.variable} is not set{whose}", hint=hint)
 
     def meets(self, other: Reach) -> bool:
         """Whether it leads to the same account, as far as can be told without asking: a key is of one account.

@@ -95,7 +95,7 @@ def test_the_key_of_one_environment_never_works_in_another(hub, other):
     for inputs in ({"key-env": "STAGING_KEY"}, {"key-env": ""}):
         ran = on(hub, "prod", KEY, **inputs).run("workflow_dispatch", {}, key=False)
         assert (ran.code, len(hub.world.requests())) == (1, asked), ran.log
-        assert "PROD_KEY, which `keyEnv` names, is not set" in ran.summary
+        assert "PROD_KEY is not set, which is its `keyEnv`" in ran.summary
         assert "key-env: PROD_KEY" in ran.summary
     writes = hub.world.writes()
     ran = on(hub, "prod", OTHER, command="apply", **{"policy-from": "spec"}).run("workflow_dispatch", {}, key=False)

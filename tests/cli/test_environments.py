@@ -96,7 +96,7 @@ def test_validate_checks_all_of_them_or_the_one_that_is_named(spec, ap):
 
 def test_the_key_is_that_of_key_env_and_of_no_other_variable(spec, ap, world):
     result = ap("plan", "-e", "staging", env={"AGENTPHONE_API_KEY": "x", "AGENTPHONE_TOKEN": "y"})
-    assert (result.code, "STAGING_KEY, which `keyEnv` names, is not set" in " ".join(result.err.split())) == (1, True)
+    assert (result.code, "STAGING_KEY is not set, which is its `keyEnv`" in " ".join(result.err.split())) == (1, True)
     assert not world.requests()
 
 

@@ -59,7 +59,7 @@ def test_a_key_is_that_of_the_environment_and_no_other(trial, program):
     usual = {"AGENTPHONE_API_KEY": "another", "STAGING_KEY": "another"}
     assert program("prod", applied, environ=env(trial, **usual)).exit == 0
     assert len(trial.purchases()) == 1
-    with pytest.raises(CredentialsError, match="STAGING_KEY, which `keyEnv` names, is not set"):
+    with pytest.raises(CredentialsError, match="STAGING_KEY is not set, which is its `keyEnv`"):
         program("staging", applied, environ=env(trial, AGENTPHONE_API_KEY="another"))
 
 
