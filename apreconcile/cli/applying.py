@@ -158,7 +158,7 @@ def _show_plan(
     tell_of_sinks(settings, planned.plan)
     terminal, approved = settings.terminal, approved_tokens(planned.plan, granted)
     hint = approving_hint(manifest, order.repeated(settings), files_of_approvals(settings, manifest, order.approvals))
-    shown = run_of(manifest, hint, approved=approved, only=order.only)
+    shown = run_of(planned.found.manifest, hint, approved=approved, only=order.only)
     if order.form == "text":
         terminal.show(planned_lines(planned, shown, terminal.width))
     unseen = order.form != "text" or not is_terminal(sys.stdout)

@@ -14,6 +14,8 @@ from apreconcile.core.approvals import FORM, appended, chosen, fault_of, read_ap
 from apreconcile.core.errors import UsageError
 from apreconcile.core.planfile import check_current
 from apreconcile.core.policy import LIFETIME
+from apreconcile.core.wanted import DEFAULT
+from apreconcile.show import escape
 from apreconcile.show.text import approving_text
 from apreconcile.workflow import read_file, signed, utc_now
 
@@ -21,6 +23,7 @@ from .options import Settings
 from .reading import Saved
 from .running import run
 from .saving import save
+from .terminal import quoted
 
 MODE = 0o644
 """A file of approvals is for others to read."""
@@ -61,13 +64,20 @@ def approved(settings: Settings, saved: Saved, tokens: Sequence[str], wish: Wish
         target = Path(wish.out).resolve()
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else MODE
         save(target, appended(wish.out, _before(target), made), mode=mode)
-        terminal.remark(f"appended to {wish.out}; use it: apreconcile apply --approvals {wish.out}")
+        terminal.remark(f"appended to {escape.line(wish.out)}; use it: {_using(settings, saved, wish.out)}")
     else:
         terminal.write(appended("the approval", b"", made))
     if not wish.key:
         terminal.remark("it is not signed: where the policy has approvers, it does not count")
     if ends - now > LIFETIME:
         terminal.remark(f"it counts only where the policy's maxLifetime is more than {LIFETIME.days} days")
+
+
+def _using(settings: Settings, saved: Saved, out: str) -> str:
+    """The command that takes the approvals: of the plan's environment, which this command need not be told."""
+    environment, verb = saved.document["environment"], "destroy" if saved.document.get("destroy") else "apply"
+    named = [] if settings.environment or environment == DEFAULT else ["-e", environment]
+    return quoted("apreconcile", *named, verb, "--approvals", out)
 
 
 def _before(path: Path) -> bytes:

@@ -8,12 +8,15 @@ import click
 
 from apreconcile.core.contrast import contrast, to_json
 from apreconcile.core.errors import UsageError
+from apreconcile.core.wanted import Manifest
 from apreconcile.kinds import KINDS
 from apreconcile.show.contrast import contrast_lines
+from apreconcile.workflow import without_shared
 
 from .command import command
 from .loading import manifest_of
 from .options import FORMAT, Settings, check_format, pass_settings
+from .reaching import reach
 from .terminal import indented
 
 DIFFERENT = 2
@@ -33,10 +36,17 @@ def diff(settings: Settings, one: str, other: str, form: str, detailed: bool) ->
     as_json, terminal = check_format(form) == "json", settings.terminal
     if settings.environment is not None:
         raise UsageError("diff names its environments itself", hint="apreconcile diff A B, without -e")
-    first, second = (manifest_of(replace(settings, environment=name)) for name in (one, other))
+    first, second = (_wanted(replace(settings, environment=name)) for name in (one, other))
     document = to_json(one, other, first.project, contrast(first, second, KINDS))
     if as_json:
         terminal.write(indented(document))
     else:
         terminal.show(contrast_lines(document, width=terminal.width))
     return DIFFERENT if detailed and document["differences"] else 0
+
+
+def _wanted(settings: Settings) -> Manifest:
+    """The spec as it is planned: an instance leaves out what it would share, unless it is in a sub-account."""
+    manifest = manifest_of(settings)
+    inside = settings.sub_account if settings.sandbox else reach(settings, manifest.chosen.access).sub_account
+    return manifest if inside else without_shared(manifest)

@@ -38,21 +38,22 @@ def drift(settings: Settings, form: str, only: tuple[Address, ...]) -> int:
     """
     check_format(form, REPORT_FORMATS)
     manifest, terminal = manifest_of(settings), settings.terminal
-    found = run(terminal, lambda _: _look(settings, manifest, only))
+    found, count = run(terminal, lambda _: _look(settings, manifest, only))
     document = to_json(found)
-    shown = Run(resources=len(manifest.resources), only=tuple(dict.fromkeys(map(str, only))))
+    shown = Run(resources=count, only=tuple(dict.fromkeys(map(str, only))))
     if form == "json":
         terminal.write(encode(document))
     elif form == "markdown":
         terminal.write(drift_markdown(terminal.again_in(document), shown).encode())
     else:
-        terminal.show(drift_text(document, shown, width=terminal.width))
+        terminal.show(drift_text(terminal.again_in(document), shown, width=terminal.width))
     return _code(found)
 
 
-async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...]) -> Drift:
+async def _look(settings: Settings, manifest: Manifest, only: tuple[Address, ...]) -> tuple[Drift, int]:
+    """What differs, and how many resources the spec has in this account."""
     async with looking(settings, manifest) as account:
-        return await find_drift(account, only=only)
+        return await find_drift(account, only=only), len(account.manifest.resources)
 
 
 def _code(found: Drift) -> int:

@@ -130,11 +130,25 @@ class Shared(click.Option):
         super().__init__(*args, expose_value=False, callback=_remember, **settings)
 
 
+class Whose(Shared):
+    """An option that says whose account it is about: of two values that differ none is taken."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, multiple=True, **settings)
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value is None or value in ((), False):
         return
     given = ctx.find_root().ensure_object(dict)
     name = str(param.name)
+    if isinstance(param, Whose):
+        value, *others = dict.fromkeys([*([given[name]] if name in given else []), *value])
+        if others and not ctx.resilient_parsing:
+            reason = f"{param.opts[0]} is given twice: {value} and {others[0]}"
+            raise UsageError(reason, hint="leave one of them out")
+        given[name] = value
+        return
     given[name] = (*given.get(name, ()), *value) if param.multiple else value
 
 
@@ -144,13 +158,13 @@ def shared_options() -> list[click.Parameter]:
     return [
         Shared(["-f", "--file", "files"], multiple=True, type=path, metavar="SPEC",
                help="A spec: a file or a folder. Repeat it for several. [./agentphone.yaml]"),
-        Shared(["-e", "--env"], metavar="NAME",
+        Whose(["-e", "--env"], metavar="NAME",
                help="The environment; NAME:INSTANCE of an ephemeral one. Needed where the spec has some."),
         Shared(["--var", "variables"], multiple=True, type=Assignment(), help="Give a variable of the spec a value."),
         Shared(["--sandbox"], is_flag=True, help="Use a local AgentPhone instead of the real one."),
         Shared(["--sandbox-db"], type=path, metavar="PATH", help="Its database. [.apreconcile/sandbox.db]"),
-        Shared(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
-        Shared(["--sub-account"], type=SubAccount(), metavar="ID",
+        Whose(["--base-url"], metavar="URL", help="Where the API is. [$AGENTPHONE_BASE_URL]"),
+        Whose(["--sub-account"], type=SubAccount(), metavar="ID",
                help="The sub-account to work in. [$AGENTPHONE_SUB_ACCOUNT]"),
         Shared(["--concurrency"], type=click.IntRange(1, MOST_AT_ONCE), metavar="N", help="Requests at once, else 8."),
         Shared(["--lock-timeout"], type=Duration(LONGEST_LOCK), metavar="TIME",

@@ -82,7 +82,9 @@ def plan(
     tell_of_sinks(settings, planned.plan)
     approved = _approved(settings, manifest, planned.plan, given) if given else ()
     repeat, files = apply_command(settings, destroy=destroy, **asked), files_of_approvals(settings, manifest, approvals)
-    shown = run_of(manifest, approving_hint(manifest, repeat, files, out), approved=approved, only=asked["only"])
+    shown = run_of(
+        planned.found.manifest, approving_hint(manifest, repeat, files, out), approved=approved, only=asked["only"]
+    )
     show_plan(terminal, form, to_json(planned.plan), shown)
     if target:
         save(target, dump(planned.plan))

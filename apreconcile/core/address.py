@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 KEY = re.compile(r"[a-z0-9][a-z0-9-]*")
+_WORDS = frozenset({"true", "false", "null"})
+"""What a spec does not read as text, as numbers."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,6 +19,11 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.kind}.{self.key}"
+
+    @property
+    def written(self) -> str:
+        """The key as a spec has it: in quotes where it would be no text, as in `"14155550100"`."""
+        return f'"{self.key}"' if self.key[:1].isdigit() or self.key in _WORDS else self.key
 
     @classmethod
     def parse(cls, text: str) -> Address | None:

@@ -30,6 +30,8 @@ from .writing import Variables, escaped, spec_text
 Tree = dict[str, Wire]
 Known = Mapping[tuple[str, str], tuple[Address, Resource]]
 """What state remembers of live things, by kind and id."""
+_LONGEST = 40
+"""Characters of a key that is made of a name: cut between words, so that it reads as some."""
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no spec may hold: control characters, halves of characters, and what is no character."""
 
@@ -165,7 +167,9 @@ def _marked_key(kind: Kind, seen: Seen, project: str, environment: str) -> str |
 def _key(text: str, used: set[str], *, taken: str | None) -> str:
     """A key of the spec, `[a-z0-9][a-z0-9-]*`, not used before."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    slug = taken or re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "unnamed"
+    whole = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    short = whole if len(whole) <= _LONGEST else whole[: _LONGEST + 1].rpartition("-")[0] or whole[:_LONGEST]
+    slug = taken or short or "unnamed"
     count, key = 1, slug
     while key in used:
         count += 1

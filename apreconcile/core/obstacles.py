@@ -138,7 +138,7 @@ def overwriting(found: Findings, at: Address, sink: Sink) -> list[Blocked]:
     if sink.command or (sink.file is not None and not found.elsewhere.near):
         return []
     lost = [one for one in found.elsewhere.handed if one.digest == digest_of_sink(sink, one.salt)]
-    own = f"environments: {{{found.manifest.chosen.name}: {{webhooks: {{{at.key}: {{secret: …}}}}}}}}"
+    own = f"environments: {{{found.manifest.chosen.name}: {{webhooks: {{{at.written}: {{secret: …}}}}}}}}"
     return [
         Blocked(
             at,

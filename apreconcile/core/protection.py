@@ -55,9 +55,9 @@ def _block(at: Address, live: Seen, manifest: Manifest, state: State, kind_of: C
     kind = kind_of(at.kind)
     parents = (one for one, held in state.resources.items() if one.kind == kind.parent and held.id == live.parent)
     parent = next(parents, None)
-    whose = f"{parent.kind}: {parent.key}, " if parent else ""
+    whose = f"{parent.kind}: {parent.written}, " if parent else ""
     same = "" if kind.marked else f"import: {live.id}, "  # a number has nothing that it must say
-    lines = [f"{kind.plural}:", f"  {at.key}: {{{whose}{same}protect: false}}"]
+    lines = [f"{kind.plural}:", f"  {at.written}: {{{whose}{same}protect: false}}"]
     if parent and parent not in manifest.by_address:
-        return [f"{kind_of(parent.kind).plural}:", f"  {parent.key}: {{import: {live.parent}}}", *lines]
+        return [f"{kind_of(parent.kind).plural}:", f"  {parent.written}: {{import: {live.parent}}}", *lines]
     return lines

@@ -38,7 +38,8 @@ def no_answer(base: BaseUrl, problem: Exception, *, sent: bool) -> NetworkError:
         return NetworkError(f"{place} gave no readable answer: {_cause(problem)}", sent=True, hint=hint)
     hint = "check the network and HTTPS_PROXY, then try again"
     if base.loopback:
-        hint = "is the server there? start it with `apreconcile sandbox serve`, or leave out --base-url"
+        named = "--base-url, AGENTPHONE_BASE_URL or `baseUrl`"
+        hint = f"is the server there? start it with `apreconcile sandbox serve`, or leave out what names it: {named}"
     return NetworkError(f"{place} could not be reached: {_cause(problem)}", sent=False, hint=hint)
 
 

@@ -14,7 +14,7 @@ def head(source: str, to: str, bill: Bill, *, given: Sequence[str], read: Sequen
     said = "It buys no number."
     if bill.numbers:
         cost = priced(str(bill.monthly), "USD", bill.unknown)
-        said = f"It buys {count(bill.numbers, 'number')}: {cost} (prices as of {bill.as_of}), the first at once."
+        said = f"It buys {count(bill.numbers, 'number')}: {cost} (prices as of {bill.as_of}), the first month at once."
     return [
         f"A clone of {source} for {to}. {said}",
         *([f"Give when it is planned: {' '.join(f'--var {name}=+1…' for name in given)}"] if given else []),

@@ -89,11 +89,12 @@ def warning_lines(warnings: Sequence[str], *, width: int) -> Lines:
 def columns(rows: Sequence[Sequence[str]], *, width: int, indent: int) -> Lines:
     """Rows of harmless texts in aligned columns, two spaces apart; only the last column wraps.
 
-    Where the others leave no room for it, each row is a sentence instead.
+    Where the others leave no room for it, or less than half the line to what takes three, each row is a sentence.
     """
     sizes = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     lines: Lines = []
-    if indent + sum(sizes[:-1]) + 2 * len(sizes) > width * 3 // 4:
+    before = indent + sum(sizes[:-1]) + 2 * (len(sizes) - 1)
+    if before + 2 > width * 3 // 4 or (before > width // 2 and sizes[-1] > 2 * (width - before)):
         sizes = [0] * len(sizes)
     for row in rows:
         if not any(sizes):

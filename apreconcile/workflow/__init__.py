@@ -1,6 +1,6 @@
 """The sentences: what the command line and a library user both call."""
 
-from .account import Account, check_url, connect, utc_now
+from .account import Account, check_url, connect, utc_now, without_shared
 from .applying import apply
 from .approving import load_approvals, read_file, signed, weighed
 from .cloning import Clone, clone
@@ -67,4 +67,5 @@ __all__ = [
     "state_unlock",
     "utc_now",
     "weighed",
+    "without_shared",
 ]

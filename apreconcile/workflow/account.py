@@ -143,7 +143,7 @@ async def connect(
     given = os.environ if environ is None else environ
     way = reach(manifest.chosen.access, given, key=key, base_url=base_url, sub_account=sub_account)
     base, key, sub_account = check_base_url(way.url.text), way.needed_key(in_ci=in_ci(given)), way.sub_account
-    manifest = manifest if sub_account else _without_shared(manifest)
+    manifest = manifest if sub_account else without_shared(manifest)
     if sub_account is not None and not is_visible(sub_account):
         raise UsageError("that cannot be the id of a sub-account", hint="apreconcile sub-account list")
     secrets = [hole for wanted in manifest.resources for hole in wanted.secrets]
@@ -166,7 +166,7 @@ async def connect(
         yield Account(manifest, way, client, store, scope, concurrency, settle, pace, now, beside, sinks, lost)
 
 
-def _without_shared(manifest: Manifest) -> Manifest:
+def without_shared(manifest: Manifest) -> Manifest:
     """What an instance of an ephemeral environment may have of an account that others share: no slot of the project."""
     single = {kind.name for kind in KINDS if kind.single}
     shared = [one.address for one in manifest.resources if one.address.kind in single and one.parent is None]

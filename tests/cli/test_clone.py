@@ -60,7 +60,7 @@ def test_a_clone_is_another_account_s_and_no_call_of_it_reaches_the_source(prod,
 
 def test_what_it_costs_is_said_first_and_nothing_secret_at_all(prod, ap):
     result = ap("clone", "--from", "prod", "--to", "staging", "--numbers", "buy", *ALL, env=ENV)
-    bill = "A clone of prod for staging. It buys 1 number: +$3.00/month (prices as of 2026-07-17), the first at once."
+    bill = "A clone of prod for staging. It buys 1 number: +$3.00/month (prices as of 2026-07-17), the first month at once."
     assert result.out.splitlines()[0] == f"# {bill}"
     assert " ".join(result.err.split()).startswith(bill)
     assert "Set in the environment before: STAGING_KEY, WORD, SUPPORT_LOOK_X" in result.out

@@ -119,7 +119,8 @@ def test_a_preview_is_made_beside_others_and_destroyed_without_an_approval(spec,
     assert sorted(left(world)[0]) == sorted(
         f"{name}{suffix}" for name in ("Support", "Triage") for suffix in ("", " (preview:pr-12)", " (preview:pr-13)")
     )
-    assert "No changes" in ap("plan", "-e", "preview:pr-12", env=env).out
+    assert "No changes: 4 resources" in ap("plan", "-e", "preview:pr-12", env=env).out
+    assert "No drift: 4 resources" in ap("drift", "-e", "preview:pr-12", env=env).out
     result = ap("destroy", "-e", "preview:pr-12", "--yes", env=env)
     assert (result.code, "`ephemeral`, since it made this itself" in result.said) == (0, True), result
     assert sorted(left(world)[0]) == ["Support", "Support (preview:pr-13)", "Triage", "Triage (preview:pr-13)"]

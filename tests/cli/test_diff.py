@@ -45,6 +45,13 @@ def differences(ap, *args):
     return {each["address"]: each for each in document["differences"]}
 
 
+def test_an_instance_is_compared_without_what_it_leaves_out(spec, ap):
+    found = differences(ap, "prod", "preview:pr-1")
+    assert {at for at, each in found.items() if each["in"] == "a"} == {"webhook.events"}
+    inside = differences(ap, "prod", "preview:pr-1", "--sub-account", "sub_1")
+    assert "webhook.events" not in inside
+
+
 def test_two_environments_differ_in_these_addresses_and_fields(spec, ap):
     found = differences(ap, "prod", "staging")
     assert {at: each["in"] for at, each in found.items()} == {

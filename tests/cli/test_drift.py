@@ -27,6 +27,13 @@ def test_nothing_differs(ap, world, applied):
     assert "No drift: agent.support, agent.triage are as the spec says." in two.out
 
 
+def test_a_hint_fits_the_screen_with_the_flags_of_the_run(ap, world, applied):
+    world.http.patch(f"/v1/agents/{applied['Triage']['id']}", json={"name": "Night"})
+    told = ap("drift", "-f", "agentphone.yaml", "-e", "default", env=world.env)
+    assert "apreconcile -f agentphone.yaml -e default apply --only agent.triage\n" in told.out
+    assert max(map(len, told.out.splitlines())) <= WIDTH
+
+
 def test_what_differs_is_2_and_told_in_both_formats(ap, world, applied):
     world.http.patch(f"/v1/agents/{applied['Triage']['id']}", json={"name": "\x1b[31mNight"})
     writes = world.writes()

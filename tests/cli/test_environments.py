@@ -169,7 +169,7 @@ def test_a_starter_number_is_taken_into_its_environment(spec, ap, world):
 
 @pytest.mark.parametrize("form", ["markdown", "html"])
 def test_in_every_format_a_command_names_the_environment(spec, ap, form):
-    spec(SPEC + "policy: {maxBuys: {perApply: 0}}\n")
+    spec(SPEC.replace("{main:", "{spare: {}, main:") + "policy: {maxBuys: {perApply: 1}}\n")
     told = ap("plan", "-e", "staging", "--format", form, env=KEYS)
     assert (told.code, "apreconcile -e staging apply --only number.main" in told.out) == (5, True), told
 
@@ -180,6 +180,15 @@ def test_a_name_that_begins_like_a_command_is_none(spec, ap, form):
     assert ap("apply", "-e", "staging", "--only", "agent.support", "--yes", env=KEYS).code == 0
     told = ap("plan", "-e", "staging", "--destroy", "--format", form, env=KEYS)
     assert (told.code, "apreconcile demo" in told.out, "staging demo" in told.out) == (0, True, False), told
+
+
+def test_an_approval_says_how_the_environment_of_its_plan_takes_it(ap, spec):
+    plan = json.loads(ap("plan", "-e", "staging", "--out", "plan.json", "--format", "json", env=KEYS).out)
+    (token,) = (step["token"] for step in plan["steps"] if step["token"])
+    who = ("--by", "ann", "--reason", "x", "--out", "my a.yaml")
+    for flags in ((), ("-e", "staging")):
+        told = " ".join(ap("approve", "plan.json", token, *who, *flags).err.split())
+        assert "use it: apreconcile -e staging apply --approvals 'my a.yaml'" in told
 
 
 def test_notes_for_a_pipeline_name_the_environment_in_their_commands(spec, ap, world):

@@ -78,6 +78,14 @@ def test_of_a_single_option_the_last_counts():
     assert settings_of({}, {}).concurrency == 8
 
 
+@pytest.mark.parametrize("option", ["-e", "--base-url", "--sub-account"])
+def test_two_accounts_are_one_too_many(ap, option):
+    for args in ((option, "prod", "validate", option, "staging"), ("validate", option, "prod", option, "staging")):
+        told = ap(*args)
+        assert (told.code, "is given twice: prod and staging" in told.err) == (64, True), told
+    assert "twice" not in ap(option, "prod", "validate", option, "prod").err
+
+
 def test_the_options_of_a_subgroup_count_too(ap):
     for args in (["state", "--sandbox", "list"], ["--sandbox", "state", "list"], ["state", "list", "--sandbox"]):
         assert ap(*args).out == "Nothing is ours yet.\n"

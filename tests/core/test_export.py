@@ -67,7 +67,7 @@ def test_references_are_keys_and_webhooks_are_named_for_their_agents():
 
 KEYS = {
     "Support Bot": "support-bot", "Ünïcode Söze": "unicode-soze", "客服": "unnamed", "": "agt", "--": "unnamed",
-    "x" * 60: "x" * 40, "a/b\nc": "a-b-c", "9 lives": "9-lives", "-a-": "a", "🙂": "unnamed",
+    "x" * 60: "x" * 40, "After hours: nights & weekends (DO NOT DELETE)": "after-hours-nights-weekends-do-not", "a/b\nc": "a-b-c", "9 lives": "9-lives", "-a-": "a", "🙂": "unnamed",
 }  # fmt: skip
 
 

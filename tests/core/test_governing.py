@@ -263,6 +263,23 @@ def test_a_plan_without_money_names_no_prices():
 
 
 @pytest.mark.parametrize(
+    ("rules", "keys", "ledger", "ways"),
+    [
+        ("{maxBuys: {perDay: 2}}", "abc", (), ", or take fewer: apreconcile apply --only number.a"),
+        ("{maxBuys: {perDay: 2}}", "ab", (bought(1),), ", or wait"),
+        ("{maxBuys: {perDay: 2}}", "abc", (bought(1),), ", or wait and take fewer: apreconcile apply --only number.a"),
+        ("{maxBuys: {perDay: 0}}", "a", (bought(1),), ""),
+        ("{maxBuys: {perApply: 0}}", "a", (), ""),
+    ],
+)
+def test_only_what_helps_is_said_of_a_broken_limit(rules, keys, ledger, ways):
+    plan = planned(spec(rules, keys), state=held_by_us(ledger=ledger))
+    assert {one.hint.partition("raise it at agentphone.yaml:")[2].lstrip("0123456789:") for one in plan.blocked} == {
+        ways
+    }
+
+
+@pytest.mark.parametrize(
     ("limit", "keys", "live", "left"),
     [
         ("9.00", "ab", [number("1")], 2),

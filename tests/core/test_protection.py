@@ -125,3 +125,9 @@ def test_nothing_else_is_stopped_and_the_order_stays():
     left, stops = judged(rest[0], Delete(W, LIVE[W]), *rest[1:], Delete(A, LIVE[A]), held=free)
     assert left == rest
     assert [one.address for one in stops] == [W, A]
+
+
+def test_the_hint_for_a_key_of_digits_can_be_pasted():
+    at = Address("number", "14155550100")
+    _, (stop,) = judged(Delete(at, LIVE[N]), held={at: HELD[N]})
+    assert '  "14155550100": {protect: false}' in stop.hint.split("\n")

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apreconcile.show.layout import columns
 from apreconcile.show.screen import Span, Style, cells, pad, plain, quiet, say, strong, wrap
 
 
@@ -75,3 +76,12 @@ def test_no_line_is_too_wide_and_no_word_is_lost(line, width, hang, first):
     assert "".join(plain(lines).split()) == "".join((first + "".join(span.text for span in line)).split())
     for made in lines:
         assert cells("".join(span.text for span in made)) <= width or any(span.style is Style.COPY for span in made)
+
+
+def test_columns_that_leave_little_room_become_sentences():
+    told = [["delete", "agent." + "a" * 39, "'Night' is gone for ever; its calls, messages and conversations stay"]]
+    first, *others = rows(columns(told, width=80, indent=2))
+    assert first.startswith(f"  delete  agent.{'a' * 39}  'Night' is gone")
+    assert [line[:5] for line in others] == ["    e"]
+    short = rows(columns([[*told[0][:2], "held"], ["buy", "number.n", "held"]], width=80, indent=2))
+    assert len({line.index("held") for line in short}) == 1

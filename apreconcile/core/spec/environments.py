@@ -110,7 +110,7 @@ class _Reader:
             for key, entry in self.document.sections[kind.plural].items():
                 own = entry.node.entries.get("import") if isinstance(entry.node, Table) else None
                 if own:
-                    line = f"environments: {{NAME: {{{kind.plural}: {{{key}: {{import: …}}}}}}}}"
+                    line = f"environments: {{NAME: {{{kind.plural}: {{{kind.address(key).written}: {{import: …}}}}}}}}"
                     message = "what is imported is of one account: with environments, `import` belongs into one of them"
                     subject = f"{kind.address(key)}: import"
                     self.findings.add(

@@ -38,7 +38,7 @@ def read_resource(kind: Kind, key: str, entry: Entry, base: Fields, desk: Desk) 
         message = "the key must have small letters, digits and - only, and begin with a letter or digit"
         desk.findings.add(entry.place, message, subject=str(address), hint=hint)
     if not isinstance(entry.node, Table):
-        message, hint = "must be a map of fields", f"write {key}: {{{next(iter(kind.marks), 'name')}: …}}"
+        message, hint = "must be a map of fields", f"write {address.written}: {{{next(iter(kind.marks), 'name')}: …}}"
         desk.findings.add(entry.node.place, message, subject=str(address), hint=hint)
         return None
     entries = dict(entry.node.entries)

@@ -138,6 +138,13 @@ def test_what_is_wrong_is_told_where_the_overlay_says_it(overlay, where, words):
     assert [one for one in found if one.startswith(f"{where}: ") and words in one], found
 
 
+def test_the_hint_for_an_import_of_a_key_of_digits_can_be_pasted():
+    base = BASE.replace("numbers:\n", 'numbers:\n  "14155550123": {import: num_9}\n')
+    with pytest.raises(SpecError) as caught:
+        load("  staging: {}\n", base=base)
+    assert '{numbers: {"14155550123": {import: …}}}' in caught.value.problems[0].hint
+
+
 def test_an_import_in_the_base_belongs_into_an_environment():
     base = BASE.replace("numbers:\n", "numbers:\n  old: {import: num_9}\n")
     with pytest.raises(SpecError) as caught:
