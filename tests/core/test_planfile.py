@@ -139,6 +139,7 @@ def test_what_only_some_plans_have_stands_there_where_it_is():
             cost=Cost(Decimal(3), as_of="2026-01-01", unpriced=(MAIN,)),
             probes=(Probe(EVENTS, Call("POST", ("v1", "agents", IdOf(SUPPORT), "webhook", "test"), {"a": SECRET})),),
             policy="4b825dc",
+            signatures=2,
             destroys=True,
             members=(Member(SUPPORT, "Support"), Member(MAIN, parent=SUPPORT)),
         )
@@ -150,7 +151,7 @@ def test_what_only_some_plans_have_stands_there_where_it_is():
     assert some["tests"] == [
         {"address": "webhook.events", "method": "POST", "path": ["v1", "agents", None, "webhook", "test"]}
     ]
-    assert (some["policy"], some["destroy"]) == ("4b825dc", True)
+    assert (some["policy"], some["signatures"], some["destroy"]) == ("4b825dc", 2, True)
     assert some["resources"] == [
         {"address": "agent.support", "label": "Support", "parent": None},
         {"address": "number.support-main", "label": "", "parent": "agent.support"},
