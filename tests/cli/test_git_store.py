@@ -90,6 +90,16 @@ def test_a_runner_that_comes_while_another_is_at_work_sends_nothing(runner, bare
     assert world.writes() == ["POST /v1/agents"]
 
 
+def test_a_runner_that_is_told_to_wait_goes_on_when_the_other_is_done(runner, bare, world):
+    world.fault("POST /v1/agents", "delay:5")
+    first = runner("one", "apply", "--yes", "--only", "agent.support")
+    lock_taken(bare)
+    code, text = ended(runner("two", "apply", "--yes", "--only", "agent.support", "--lock-timeout", "1m"))
+    assert (code, text.count("waiting for the state: ")) == (0, 1), text
+    assert ended(first)[0] == 0
+    assert world.writes() == ["POST /v1/agents"], "the second run found what the first had made"
+
+
 def test_a_runner_whose_state_was_written_meanwhile_sends_nothing(runner, bare, world):
     """It has read the state, and looks at the account when another run writes."""
     world.fault("GET /v1/numbers", "delay:5", times=1)
