@@ -69,7 +69,7 @@ def _files(path: Path, *, named: bool) -> list[Path]:
     """A file itself, or a folder's own YAML files in the order of their names."""
     if not path.is_dir():
         if not path.exists() and not named:
-            hint = "name one, or go to its folder; to try one: apreconcile plan examples/agentphone.yaml --sandbox"
+            hint = "name one, or go to its folder; to begin with what the account has: apreconcile init"
             raise Error(f"there is no {DEFAULT_SPEC} here", hint=hint)
         return [path]
     found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
