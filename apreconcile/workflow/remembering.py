@@ -67,9 +67,7 @@ def _check_ours(state: State, intent: Intent, kind: Kind, seen: Seen, marker: st
         raise BlockedError(f"{ident} was there before the creation was sent", hint=new)
     if tag == marker:
         return
-    if tag and tag.startswith(
-        (MARK, FORGOTTEN)
-    ):  # any other may have been put on it since, by whoever uses the console
+    if tag and tag.startswith((MARK, FORGOTTEN)):  # any other may have been put on it since, in the console
         reason = f"{ident} carries the marker {tag!r}, and what was sent for {intent.address} carries {marker!r}"
         raise BlockedError(reason, hint=new)
     if ident in state.ignored:

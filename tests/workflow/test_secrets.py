@@ -10,6 +10,7 @@ import pytest
 
 from apreconcile import workflow
 from apreconcile.core import planfile
+from apreconcile.core.address import Address
 from apreconcile.core.errors import Error, SpecError
 
 PLANTED = {
@@ -144,12 +145,34 @@ def test_an_export_shows_header_values_as_variables(planted):
     assert exported.names
 
 
+def secret_of(trial, address):
+    """What is read for an address, or the reason why nothing is."""
+    try:
+        return trial.run(lambda account: workflow.read_secret(account, Address.parse(address)))
+    except Error as problem:
+        return problem.message if problem.hint else "no hint"
+
+
 def test_the_secret_of_a_webhook_is_read_only_by_name(planted):
     planted.apply(adopt=True)
-    from apreconcile.core.address import Address  # noqa: PLC0415 -- only this test wants it
+    assert secret_of(planted, "webhook.w") == planted.get("/v1/webhooks")["secret"]
 
-    secret = planted.run(lambda account: workflow.read_secret(account, Address("webhook", "w")))
-    assert secret == planted.get("/v1/webhooks")["secret"]
+
+def test_where_there_is_no_secret_to_read_that_is_said(trial, front):
+    trial.spec('agents: {a: {name: A}}\nwebhooks: {w: {agent: a, url: "https://a.dev/x"}}')
+    assert secret_of(trial, "agent.a") == "agent.a has no secret"
+    assert secret_of(trial, "webhook.z") == "neither the spec nor the state has webhook.z"
+    assert secret_of(trial, "webhook.w") == "agent.a is not in the state yet"
+    trial.settled()
+    agent, ours = trial.ids()["agent.a"], trial.ids()["webhook.w"]
+    assert secret_of(trial, "webhook.w") == trial.get(f"/v1/agents/{agent}/webhook")["secret"]
+    front(trial)
+    front.hide = "secret"
+    assert secret_of(trial, "webhook.w") == "the API shows no secret for webhook.w"
+    front.hide = None
+    trial.send("DELETE", f"/v1/agents/{agent}/webhook")
+    theirs = trial.send("POST", f"/v1/agents/{agent}/webhook", {"url": "https://b.dev/x"})["id"]
+    assert secret_of(trial, "webhook.w") == f"webhook.w is {ours}, and its slot now has {theirs}"
 
 
 ECHOES = [

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from apreconcile import workflow
-from apreconcile.core.errors import UnsafeError
+from apreconcile.core.errors import Error, UnknownOutcomeError, UnsafeError
 from apreconcile.sandbox import Options, running
 from tests.conftest import Clock, Trial, said
 
@@ -261,3 +261,32 @@ def test_the_test_event_of_the_projects_webhook_is_not_sent(scoped):
     scoped.spec('webhooks: {events: {url: "https://a.dev/events"}}').settled()
     planned = scoped.plan(verify=True).plan
     assert (planned.probes, "no test event is sent" in planned.warnings[-1]) == ((), True)
+
+
+def test_an_answer_that_names_no_sub_account_leaves_its_making_unknown(trial, front):
+    front(trial.spec(""))
+    front.answer("POST", "/v1/sub-accounts", 201, {"name": "one"}, commit=True)
+    with pytest.raises(UnknownOutcomeError, match="was made, and the answer names no id") as caught:
+        trial.run(lambda account: workflow.create_sub_account(account, "one"))
+    assert caught.value.hint == "look: apreconcile sub-account list"
+    assert [one["name"] for one in trial.get("/v1/sub-accounts")["data"]] == ["one"]
+
+
+def test_a_refused_sub_account_was_not_made_and_one_that_is_there_is_not_made_again(trial, front):
+    front(trial.spec(""))
+    front.answer("POST", "/v1/sub-accounts", 422, {"detail": "too many"})
+    with pytest.raises(Error) as caught:
+        trial.run(lambda account: workflow.create_sub_account(account, "one"))
+    assert not isinstance(caught.value, UnknownOutcomeError)
+    made = trial.run(lambda account: workflow.create_sub_account(account, "one"))
+    with pytest.raises(Error, match=f"there is a sub-account 'one': {made.id}"):
+        trial.run(lambda account: workflow.create_sub_account(account, "one"))
+    assert len(trial.get("/v1/sub-accounts")["data"]) == 1
+
+
+def test_an_api_without_sub_accounts_is_told_from_an_account_without_any(trial, front):
+    assert trial.spec("").run(workflow.list_sub_accounts) == ()
+    front(trial)
+    front.answer("GET", "/v1/sub-accounts", 404, {"detail": "Not Found"})
+    with pytest.raises(Error, match="this API knows no sub-accounts"):
+        trial.run(workflow.list_sub_accounts)
