@@ -132,3 +132,30 @@ def test_validate_counts_what_is_there(ap, folder):
     missing = ap("validate")
     assert (missing.code, missing.out) == (1, "")
     assert "there is no agentphone.yaml here" in missing.err
+
+
+def test_what_is_not_there_is_not_set_aside_nor_begun_twice(ap, world):
+    [number] = world.seed(numbers=[{}])["numbers"]
+    refused = ap("state", "init", "--ignore", "num_nobody", env=world.env)
+    assert (refused.code, "shows no unmanaged number num_nobody" in refused.said, number["id"] in refused.said) == (
+        1,
+        True,
+        True,
+    )
+    early = ap("state", "forget", "agent.support", env=world.env)
+    assert (early.code, "there is no state yet" in early.said, "state init" in early.said) == (1, True, True)
+    assert ap("state", "init", "--ignore", number["id"], env=world.env).code == 0
+    again = ap("state", "init", env=world.env)
+    assert (again.code, "there is a state already" in again.said) == (1, True), again
+
+
+def test_a_lock_is_taken_away_only_when_nothing_of_its_run_can_come_any_more(ap, world, folder):
+    assert ap("apply", "--yes", *approve_all(ap, world), env=world.env).code == 0
+    (kept,) = (folder / ".apreconcile").glob("*.json")
+    lock = {"run": "r", "who": "bob", "where": "ci", "since": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"lock": lock}))
+    held = ap("state", "unlock", env=world.env)
+    assert (held.code, "bob on ci holds the state" in held.said) == (8, True), held
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"lock": lock | {"until": "2026-01-01T00:05:00Z"}}))
+    assert ap("state", "unlock", env=world.env).out == "the lock of bob on ci is gone\n"
+    assert json.loads(kept.read_text())["lock"] is None
