@@ -60,7 +60,7 @@ class Client:
         self._sub_account = sub_account
         self._base = base
         self._pace = pace or Pace()
-        self._on_request = on_request
+        self.on_request = on_request
         secret = Secret(checked_key(key))
         self._masking = Masking((secret.text, *masks))
         self._limits = Limits(concurrency, self._pace)
@@ -127,10 +127,10 @@ class Client:
         started = self._pace.clock()
         self.requests += 1
         answer = await self._wire.exchange(call.method, target, content, send_by, inside=not call.outside)
-        if self._on_request:
+        if self.on_request:
             said = answer.status if isinstance(answer, Answer) else "no answer"
             with suppress(Exception):  # whoever listens must not cost a reply
-                self._on_request(f"{call.method} {target} {said} {(self._pace.clock() - started) * 1000:.0f}ms")
+                self.on_request(f"{call.method} {target} {said} {(self._pace.clock() - started) * 1000:.0f}ms")
         if isinstance(answer, Error):
             return answer, None
         now = datetime.now(UTC)

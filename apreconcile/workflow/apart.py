@@ -64,10 +64,12 @@ async def check_strange(
     if named is None or theirs.key is None or not theirs.is_beside(account.way):
         return ()
     kind, ident = named
-    base = check_base_url(theirs.url.text)
+    asking = Client(
+        check_base_url(theirs.url.text), theirs.key.text, sub_account=theirs.sub_account, timeout=PATIENCE,
+        on_request=account.client.on_request, pace=account.pace,
+    )  # fmt: skip
     try:
-        sub_account, pace = theirs.sub_account, account.pace
-        async with Client(base, theirs.key.text, sub_account=sub_account, timeout=PATIENCE, pace=pace) as client:
+        async with asking as client:
             await client.send(Call("GET", (*kind.path(None), ident)), once=True)
     except NotFoundError:
         return ()

@@ -168,8 +168,10 @@ def test_a_key_of_which_nothing_can_be_told_is_said(trial, program, front):
     environ = env(trial, AGENTPHONE_BASE_URL=front(trial).base_url, STAGING_KEY="another")
     assert program("prod", applied, environ=environ).exit == 0
     front.answer("GET", "/v1/numbers/*", 401, {"detail": "no such key"})
-    made = program("prod", cloning(environ=environ), environ=environ)
+    heard = []
+    made = program("prod", cloning(environ=environ), environ=environ, on_request=heard.append)
     assert "whether STAGING_KEY is of another account could not be told" in made.warnings[0]
+    assert [line.rpartition("/")[0] for line in heard] == ["GET /v1/numbers"], "it is told like any other request"
 
 
 # What is applied
