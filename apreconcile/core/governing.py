@@ -120,14 +120,16 @@ def within_limits(found: Findings, steps: Sequence[Step], now: datetime) -> tupl
 
 def _over(policy: Policy, name: str, limit: Limit, several: Sequence[Step], before: int) -> list[Rule]:
     """Which of a pair of limits the steps of a sort break, after so many of that sort in the last 24 hours."""
+    if not several:
+        return []
     rules, here = list[Rule](), len(several)
-    fewer = f"take fewer: apreconcile apply --only {several[0].address}" if several else ""
-    plan = f"this plan {'buys' if several and several[0].spends else 'releases'} {here}"
-    if here and limit.per_apply is not None and here > limit.per_apply:
+    fewer = f"take fewer: apreconcile apply --only {several[0].address}"
+    plan = f"this plan {'buys' if several[0].spends else 'releases'} {here}"
+    if limit.per_apply is not None and here > limit.per_apply:
         rule = f"{name}.perApply"
         reason = f"policy: {plan}, and {rule} is {limit.per_apply}{_at(policy, rule)}"
         rules.append((reason, _raise(policy, rule, *([fewer] if limit.per_apply else []))))
-    if here and limit.per_day is not None and before + here > limit.per_day:
+    if limit.per_day is not None and before + here > limit.per_day:
         rule = f"{name}.perDay"
         reason = (
             f"policy: {plan}, after {before} in the last 24 hours, and {rule} is {limit.per_day}{_at(policy, rule)}"
